@@ -1,0 +1,149 @@
+//! The head of a line: `[node=HOST ]type=TYPE msg=audit(SECONDS.MILLIS:SERIAL): …`.
+//!
+//! libauparse passes over a line whose head it can't read without a word. Reading the head here first, by the same
+//! rules (`extract_timestamp` and `str2event` in its `auparse.c`), lets every such line be counted.
+
+use crate::event::Stamp;
+use memchr::memchr;
+
+/// Head of a readable line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Header<'a> {
+    pub(super) stamp: Stamp,
+    pub(super) node: &'a [u8],
+    /// The type field, `type=` included.
+    pub(super) kind: &'a [u8],
+}
+
+/// How much of a line libauparse looks at for the head: without and with `node=`.
+const REACH: usize = 80;
+const REACH_WITH_NODE: usize = 340;
+
+/// The next word: spaces before it are passed over, as libauparse's `audit_strsplit` does.
+fn word<'a>(line: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let start = line.iter().position(|&b| b != b' ')?;
+    let rest = &line[start..];
+    let end = memchr(b' ', rest).unwrap_or(rest.len());
+    *line = &rest[end..];
+    Some(&rest[..end])
+}
+
+/// Decimal digits, at most as many as fit; `None` without any.
+fn number(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits == 0 {
+        return None;
+    }
+    let mut n = 0u64;
+    for b in &text[..digits] {
+        n = n.checked_mul(10)?.checked_add(u64::from(b - b'0'))?;
+    }
+    Some(n)
+}
+
+fn stamp(text: &[u8]) -> Option<Stamp> {
+    let seconds = i64::try_from(number(text)?).ok()?;
+    // Time 0 is libauparse's "no event": it would hand out an event without fields.
+    if seconds == 0 || seconds > i64::MAX / 2 {
+        return None;
+    }
+    let (millis, rest) = match memchr(b'.', text) {
+        Some(dot) => (number(&text[dot + 1..]).unwrap_or(0), &text[dot + 1..]),
+        None => (0, text),
+    };
+    let millis = u16::try_from(millis).ok().filter(|m| *m < 1000)?;
+    let serial = match memchr(b':', rest) {
+        Some(colon) => number(&rest[colon + 1..]).unwrap_or(0),
+        None => 0,
+    };
+    Some(Stamp {
+        seconds,
+        millis,
+        serial,
+    })
+}
+
+/// Reads the head of a line (without its newline); `None` when libauparse couldn't.
+pub(super) fn header(line: &[u8]) -> Option<Header<'_>> {
+    let with_node = line.first() == Some(&b'n');
+    let mut rest = &line[..line
+        .len()
+        .min(if with_node { REACH_WITH_NODE } else { REACH })];
+    let first = word(&mut rest)?;
+    let (node, kind) = if first[0] == b'n' && first.len() > 5 {
+        (&first[5..], word(&mut rest)?)
+    } else {
+        (&first[..0], first)
+    };
+    let message = word(&mut rest)?;
+    if message.len() <= 18 {
+        return None;
+    }
+    let open = if message[9] == b'(' {
+        9
+    } else {
+        memchr(b'(', message)?
+    };
+    let inside = &message[open + 1..];
+    let inside = &inside[..memchr(b')', inside).unwrap_or(inside.len())];
+    Some(Header {
+        stamp: stamp(inside)?,
+        node,
+        kind,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Option<(i64, u16, u64, String)> {
+        let h = header(line.as_bytes())?;
+        Some((
+            h.stamp.seconds,
+            h.stamp.millis,
+            h.stamp.serial,
+            String::from_utf8_lossy(h.node).into_owned(),
+        ))
+    }
+
+    #[test]
+    fn reads_heads_with_and_without_a_node() {
+        let plain = "type=SYSCALL msg=audit(1795320000.001:50001): arch=c000003e";
+        assert_eq!(read(plain), Some((1795320000, 1, 50001, String::new())));
+        let node = "node=web-17.example.com type=EOE msg=audit(1795320000.005:50005): ";
+        assert_eq!(
+            read(node),
+            Some((1795320000, 5, 50005, "web-17.example.com".into()))
+        );
+        assert_eq!(
+            header(node.as_bytes()).map(|h| h.kind),
+            Some(&b"type=EOE"[..])
+        );
+    }
+
+    #[test]
+    fn a_record_without_a_serial_has_serial_0() {
+        assert_eq!(
+            read("type=USER msg=audit(1795320000.001): a=b"),
+            Some((1795320000, 1, 0, String::new()))
+        );
+    }
+
+    #[test]
+    fn what_libauparse_cannot_read_is_unreadable() {
+        for line in [
+            "",
+            " ",
+            "x",
+            "type=SYSCALL",
+            "type=SYSCALL msg=audit(): a=b",
+            "type=SYSCALL arch=c000003e syscall=59",
+            "type=X msg=audit(99999999999999999999.001:5): a=b",
+            "type=X msg=audit(1795320000.1234:5): a=b",
+            "type=X msg=audit(0000000000.001:5): a=b",
+        ] {
+            assert_eq!(read(line), None, "{line:?}");
+        }
+    }
+}

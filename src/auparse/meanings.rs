@@ -1,0 +1,509 @@
+//! What a field means: libauparse's interpretation, asked for once and remembered.
+//!
+//! Interpreting every field would cost more than all the rest together, though for most fields the text is its own
+//! meaning and the others repeat. So: quoted and hex-encoded text is decoded here; what auditd appended in an
+//! enriched log is read from there; everything else is libauparse's answer, remembered by all it can depend on.
+
+use super::{auparse_sys::auparse_type_t as t, handle::Cursor};
+use crate::event::{Event, Field, Record};
+use foldhash::fast::RandomState;
+use memchr::{memchr, memmem};
+use std::{collections::HashMap, ffi::CStr};
+
+/// How a field is to be read: libauparse's field types, as far as they differ in what they depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// The text is its own meaning.
+    Text,
+    /// Quoted, or hex-encoded by the kernel or user space: names, paths, arguments.
+    Escaped,
+    /// Hex-encoded like [`Type::Escaped`], its arguments separated by NULs that become spaces.
+    Proctitle,
+    /// An id whose name may stand in what auditd appended.
+    Named(u8),
+    /// The value of `exit`.
+    Exit,
+    /// `a0` to `a3` of a system call, which depend on the call.
+    Argument(u8),
+    /// Anything whose meaning depends on its text alone.
+    Other(u8),
+    /// Depends on more; never remembered.
+    Varies,
+}
+
+/// Interpretations that may be remembered, then all are forgotten: input must not decide our memory.
+const MAX_REMEMBERED: usize = 8192;
+/// A longer value is not worth remembering.
+const MAX_KEY: usize = 256;
+/// Socket addresses shorter than this, in hex digits, are shown to libauparse only for families that it checks the
+/// length of: for the others (AX.25, IPX, ATM, X.25) it reads on behind the end (`print_sockaddr`).
+const WHOLE_SOCKADDR: usize = 256;
+
+/// A system call with its machine, as the fields `arch` and `syscall` of a SYSCALL record name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call(u32);
+
+#[derive(Debug)]
+struct CallNames {
+    arch: Box<[u8]>,
+    name: Box<[u8]>,
+}
+
+/// What is remembered between events.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Place of an answer in `answers`, by what it depends on.
+    known: HashMap<Box<[u8]>, usize, RandomState>,
+    answers: Vec<Box<[u8]>>,
+    calls: HashMap<Box<[u8]>, Call, RandomState>,
+    call_names: Vec<CallNames>,
+    key: Vec<u8>,
+    scratch: Vec<u8>,
+}
+
+impl Memory {
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+        self.answers.clear();
+        self.calls.clear();
+        self.call_names.clear();
+    }
+
+    fn remember(&mut self, key: &[u8], answer: Box<[u8]>) -> usize {
+        let at = self.answers.len();
+        self.answers.push(answer);
+        self.known.insert(Box::from(key), at);
+        at
+    }
+}
+
+/// Answers what the fields of the event at hand mean.
+pub struct Meanings<'p> {
+    cursor: &'p mut Cursor,
+    memory: &'p mut Memory,
+}
+
+/// A field with the record it stands in.
+#[derive(Clone, Copy)]
+pub struct Place<'e> {
+    /// The event.
+    pub event: &'e Event,
+    /// The record's place in the event.
+    pub number: usize,
+    /// The record.
+    pub record: &'e Record,
+    /// The field.
+    pub field: Field,
+}
+
+impl<'e> Place<'e> {
+    /// The value as recorded.
+    pub fn text(&self) -> &'e [u8] {
+        self.event.bytes(self.field.value)
+    }
+}
+
+/// The record type TRUSTED_APP (`<libaudit.h>`), whose fields libauparse types by their values.
+const TRUSTED_APP: i32 = 1121;
+
+impl<'p> Meanings<'p> {
+    pub(super) fn new(cursor: &'p mut Cursor, memory: &'p mut Memory) -> Self {
+        // Forgetting happens here, between two events, so that a `Call` stays valid for all of one.
+        if memory.known.len() > MAX_REMEMBERED || memory.calls.len() > MAX_REMEMBERED {
+            memory.forget();
+        }
+        memory.scratch.clear();
+        memory.scratch.shrink_to(super::KEEP_BUFFER);
+        Self { cursor, memory }
+    }
+
+    fn go(&mut self, place: Place) -> bool {
+        u32::try_from(place.number).is_ok_and(|n| self.cursor.goto_record(n))
+            && self.cursor.goto_field(place.field.number)
+    }
+
+    /// How to read this field, and every field of that name in records of that type.
+    pub fn field_type(&mut self, place: Place) -> Type {
+        if place.record.kind == TRUSTED_APP || !self.go(place) {
+            return Type::Varies;
+        }
+        let code = self.cursor.field_type();
+        let small = u8::try_from(code).unwrap_or(u8::MAX);
+        #[allow(clippy::cast_sign_loss)] // a C enum
+        match code as u32 {
+            t::AUPARSE_TYPE_UNCLASSIFIED | t::AUPARSE_TYPE_MAC_LABEL | t::AUPARSE_TYPE_ADDR => {
+                // `acct` is typed by its value; decoding tells the two cases apart itself.
+                if place.event.bytes(place.field.name) == b"acct" {
+                    Type::Escaped
+                } else {
+                    Type::Text
+                }
+            }
+            t::AUPARSE_TYPE_ESCAPED
+            | t::AUPARSE_TYPE_ESCAPED_FILE
+            | t::AUPARSE_TYPE_ESCAPED_KEY => Type::Escaped,
+            t::AUPARSE_TYPE_PROCTITLE => Type::Proctitle,
+            t::AUPARSE_TYPE_UID
+            | t::AUPARSE_TYPE_GID
+            | t::AUPARSE_TYPE_SOCKADDR
+            | t::AUPARSE_TYPE_ARCH => Type::Named(small),
+            t::AUPARSE_TYPE_EXIT => Type::Exit,
+            t::AUPARSE_TYPE_A0 => Type::Argument(0),
+            t::AUPARSE_TYPE_A1 => Type::Argument(1),
+            t::AUPARSE_TYPE_A2 => Type::Argument(2),
+            t::AUPARSE_TYPE_A3 => Type::Argument(3),
+            t::AUPARSE_TYPE_SYSCALL | t::AUPARSE_TYPE_TTY_DATA => Type::Varies,
+            _ => Type::Other(small),
+        }
+    }
+
+    /// The type of a user id, for fields that are shown as recorded and named elsewhere.
+    pub fn user_id() -> Type {
+        Type::Named(u8::try_from(t::AUPARSE_TYPE_UID).unwrap_or(u8::MAX))
+    }
+
+    /// What the field says: decoded and interpreted. `call` is the system call of the record, for its arguments.
+    pub fn value<'s>(&'s mut self, place: Place<'s>, kind: Type, call: Option<Call>) -> &'s [u8] {
+        let text = place.text();
+        if place.field.own || matches!(kind, Type::Text) || is_quoted(text) {
+            return unquoted(text);
+        }
+        match kind {
+            Type::Text => text,
+            Type::Escaped => self.escaped(place, text),
+            Type::Proctitle => self.proctitle(place, text),
+            Type::Exit if text.len() < 18 && text.iter().all(u8::is_ascii_digit) => text,
+            Type::Exit => self.remembered(place, b"exit", text),
+            Type::Named(code) => {
+                if let Some(name) = appended(
+                    place.event.bytes(place.record.enriched),
+                    place.event.bytes(place.field.name),
+                ) && !name.starts_with(b"unknown-")
+                {
+                    return name;
+                }
+                if u32::from(code) == t::AUPARSE_TYPE_SOCKADDR && !is_safe_sockaddr(text) {
+                    return text;
+                }
+                if place.record.enriched.is_empty() {
+                    self.remembered(place, &[code], text)
+                } else {
+                    self.asked(place, text)
+                }
+            }
+            Type::Argument(n) => match call {
+                Some(call) => self.argument(place, n, call, text),
+                None => self.asked(place, text),
+            },
+            Type::Other(code) => self.remembered(place, &[code], text),
+            Type::Varies => self.asked(place, text),
+        }
+    }
+
+    fn escaped<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
+        if !text.iter().all(u8::is_ascii_hexdigit) || text.len() < 2 {
+            // libauparse would decode as many hex digits as there are and lose the rest.
+            return text;
+        }
+        // A leading NUL is the mark of an abstract socket's name, which libauparse leaves out.
+        let digits = text.strip_prefix(b"00").unwrap_or(text);
+        self.memory.scratch.clear();
+        if unhex(digits, &mut self.memory.scratch) {
+            &self.memory.scratch
+        } else {
+            self.asked(place, text)
+        }
+    }
+
+    fn proctitle<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
+        self.memory.scratch.clear();
+        if text.starts_with(b"00") || !unhex(text, &mut self.memory.scratch) {
+            return if text.iter().all(u8::is_ascii_hexdigit) {
+                self.asked(place, text)
+            } else {
+                text
+            };
+        }
+        for byte in &mut self.memory.scratch {
+            if *byte == 0 {
+                *byte = b' ';
+            }
+        }
+        &self.memory.scratch
+    }
+
+    /// libauparse's answer, remembered by what it depends on: `about` and the text.
+    fn remembered<'s>(&'s mut self, place: Place<'s>, about: &[u8], text: &'s [u8]) -> &'s [u8] {
+        if text.len() > MAX_KEY {
+            return self.asked(place, text);
+        }
+        let mut key = std::mem::take(&mut self.memory.key);
+        key.clear();
+        key.extend_from_slice(about);
+        key.push(0);
+        key.extend_from_slice(text);
+        let found = self.memory.known.get(&key[..]).copied();
+        let at = found.unwrap_or_else(|| {
+            let answer = Box::from(self.asked(place, text));
+            self.memory.remember(&key, answer)
+        });
+        self.memory.key = key;
+        self.memory.answers.get(at).map_or(text, |answer| answer)
+    }
+
+    /// libauparse's answer, or the text where it has none or doesn't know.
+    fn asked<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
+        let is_id = matches!(place.event.bytes(place.field.name), b"uid" | b"auid");
+        if !self.go(place) {
+            return unquoted(text);
+        }
+        match self.cursor.interpret().map(CStr::to_bytes) {
+            // Whoever wants a user's name wants to know that it has none.
+            Some(answer) if answer.starts_with(b"unknown") && !is_id => unquoted(text),
+            Some(answer) => unquoted(answer),
+            None => unquoted(text),
+        }
+    }
+
+    /// The name that libauparse gives a user id, as it gives it: `unknown(1001)` for one without.
+    pub fn user<'s>(&'s mut self, place: Place<'s>) -> &'s [u8] {
+        self.value(place, Self::user_id(), None)
+    }
+
+    /// `a0` to `a3`. libauparse's answer can depend on the machine, the call, and the call's first two arguments
+    /// (all it keeps of a record besides the value: `idata` in its `auparse-idata.h`). Those two are told apart
+    /// when they are small enough to be a command or a set of flags.
+    fn argument<'s>(&'s mut self, place: Place<'s>, n: u8, call: Call, text: &'s [u8]) -> &'s [u8] {
+        let mut about = [0u8; 24];
+        about[0] = b'a';
+        about[1] = n;
+        about[2..6].copy_from_slice(&call.0.to_ne_bytes());
+        let mut len = 6;
+        if n > 0 {
+            for (name, most) in [(b"a0", 4), (b"a1", 6)].into_iter().take(usize::from(n)) {
+                let value = early(place, name);
+                let value = if value.len() <= most { value } else { b"-" };
+                about[len..len + value.len()].copy_from_slice(value);
+                len += value.len();
+                about[len] = b',';
+                len += 1;
+            }
+        }
+        // Nearly all arguments are addresses, which don't repeat. Where libauparse answered one address with itself
+        // it answers all of them so: what it looks up are small numbers.
+        let is_address = (9..=16).contains(&text.len());
+        if is_address && self.memory.known.contains_key(&about[..len]) {
+            self.memory.scratch.clear();
+            self.memory.scratch.extend_from_slice(b"0x");
+            self.memory.scratch.extend_from_slice(text);
+            return &self.memory.scratch;
+        }
+        if is_address {
+            let answer = self.asked(place, text);
+            let is_itself = answer.strip_prefix(b"0x") == Some(text);
+            let answer = answer.to_vec();
+            if is_itself {
+                self.memory.remember(&about[..len], Box::default());
+            }
+            self.memory.scratch = answer;
+            return &self.memory.scratch;
+        }
+        self.remembered(place, &about[..len], text)
+    }
+
+    /// The system call that a SYSCALL record is about; `None` when it doesn't say.
+    pub fn call(&mut self, event: &Event, number: usize, record: &Record) -> Option<Call> {
+        let (mut arch, mut syscall, mut a0) = (None, None, None);
+        for field in event.fields(record).iter().take(12) {
+            match event.bytes(field.name) {
+                b"arch" if arch.is_none() => arch = Some(*field),
+                b"syscall" if syscall.is_none() => syscall = Some(*field),
+                b"a0" => {
+                    a0 = Some(*field);
+                    break;
+                }
+                _ => (),
+            }
+        }
+        let syscall = syscall?;
+        let enriched = event.bytes(record.enriched);
+        let mut key = std::mem::take(&mut self.memory.key);
+        key.clear();
+        // libauparse reads these fields by their places in the record, so places are part of the key.
+        for field in [arch, Some(syscall)].into_iter().flatten() {
+            key.extend_from_slice(&field.number.to_ne_bytes());
+            key.extend_from_slice(event.bytes(field.value));
+            key.push(0);
+        }
+        for name in [&b"arch"[..], b"syscall"] {
+            key.extend_from_slice(appended(enriched, name).unwrap_or_default());
+            key.push(0);
+        }
+        let mut found = self.memory.calls.get(&key[..]).copied();
+        if found.is_some_and(|call| self.is_multiplexer(call)) {
+            // socketcall and ipc: the first argument says which call it really is.
+            key.extend_from_slice(a0.map_or(b"", |f| event.bytes(f.value)));
+            found = self.memory.calls.get(&key[..]).copied();
+        }
+        if found.is_none() && key.len() <= 4 * MAX_KEY {
+            let name = |this: &mut Self, field: Field, name: &[u8]| -> Box<[u8]> {
+                let place = Place {
+                    event,
+                    number,
+                    record,
+                    field,
+                };
+                match appended(enriched, name) {
+                    Some(known) if !known.starts_with(b"unknown-") => Box::from(known),
+                    _ => Box::from(this.asked(place, place.text())),
+                }
+            };
+            let arch = arch.map_or(Box::default(), |f| name(self, f, b"arch"));
+            let names = CallNames {
+                name: name(self, syscall, b"syscall"),
+                arch,
+            };
+            let call = Call(u32::try_from(self.memory.call_names.len()).ok()?);
+            self.memory.call_names.push(names);
+            self.memory.calls.insert(Box::from(&key[..]), call);
+            found = Some(call);
+        }
+        self.memory.key = key;
+        found
+    }
+
+    fn is_multiplexer(&self, call: Call) -> bool {
+        let name = self.call_name(call);
+        name.starts_with(b"socketcall") || name.starts_with(b"ipc")
+    }
+
+    /// The call's name: `openat`, `socketcall(connect)`, or its number where libauparse doesn't know it.
+    pub fn call_name(&self, call: Call) -> &[u8] {
+        self.memory
+            .call_names
+            .get(call.0 as usize)
+            .map_or(b"", |c| &c.name)
+    }
+
+    /// The machine's name: `x86_64`.
+    pub fn call_arch(&self, call: Call) -> &[u8] {
+        self.memory
+            .call_names
+            .get(call.0 as usize)
+            .map_or(b"", |c| &c.arch)
+    }
+}
+
+fn is_quoted(text: &[u8]) -> bool {
+    text.len() >= 2 && text.first() == Some(&b'"') && text.last() == Some(&b'"')
+}
+
+/// The text without the quotes around it.
+pub fn unquoted(text: &[u8]) -> &[u8] {
+    if is_quoted(text) {
+        &text[1..text.len() - 1]
+    } else {
+        text
+    }
+}
+
+/// Appends the bytes that pairs of hex digits stand for; false, with nothing appended, when they aren't such pairs.
+fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
+    fn digit(b: u8) -> u8 {
+        match b {
+            b'0'..=b'9' => b - b'0',
+            b'A'..=b'F' => b - b'A' + 10,
+            b'a'..=b'f' => b - b'a' + 10,
+            _ => 0xff,
+        }
+    }
+    if !digits.len().is_multiple_of(2) {
+        return false;
+    }
+    let before = out.len();
+    out.reserve(digits.len() / 2);
+    let mut bad = 0;
+    out.extend(digits.chunks_exact(2).map(|pair| {
+        let (high, low) = (digit(pair[0]), digit(pair[1]));
+        bad |= high | low;
+        high << 4 | low & 0xf
+    }));
+    if bad & 0xf0 != 0 {
+        out.truncate(before);
+        return false;
+    }
+    true
+}
+
+/// The value of a SYSCALL record's field, which stands among the first.
+fn early<'e>(place: Place<'e>, name: &[u8]) -> &'e [u8] {
+    let fields = place.event.fields(place.record).iter().take(12);
+    fields
+        .filter(|f| place.event.bytes(f.name) == name)
+        .map(|f| place.event.bytes(f.value))
+        .next()
+        .unwrap_or_default()
+}
+
+/// auditd appends less than this; what lies beyond was not written by it.
+const MAX_APPENDED: usize = 4096;
+
+/// The name auditd appended for a field: `UID="root"` for `uid`, `SADDR={ … }` for `saddr`.
+fn appended<'a>(enriched: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = &enriched[..enriched.len().min(MAX_APPENDED)];
+    while !rest.is_empty() {
+        let equals = memchr(b'=', rest)?;
+        let found = rest[..equals].trim_ascii_start();
+        let value = &rest[equals + 1..];
+        let end = match value.first() {
+            Some(b'"') => memmem::find(&value[1..], b"\" ").map_or(value.len(), |n| n + 2),
+            Some(b'{') => memchr(b'}', value).map_or(value.len(), |n| n + 1),
+            _ => memchr(b' ', value).unwrap_or(value.len()),
+        };
+        if found.eq_ignore_ascii_case(name) {
+            return Some(unquoted(&value[..end]));
+        }
+        rest = &value[end..];
+    }
+    None
+}
+
+/// libauparse reads no further than this address goes.
+fn is_safe_sockaddr(text: &[u8]) -> bool {
+    // Families are small numbers, little-endian on every machine with AX.25 in its first byte.
+    let family = text.get(..2).unwrap_or_default();
+    text.len() >= WHOLE_SOCKADDR || !matches!(family, b"03" | b"04" | b"08" | b"09")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn appended_names_are_found() {
+        let raw = br#"ARCH=x86_64 SYSCALL=openat AUID="unset" UID="DOMAIN\joe user" GID="root""#;
+        assert_eq!(appended(raw, b"syscall"), Some(&b"openat"[..]));
+        assert_eq!(appended(raw, b"uid"), Some(&br"DOMAIN\joe user"[..]));
+        assert_eq!(appended(raw, b"gid"), Some(&b"root"[..]));
+        assert_eq!(appended(raw, b"euid"), None);
+        let saddr = b"SADDR={ saddr_fam=inet laddr=192.0.2.1 lport=443 }";
+        assert_eq!(
+            appended(saddr, b"saddr"),
+            Some(&b"{ saddr_fam=inet laddr=192.0.2.1 lport=443 }"[..])
+        );
+        for broken in [&b"="[..], b"UID", b"UID=\"", b" =x y", b"\"=\" = "] {
+            assert_eq!(appended(broken, b"gid"), None);
+        }
+    }
+
+    #[test]
+    fn hex_is_decoded_only_when_all_of_it_is_hex() {
+        let mut out = b"x".to_vec();
+        assert!(unhex(b"7A6f", &mut out));
+        assert_eq!(out, b"xzo");
+        assert!(!unhex(b"7A6", &mut out));
+        assert!(!unhex(b"7A6g", &mut out));
+        assert!(!unhex(b"7\xffA6", &mut out));
+        assert_eq!(out, b"xzo");
+    }
+}

@@ -1,0 +1,316 @@
+//! Linux audit records become events: the safe side of libauparse.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `auparse_sys.rs` | bindgen's raw bindings |
+//! | `handle.rs` | every call of the library, with the reasons why it is sound |
+//! | `collect.rs` | copies libauparse's event into an [`Event`], values whole |
+//! | `lines.rs`, `header.rs`, `pending.rs` | lines from blocks; which can be read; which events are unfinished |
+//! | `meanings.rs` | interpretations, remembered |
+//!
+//! libauparse does the grouping: events may interleave, come with or without `node=`, RAW or ENRICHED.
+
+mod auparse_sys;
+mod collect;
+mod handle;
+mod header;
+mod lines;
+mod meanings;
+mod pending;
+
+pub use lines::MAX_LINE;
+pub use meanings::{Call, Meanings, Place, Type, unquoted};
+
+use crate::event::{Event, Stamp, kind};
+use foldhash::fast::FixedState;
+use handle::{Cursor, Handle};
+use lines::{Lines, Piece};
+use meanings::Memory;
+use memchr::{memchr, memchr_iter};
+use pending::{Identity, Pending};
+use std::{
+    hash::BuildHasher,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// Buffers larger than this are given back after the event that needed them.
+const KEEP_BUFFER: usize = 1 << 20;
+/// Events are aged out by the wall clock only while the records' time is this close to it, in seconds, so that an
+/// old log read through a slow pipe converts whole.
+const LIVE_WITHIN: i64 = 10;
+
+/// libauparse could not be set up or could not take lines: memory is out.
+#[derive(Debug)]
+pub struct OutOfMemory;
+
+impl std::fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("libauparse has no memory left")
+    }
+}
+
+impl std::error::Error for OutOfMemory {}
+
+/// Groups audit records into events.
+///
+/// Feed it blocks of a log as they come; each event that is whole is passed to the handler, along with what it
+/// takes to interpret its fields. At the end call [`Parser::finish`].
+pub struct Parser {
+    handle: Handle,
+    lines: Lines,
+    group: Group,
+    clean: Vec<u8>,
+    unreadable: u64,
+    last_seconds: i64,
+}
+
+/// What the callback needs; apart from [`Handle`] so that both can be borrowed.
+struct Group {
+    event: Event,
+    memory: Memory,
+    pending: Pending,
+}
+
+impl Group {
+    /// Takes over the event under libauparse's cursor and hands it on.
+    fn hand_out(&mut self, cursor: &mut Cursor, handler: &mut impl FnMut(&Event, &mut Meanings)) {
+        let stamp = match cursor.stamp() {
+            Some((seconds, millis, serial)) => Stamp {
+                seconds,
+                millis: u16::try_from(millis).unwrap_or_default(),
+                serial,
+            },
+            None => Stamp::default(),
+        };
+        self.event.begin(stamp);
+        collect::collect(cursor, &mut self.event);
+        let node = self.event.node().map_or(0, node_hash);
+        let again = self.pending.handed_out(Identity { stamp, node });
+        self.event.partial = again || lacks_its_end(&self.event);
+        handler(&self.event, &mut Meanings::new(cursor, &mut self.memory));
+        self.event.shrink(KEEP_BUFFER);
+    }
+}
+
+/// The kernel ends every event that has a SYSCALL or URINGOP record with an EOE (and libauparse ends it at its
+/// PROCTITLE): one handed out without either was cut by a time-out or by the end of the input.
+fn lacks_its_end(event: &Event) -> bool {
+    let begins = event
+        .records()
+        .iter()
+        .any(|r| matches!(r.kind, kind::SYSCALL | kind::URINGOP));
+    begins
+        && !event
+            .records()
+            .last()
+            .is_some_and(|r| matches!(r.kind, kind::EOE | kind::PROCTITLE))
+}
+
+fn node_hash(node: &[u8]) -> u64 {
+    if node.is_empty() {
+        0
+    } else {
+        FixedState::default().hash_one(node)
+    }
+}
+
+impl Parser {
+    /// A parser with nothing in it.
+    ///
+    /// # Errors
+    /// When libauparse has no memory.
+    pub fn new() -> Result<Self, OutOfMemory> {
+        Ok(Self {
+            handle: Handle::new().ok_or(OutOfMemory)?,
+            lines: Lines::default(),
+            group: Group {
+                event: Event::default(),
+                memory: Memory::default(),
+                pending: Pending::new(),
+            },
+            clean: Vec::new(),
+            unreadable: 0,
+            last_seconds: 0,
+        })
+    }
+
+    /// Takes the next bytes of the log, cut anywhere.
+    ///
+    /// # Errors
+    /// When libauparse has no memory; the block is lost then.
+    pub fn feed(
+        &mut self,
+        block: &[u8],
+        mut handler: impl FnMut(&Event, &mut Meanings),
+    ) -> Result<(), OutOfMemory> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let mut result = Ok(());
+        lines.push(block, |piece| {
+            if let Err(e) = self.piece(piece, &mut handler) {
+                result = Err(e);
+            }
+        });
+        self.lines = lines;
+        result
+    }
+
+    /// Ends a file: a last line without a newline is a line, and what comes next begins a new one. Events go on
+    /// across files, as they do when auditd rotates its log.
+    ///
+    /// # Errors
+    /// As [`Parser::feed`].
+    pub fn end_file(
+        &mut self,
+        mut handler: impl FnMut(&Event, &mut Meanings),
+    ) -> Result<(), OutOfMemory> {
+        let mut lines = std::mem::take(&mut self.lines);
+        let mut result = Ok(());
+        lines.finish(|piece| result = self.piece(piece, &mut handler));
+        result
+    }
+
+    /// The end of the input: hands out every event that is left, whole or not.
+    ///
+    /// # Errors
+    /// As [`Parser::feed`].
+    pub fn finish(
+        &mut self,
+        mut handler: impl FnMut(&Event, &mut Meanings),
+    ) -> Result<(), OutOfMemory> {
+        let result = self.end_file(&mut handler);
+        self.flush(&mut handler);
+        result
+    }
+
+    /// To be called when the input is quiet: hands out events whose end hasn't come for 2 s, unless the records
+    /// are old ones.
+    pub fn age(&mut self, mut handler: impl FnMut(&Event, &mut Meanings)) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
+        if (now - self.last_seconds).abs() > LIVE_WITHIN {
+            return;
+        }
+        let group = &mut self.group;
+        self.handle
+            .age(|cursor| group.hand_out(cursor, &mut handler));
+    }
+
+    /// True while an event is unfinished, so that [`Parser::age`] may have something to do.
+    pub fn is_waiting(&self) -> bool {
+        !self.group.pending.is_empty()
+    }
+
+    /// Lines that could not be read so far: without a head that libauparse understands, or too long.
+    /// Empty lines don't count.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Forgets user and group names, for when `/etc/passwd` or `/etc/group` changed.
+    pub fn forget_names(&mut self) {
+        self.group.memory.forget();
+        // Destroying any parser clears the caches that all share in libauparse 3 (auparse_destroy).
+        drop(Handle::new());
+    }
+
+    fn flush(&mut self, handler: &mut impl FnMut(&Event, &mut Meanings)) {
+        let group = &mut self.group;
+        self.handle.flush(|cursor| group.hand_out(cursor, handler));
+        self.group.pending.clear();
+    }
+
+    fn piece(
+        &mut self,
+        piece: Piece,
+        handler: &mut impl FnMut(&Event, &mut Meanings),
+    ) -> Result<(), OutOfMemory> {
+        match piece {
+            Piece::Whole(lines) if memchr(0, lines).is_some() => {
+                // To libauparse a NUL ends the line. Nothing that a kernel writes has one; what follows it is kept
+                // by writing it as every byte that isn't text is written.
+                let mut clean = std::mem::take(&mut self.clean);
+                clean.clear();
+                for part in lines.split_inclusive(|b| *b == 0) {
+                    match part.split_last() {
+                        Some((0, text)) => {
+                            clean.extend_from_slice(text);
+                            clean.extend_from_slice(b"\\x00");
+                        }
+                        _ => clean.extend_from_slice(part),
+                    }
+                }
+                let result = self.whole(&clean, handler);
+                clean.clear();
+                clean.shrink_to(KEEP_BUFFER);
+                self.clean = clean;
+                result
+            }
+            Piece::Whole(lines) => self.whole(lines, handler),
+            Piece::TooLong => {
+                self.unreadable += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// Feeds whole lines, leaving out those that can't be read.
+    fn whole(
+        &mut self,
+        lines: &[u8],
+        handler: &mut impl FnMut(&Event, &mut Meanings),
+    ) -> Result<(), OutOfMemory> {
+        // Lines from `from` up to `start` wait to be fed in one call.
+        let (mut from, mut start) = (0, 0);
+        let mut last = Identity::default();
+        for end in memchr_iter(b'\n', lines) {
+            let line = &lines[start..end];
+            let next = end + 1;
+            match header::header(line) {
+                Some(header) => {
+                    let identity = Identity {
+                        stamp: header.stamp,
+                        node: node_hash(header.node),
+                    };
+                    let ends = header.kind == b"type=EOE";
+                    self.last_seconds = header.stamp.seconds;
+                    if self.group.pending.is_full(identity != last) {
+                        self.take(&lines[from..start], handler)?;
+                        from = start;
+                        if self.group.pending.is_full(identity != last) {
+                            self.flush(handler);
+                        }
+                    }
+                    self.group.pending.record(identity, line.len(), ends);
+                    last = identity;
+                }
+                None => {
+                    self.take(&lines[from..start], handler)?;
+                    from = next;
+                    self.unreadable += u64::from(!line.is_empty());
+                }
+            }
+            start = next;
+        }
+        self.take(&lines[from..start], handler)
+    }
+
+    fn take(
+        &mut self,
+        lines: &[u8],
+        handler: &mut impl FnMut(&Event, &mut Meanings),
+    ) -> Result<(), OutOfMemory> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let group = &mut self.group;
+        if self
+            .handle
+            .feed(lines, |cursor| group.hand_out(cursor, handler))
+        {
+            Ok(())
+        } else {
+            Err(OutOfMemory)
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `auship convert`: logs to JSON lines, as fast as the machine allows.
+//!
+//! One thread: handing every event over to another would cost more than it brings. Output is gathered in one
+//! buffer and written in large pieces, and waits for its reader without limit.
+
+use crate::{
+    auparse::{OutOfMemory, Parser},
+    format::Format,
+};
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+/// Size of a read, in bytes.
+const BLOCK: usize = 64 << 10;
+/// Output gathered before a write, in bytes.
+const GATHER: usize = 128 << 10;
+
+/// What a conversion did.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Events found.
+    pub events: u64,
+    /// Lines that could not be read.
+    pub unreadable: u64,
+    /// Inputs that could not be opened or read to their end.
+    pub failed: Vec<(PathBuf, io::Error)>,
+}
+
+/// Why a conversion stopped.
+#[derive(Debug)]
+pub enum Error {
+    /// The output could not be written.
+    Write(io::Error),
+    /// libauparse has no memory.
+    Memory(OutOfMemory),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::Write(e) => write!(f, "can't write the output: {e}"),
+            Self::Memory(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<OutOfMemory> for Error {
+    fn from(e: OutOfMemory) -> Self {
+        Self::Memory(e)
+    }
+}
+
+/// Lines of documents on their way out.
+struct Output<'a, W> {
+    format: &'a mut Format,
+    prepend: &'a [u8],
+    postpend: &'a [u8],
+    buffer: Vec<u8>,
+    to: W,
+    events: u64,
+    failed: Option<io::Error>,
+}
+
+impl<W: Write> Output<'_, W> {
+    fn event(&mut self, event: &crate::event::Event, meanings: &mut crate::auparse::Meanings) {
+        self.events += 1;
+        let start = self.buffer.len();
+        self.buffer.extend_from_slice(self.prepend);
+        if !self.format.write(event, meanings, &mut self.buffer) {
+            self.buffer.truncate(start);
+            return;
+        }
+        self.buffer.extend_from_slice(self.postpend);
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= GATHER {
+            self.write();
+        }
+    }
+
+    fn write(&mut self) {
+        if self.failed.is_none() {
+            self.failed = self.to.write_all(&self.buffer).err();
+        }
+        self.buffer.clear();
+        self.buffer.shrink_to(4 * GATHER);
+    }
+}
+
+/// Converts files in the order given (`-`, or none at all: standard input). What can't be opened is passed over and
+/// listed in the totals.
+///
+/// # Errors
+/// When the output can't be written.
+pub fn convert(
+    inputs: &[PathBuf],
+    format: &mut Format,
+    prepend: &[u8],
+    postpend: &[u8],
+    to: impl Write,
+) -> Result<Totals, Error> {
+    let mut totals = Totals::default();
+    let mut parser = Parser::new()?;
+    let buffer = Vec::with_capacity(2 * GATHER);
+    let mut output = Output {
+        format,
+        prepend,
+        postpend,
+        buffer,
+        to,
+        events: 0,
+        failed: None,
+    };
+    let standard_input = [PathBuf::from("-")];
+    for path in if inputs.is_empty() {
+        &standard_input
+    } else {
+        inputs
+    } {
+        let read = open(path).and_then(|input| read_all(input, &mut parser, &mut output));
+        match read {
+            Ok(()) => parser.end_file(|event, meanings| output.event(event, meanings))?,
+            Err(Stop::Input(e)) => totals.failed.push((path.clone(), e)),
+            Err(Stop::Output) => break,
+            Err(Stop::Memory(e)) => return Err(e.into()),
+        }
+    }
+    parser.finish(|event, meanings| output.event(event, meanings))?;
+    output.write();
+    if output.failed.is_none() {
+        output.failed = output.to.flush().err();
+    }
+    totals.events = output.events;
+    totals.unreadable = parser.unreadable();
+    match output.failed {
+        Some(e) => Err(Error::Write(e)),
+        None => Ok(totals),
+    }
+}
+
+/// Why reading one input ended early.
+enum Stop {
+    Input(io::Error),
+    Output,
+    Memory(OutOfMemory),
+}
+
+impl From<io::Error> for Stop {
+    fn from(e: io::Error) -> Self {
+        Self::Input(e)
+    }
+}
+
+fn open(path: &Path) -> Result<Box<dyn Read>, Stop> {
+    if path == Path::new("-") {
+        Ok(Box::new(io::stdin().lock()))
+    } else {
+        Ok(Box::new(File::open(path)?))
+    }
+}
+
+fn read_all<W: Write>(
+    mut input: impl Read,
+    parser: &mut Parser,
+    output: &mut Output<W>,
+) -> Result<(), Stop> {
+    let mut block = vec![0; BLOCK];
+    loop {
+        let n = match input.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(Stop::Input(e)),
+        };
+        parser
+            .feed(&block[..n], |event, meanings| output.event(event, meanings))
+            .map_err(Stop::Memory)?;
+        if output.failed.is_some() {
+            return Err(Stop::Output);
+        }
+    }
+}

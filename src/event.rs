@@ -1,0 +1,208 @@
+//! The event: what every assembler yields and every format reads.
+//!
+//! An event owns its bytes: record texts lie one behind the other in one buffer, and records and fields are spans
+//! into it. One `Event` is filled again and again, so that an event costs no allocation once its buffers have grown.
+
+use std::ops::Range;
+
+/// A piece of an event's buffer, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// A span from `start` up to `end`. Offsets above 4 GiB saturate; the assembler keeps events far below that.
+    pub fn new(start: usize, end: usize) -> Self {
+        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self {
+            start: narrow(start),
+            end: narrow(end.max(start)),
+        }
+    }
+
+    /// Where it begins.
+    pub fn start(self) -> usize {
+        self.start as usize
+    }
+
+    /// Where it ends (one past its last byte).
+    pub fn end(self) -> usize {
+        self.end as usize
+    }
+
+    /// True when it holds no byte.
+    pub fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// The range it stands for.
+    pub fn range(self) -> Range<usize> {
+        self.start()..self.end()
+    }
+}
+
+/// When an event happened, as its records' `audit(SECONDS.MILLIS:SERIAL)` header says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Stamp {
+    /// Seconds since 1970, UTC.
+    pub seconds: i64,
+    /// Thousandths of a second, 0 to 999.
+    pub millis: u16,
+    /// The kernel's (or auditd's) number of the event.
+    pub serial: u64,
+}
+
+/// One record of an event.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// The record type's number (`AUDIT_SYSCALL` is 1300: `<linux/audit.h>`, `<libaudit.h>`); 0 or less when
+    /// libaudit doesn't know the type's name.
+    pub kind: i32,
+    /// The record type's name: `SYSCALL`, `PATH`, `UNKNOWN[1420]`.
+    pub name: Span,
+    /// The whole record, without what auditd appended in enriched logs.
+    pub text: Span,
+    /// What auditd appended: `ARCH=x86_64 SYSCALL=openat AUID="root"`; empty in raw logs.
+    pub enriched: Span,
+    /// Its fields, as a range of the event's list.
+    pub fields: Range<usize>,
+}
+
+/// One `name=value` of a record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Field {
+    /// The name, as recorded.
+    pub name: Span,
+    /// The value as recorded, whole, with its quotes where it has any.
+    pub value: Span,
+    /// libauparse cut this value (at a space, or because it couldn't read it), so that what it makes of the
+    /// value isn't to be asked for.
+    pub own: bool,
+    /// Its place in the record as libauparse counts fields.
+    pub number: u32,
+}
+
+/// One audit event: the records that share a time, a serial and a node.
+#[derive(Clone, Debug, Default)]
+pub struct Event {
+    /// Time and serial.
+    pub stamp: Stamp,
+    /// True for a part of an event that the assembler couldn't hand out whole.
+    pub partial: bool,
+    node: Option<Span>,
+    bytes: Vec<u8>,
+    records: Vec<Record>,
+    fields: Vec<Field>,
+}
+
+/// Record type numbers that formats tell apart (`<linux/audit.h>`).
+pub mod kind {
+    #![allow(missing_docs)] // each is the number of the record type of that name
+    pub const SYSCALL: i32 = 1300;
+    pub const PATH: i32 = 1302;
+    pub const SOCKADDR: i32 = 1306;
+    pub const CWD: i32 = 1307;
+    pub const EXECVE: i32 = 1309;
+    pub const OBJ_PID: i32 = 1318;
+    pub const EOE: i32 = 1320;
+    pub const PROCTITLE: i32 = 1327;
+    pub const URINGOP: i32 = 1336;
+    pub const OPENAT2: i32 = 1337;
+    pub const AVC: i32 = 1400;
+    pub const USER_AVC: i32 = 1107;
+    pub const ANOM_PROMISCUOUS: i32 = 1700;
+}
+
+impl Event {
+    /// Empties it for the next event, keeping its buffers.
+    pub fn begin(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
+        self.partial = false;
+        self.node = None;
+        self.bytes.clear();
+        self.records.clear();
+        self.fields.clear();
+    }
+
+    /// Gives back buffers that one huge event made larger than `limit` bytes.
+    pub fn shrink(&mut self, limit: usize) {
+        if self.bytes.capacity() > limit {
+            self.bytes = Vec::new();
+        }
+        if self.fields.capacity() * size_of::<Field>() > limit {
+            self.fields = Vec::new();
+        }
+    }
+
+    /// Copies bytes into the event; the span is valid until the next [`Event::begin`].
+    pub fn keep(&mut self, bytes: &[u8]) -> Span {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        Span::new(start, self.bytes.len())
+    }
+
+    /// Sets the node (`node=` of aggregated logs).
+    pub fn set_node(&mut self, node: Span) {
+        self.node = Some(node);
+    }
+
+    /// Adds a field to the record that is being built.
+    pub fn push_field(&mut self, field: Field) {
+        self.fields.push(field);
+    }
+
+    /// The last field added, to correct where its value ends.
+    pub fn last_field_mut(&mut self) -> Option<&mut Field> {
+        self.fields.last_mut()
+    }
+
+    /// How many fields there are in all records so far.
+    pub fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Closes a record whose fields have been pushed.
+    pub fn push_record(&mut self, record: Record) {
+        self.records.push(record);
+    }
+
+    /// The records, in the order they came.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The fields of one record, in order.
+    pub fn fields(&self, record: &Record) -> &[Field] {
+        self.fields.get(record.fields.clone()).unwrap_or_default()
+    }
+
+    /// All fields of all records.
+    pub fn all_fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// The bytes a span stands for (none for a span of another event).
+    pub fn bytes(&self, span: Span) -> &[u8] {
+        self.bytes.get(span.range()).unwrap_or_default()
+    }
+
+    /// The host that the records name with `node=`.
+    pub fn node(&self) -> Option<&[u8]> {
+        self.node.map(|span| self.bytes(span))
+    }
+
+    /// The first record of a type.
+    pub fn first(&self, kind: i32) -> Option<&Record> {
+        self.records.iter().find(|r| r.kind == kind)
+    }
+
+    /// The value as recorded of a record's first field of that name.
+    pub fn value(&self, record: &Record, name: &[u8]) -> Option<&[u8]> {
+        self.fields(record)
+            .iter()
+            .find(|f| self.bytes(f.name) == name)
+            .map(|f| self.bytes(f.value))
+    }
+}

@@ -1,0 +1,23 @@
+//! Formats: an event becomes one JSON document. One file (or room) each, and one line in [`Format`].
+
+pub mod json;
+pub mod mozdef;
+
+use crate::{auparse::Meanings, event::Event};
+
+/// The formats there are.
+// One of these lives as long as its output does; its size doesn't matter.
+#[allow(clippy::large_enum_variant)]
+pub enum Format {
+    /// MozDef's, as audisp-json wrote it.
+    MozDef(mozdef::MozDef),
+}
+
+impl Format {
+    /// Appends the event's document; false when the format's settings leave the event out.
+    pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::MozDef(format) => format.write(event, meanings, out),
+        }
+    }
+}

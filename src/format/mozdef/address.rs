@@ -1,0 +1,147 @@
+//! Socket addresses as SOCKADDR records hold them: the raw `struct sockaddr`, in hex.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// An address that a document can name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    /// An internet address, and its port.
+    Internet(String, u16),
+    /// A unix socket's path; abstract names begin with `@`.
+    Unix(Vec<u8>),
+}
+
+/// Address families (`<linux/socket.h>`).
+const AF_UNIX: u8 = 1;
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+
+impl Address {
+    /// Reads `saddr`; `None` for other families, unnamed sockets, and what is cut short.
+    pub(super) fn read(saddr: &[u8]) -> Option<Self> {
+        let bytes = unhex(saddr)?;
+        let (family, rest) = bytes.split_at_checked(2)?;
+        // The family is in the recording machine's byte order; all families are below 256.
+        let family = family[0] | family[1];
+        match family {
+            AF_UNIX => {
+                let named = match rest.first()? {
+                    0 => {
+                        let name = &rest[1..];
+                        [b"@", name].concat()
+                    }
+                    _ => rest.split(|b| *b == 0).next()?.to_vec(),
+                };
+                (named != b"@").then_some(Self::Unix(named))
+            }
+            AF_INET => {
+                let port = u16::from_be_bytes(rest.get(..2)?.try_into().ok()?);
+                let host: [u8; 4] = rest.get(2..6)?.try_into().ok()?;
+                Some(Self::Internet(Ipv4Addr::from(host).to_string(), port))
+            }
+            AF_INET6 => {
+                let port = u16::from_be_bytes(rest.get(..2)?.try_into().ok()?);
+                let host: [u8; 16] = rest.get(6..22)?.try_into().ok()?;
+                Some(Self::Internet(Ipv6Addr::from(host).to_string(), port))
+            }
+            _ => None,
+        }
+    }
+
+    /// As a person writes it: `192.0.2.1:443`, `[2001:db8::1]:443`, `/run/x.sock`, `@name`.
+    pub(super) fn shown(&self) -> Vec<u8> {
+        match self {
+            Self::Internet(host, port) if host.contains(':') => {
+                format!("[{host}]:{port}").into_bytes()
+            }
+            Self::Internet(host, port) => format!("{host}:{port}").into_bytes(),
+            Self::Unix(path) => path.clone(),
+        }
+    }
+}
+
+/// The family's name in libauparse's answer (`{ saddr_fam=netlink … }`, or `{ fam=netlink … }`).
+pub(super) fn family(meaning: &[u8]) -> &[u8] {
+    meaning
+        .split(|b| *b == b' ')
+        .find_map(|word| {
+            word.strip_prefix(b"saddr_fam=")
+                .or_else(|| word.strip_prefix(b"fam="))
+        })
+        .unwrap_or(meaning)
+}
+
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |b: u8| {
+        char::from(b)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
+    // A digit that lost its partner says nothing.
+    digits
+        .chunks_exact(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(saddr: &str) -> Option<String> {
+        Address::read(saddr.as_bytes()).map(|a| String::from_utf8_lossy(&a.shown()).into_owned())
+    }
+
+    #[test]
+    fn addresses_of_every_kind() {
+        assert_eq!(
+            shown("020001BBC00002010000000000000000").as_deref(),
+            Some("192.0.2.1:443")
+        );
+        // s390x and other big-endian machines
+        assert_eq!(
+            shown("000201BBC00002010000000000000000").as_deref(),
+            Some("192.0.2.1:443")
+        );
+        assert_eq!(
+            shown("0A0001BB0000000020010DB800000000000000000000000100000000").as_deref(),
+            Some("[2001:db8::1]:443")
+        );
+        assert_eq!(
+            shown("01002F72756E2F746F6F6C2E736F636B00").as_deref(),
+            Some("/run/tool.sock")
+        );
+        assert_eq!(
+            shown("0100006162737472616374").as_deref(),
+            Some("@abstract")
+        );
+    }
+
+    #[test]
+    fn what_names_nothing_is_none() {
+        for saddr in [
+            "",
+            "0",
+            "02",
+            "0100",
+            "010000",
+            "02000",
+            "020001BBC000",
+            "1F00",
+            "100000000000",
+            "zz00",
+            "0A0001",
+        ] {
+            assert_eq!(shown(saddr), None, "{saddr}");
+        }
+    }
+
+    #[test]
+    fn families_are_named_as_libauparse_names_them() {
+        assert_eq!(
+            family(b"{ saddr_fam=netlink nlnk-fam=16 nlnk-pid=0 }"),
+            b"netlink"
+        );
+        assert_eq!(family(b"unknown-family(99)"), b"unknown-family(99)");
+    }
+}

@@ -1,0 +1,207 @@
+//! The command line, gathered over all of an event's EXECVE records.
+//!
+//! The kernel splits a long command line into several records and a long argument into fragments (`a1[0]`, `a1[1]`
+//! …), each hex-encoded or quoted by itself, so fragments are joined as bytes.
+
+use super::rules::{self, Argument};
+use crate::{
+    auparse::{Meanings, Place, Type},
+    event::{Event, kind},
+    format::json,
+};
+
+/// An event whose first records are missing may begin at any argument; this many places are left for those.
+const MAX_MISSING: usize = 65_536;
+/// Buffers larger than this are given back.
+const KEEP: usize = 1 << 20;
+
+/// The arguments of one event.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    /// All arguments, each followed by a space: the command line as it is shown.
+    bytes: Vec<u8>,
+    /// End of each argument (its space not included).
+    ends: Vec<usize>,
+    /// Number of the argument that fragments go to.
+    open: Option<usize>,
+}
+
+impl Arguments {
+    /// Collects the arguments of an event that has EXECVE records.
+    pub(super) fn gather(&mut self, event: &Event, meanings: &mut Meanings, execve: bool) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.open = None;
+        if !execve {
+            return;
+        }
+        for (number, record) in event
+            .records()
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.kind == kind::EXECVE)
+        {
+            for field in event.fields(record) {
+                let Some(argument) = rules::argument(event.bytes(field.name)) else {
+                    continue;
+                };
+                let value = meanings.value(
+                    Place {
+                        event,
+                        number,
+                        record,
+                        field: *field,
+                    },
+                    Type::Escaped,
+                    None,
+                );
+                match argument {
+                    Argument::Length => (),
+                    Argument::Whole(n) => {
+                        self.begin(n);
+                        self.add(value);
+                        self.open = None;
+                    }
+                    Argument::Fragment(n, _) => {
+                        if self.open != Some(n) {
+                            self.begin(n);
+                            self.open = Some(n);
+                        }
+                        self.add(value);
+                    }
+                }
+            }
+        }
+        self.bytes.pop();
+    }
+
+    /// A new argument, at its place when those before it are missing.
+    fn begin(&mut self, n: usize) {
+        if n.saturating_sub(self.ends.len()) <= MAX_MISSING {
+            while self.ends.len() < n {
+                self.ends.push(self.bytes.len());
+                self.bytes.push(b' ');
+            }
+        }
+        self.ends.push(self.bytes.len());
+        self.bytes.push(b' ');
+    }
+
+    /// Adds bytes to the last argument.
+    fn add(&mut self, value: &[u8]) {
+        self.bytes.pop();
+        self.bytes.extend_from_slice(value);
+        if let Some(end) = self.ends.last_mut() {
+            *end = self.bytes.len();
+        }
+        self.bytes.push(b' ');
+    }
+
+    /// The whole command line, arguments joined by one space.
+    pub(super) fn command(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// How many arguments there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Each argument, exact.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1));
+        starts
+            .zip(&self.ends)
+            .map(|(start, end)| &self.bytes[start..*end])
+    }
+
+    /// Appends the list of arguments; false when one holds bytes that aren't UTF-8.
+    pub(super) fn write(&self, out: &mut Vec<u8>) -> bool {
+        out.push(b'[');
+        let mut all_text = true;
+        for (i, argument) in self.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            if json::may_be_long(argument) {
+                all_text &= str::from_utf8(argument).is_ok();
+                entry(out, &json::to_text(argument));
+            } else {
+                all_text &= json::string(out, argument);
+            }
+        }
+        out.push(b']');
+        all_text
+    }
+
+    /// Appends the list of exact bytes in hex, with "" for arguments that are text.
+    pub(super) fn write_hex(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (i, argument) in self.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            if str::from_utf8(argument).is_ok() {
+                out.extend_from_slice(b"\"\"");
+            } else {
+                entry(out, &String::from_utf8_lossy(&json::to_hex(argument)));
+            }
+        }
+        out.push(b']');
+    }
+
+    /// Gives back what one huge command line took.
+    pub(super) fn shrink(&mut self) {
+        if self.bytes.capacity() > KEEP || self.ends.capacity() > KEEP / 8 {
+            *self = Self::default();
+        }
+    }
+}
+
+/// A list's entry, cut to its first piece when it is too long for a string; `command` has all of it.
+fn entry(out: &mut Vec<u8>, text: &str) {
+    match json::pieces(text).next() {
+        Some(piece) if piece.len() < text.len() => {
+            json::string(out, format!("{piece}…").as_bytes());
+        }
+        _ => {
+            json::string(out, text.as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_keep_their_places() {
+        let mut a = Arguments::default();
+        a.begin(0);
+        a.add(b"ls");
+        a.begin(1);
+        a.begin(3);
+        a.add(b"x");
+        a.add(b"y");
+        a.bytes.pop();
+        assert_eq!(a.iter().collect::<Vec<_>>(), [&b"ls"[..], b"", b"", b"xy"]);
+        assert_eq!(a.command(), b"ls   xy");
+        assert_eq!(a.len(), 4);
+    }
+
+    #[test]
+    fn an_absurd_number_takes_no_memory() {
+        let mut a = Arguments::default();
+        a.begin(4_000_000_000);
+        a.add(b"x");
+        a.bytes.pop();
+        assert_eq!(a.iter().collect::<Vec<_>>(), [b"x"]);
+    }
+
+    #[test]
+    fn long_entries_end_in_an_ellipsis() {
+        let mut out = Vec::new();
+        entry(&mut out, &"a".repeat(json::MAX_STRING + 1));
+        assert_eq!(out.len(), json::MAX_STRING + 2 + '…'.len_utf8());
+    }
+}

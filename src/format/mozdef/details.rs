@@ -1,0 +1,690 @@
+//! `details`: one flat object with every field of every record under a key of its own.
+//!
+//! Most fields are written as they are met. A key that is taken already (several records of one type, two types
+//! with a field of one name, a user message that repeats itself) is noted, and written at the end as
+//! `<type>_<name>` with all its values.
+
+use super::{
+    Details, MozDef, Scene,
+    address::Address,
+    rules::{Key, Keys, OF_PATH, Role, RuleId, heads},
+    summary::Denial,
+};
+use crate::{
+    auparse::{Call, Meanings, Place, Type, unquoted},
+    event::{Field, kind},
+    format::json,
+};
+
+/// Keys that we derive, or find by name.
+pub(super) struct FixedKeys {
+    auditserial: Key,
+    recordtypes: Key,
+    command: Key,
+    argv: Key,
+    paths: Key,
+    user: Key,
+    originaluser: Key,
+    parentprocess: Key,
+    domain: Key,
+    socket_type: Key,
+    protocol: Key,
+    source: (Key, Key),
+    destination: (Key, Key),
+    seresult: Key,
+    seperms: Key,
+    message: Key,
+    others: Key,
+}
+
+impl FixedKeys {
+    pub(super) fn new(keys: &mut Keys) -> Self {
+        let mut key = |name: &str| keys.key(name.as_bytes());
+        Self {
+            auditserial: key("auditserial"),
+            recordtypes: key("recordtypes"),
+            command: key("command"),
+            argv: key("argv"),
+            paths: key("paths"),
+            user: key("user"),
+            originaluser: key("originaluser"),
+            parentprocess: key("parentprocess"),
+            domain: key("domain"),
+            socket_type: key("type"),
+            protocol: key("protocol"),
+            source: (key("sourceipaddress"), key("sourceport")),
+            destination: (key("destinationipaddress"), key("destinationport")),
+            seresult: key("seresult"),
+            seperms: key("seperms"),
+            message: key("msg"),
+            others: key("fields"),
+        }
+    }
+}
+
+/// Buffers for one event's details.
+#[derive(Default)]
+pub(super) struct Work {
+    /// The rule of each of the event's fields.
+    pub(super) ids: Vec<RuleId>,
+    /// Rules whose fields go to `<type>_<name>`.
+    typed: Vec<RuleId>,
+    /// Their fields: rule, record, and place in the event's list.
+    gathered: Vec<(RuleId, usize, usize)>,
+    /// Fields that found no rule, as recorded.
+    others: Vec<Vec<u8>>,
+    /// Values that weren't UTF-8.
+    bytes: Vec<(Key, Vec<u8>)>,
+    /// The process the event is about, and its name.
+    pid: Option<u32>,
+    comm: Vec<u8>,
+}
+
+/// The value of an id that was never set: (uid_t)-1.
+const UNSET: &[u8] = b"4294967295";
+
+/// Absent: no value, or the kernel's way to say so.
+fn is_absent(text: &[u8]) -> bool {
+    matches!(text, b"" | b"(null)")
+}
+
+/// Writes one event's details.
+struct Writer<'a, 'p> {
+    format: &'a mut MozDef,
+    scene: &'a Scene<'a>,
+    meanings: &'a mut Meanings<'p>,
+    out: &'a mut Vec<u8>,
+    full: bool,
+    is_socket: bool,
+    /// Whether a PATH has a field, for each field that is a PATH's first; found out when needed.
+    of_path: [Option<bool>; OF_PATH.len()],
+    node: u64,
+}
+
+impl MozDef {
+    /// Appends the members of `details`.
+    pub(super) fn details(&mut self, scene: &Scene, meanings: &mut Meanings, out: &mut Vec<u8>) {
+        let full = self.settings.details == Details::Full;
+        let is_socket = scene
+            .call
+            .is_some_and(|call| meanings.call_name(call) == b"socket");
+        let node = scene.event.node().map_or(0, |node| {
+            use std::hash::BuildHasher;
+            foldhash::fast::FixedState::default().hash_one(node)
+        });
+        self.work.typed.clear();
+        self.work.bytes.clear();
+        self.work.pid = None;
+        self.work.comm.clear();
+        let mut writer = Writer {
+            format: self,
+            scene,
+            meanings,
+            out,
+            full,
+            is_socket,
+            of_path: Default::default(),
+            node,
+        };
+        writer.own();
+        if let Some(syscall) = scene.syscall {
+            writer.record(syscall);
+        }
+        for number in 0..scene.event.records().len() {
+            if Some(number) != scene.syscall {
+                writer.record(number);
+            }
+        }
+        writer.typed();
+        writer.others();
+        writer.bytes();
+        writer.remember();
+    }
+}
+
+impl Writer<'_, '_> {
+    fn key(&mut self, key: Key) {
+        self.out.extend_from_slice(self.format.keys.json(key));
+    }
+
+    /// Takes a key (or a longer one, when a field already has it) and begins its member.
+    fn begin(&mut self, key: Key) -> Key {
+        let key = self.format.keys.take_or_extend(key, usize::MAX);
+        self.key(key);
+        key
+    }
+
+    /// Writes a value; one that isn't UTF-8 gains its sibling later.
+    fn value(&mut self, key: Key, bytes: &[u8]) {
+        if !json::value(self.out, bytes) {
+            self.format.work.bytes.push((key, bytes.to_vec()));
+        }
+    }
+
+    /// The members that we derive from the event as a whole.
+    fn own(&mut self) {
+        let fixed = &self.format.fixed;
+        let (serial, types, command, argv) = (
+            fixed.auditserial,
+            fixed.recordtypes,
+            fixed.command,
+            fixed.argv,
+        );
+        self.format.keys.take(serial, usize::MAX);
+        // The first member has no comma before it.
+        self.out
+            .extend_from_slice(&self.format.keys.json(serial)[1..]);
+        json::string(
+            self.out,
+            self.scene.event.stamp.serial.to_string().as_bytes(),
+        );
+        if self.full {
+            self.begin(types);
+            let event = self.scene.event;
+            let names = event
+                .records()
+                .iter()
+                .filter(|r| r.kind != kind::EOE)
+                .map(|r| event.bytes(r.name));
+            json::list(self.out, names);
+        }
+        if self.format.arguments.len() > 0 {
+            let key = self.begin(command);
+            if !json::value(self.out, self.format.arguments.command()) {
+                self.format
+                    .work
+                    .bytes
+                    .push((key, self.format.arguments.command().to_vec()));
+            }
+            if self.full {
+                let key = self.begin(argv);
+                if !self.format.arguments.write(self.out) {
+                    let name = [self.format.keys.name(key), b"_hex"].concat();
+                    let hex = self.format.keys.key(&name);
+                    self.begin(hex);
+                    self.format.arguments.write_hex(self.out);
+                }
+            }
+        }
+        if self.full {
+            self.paths();
+            self.addresses();
+        }
+    }
+
+    /// All PATH names, when there is more than one PATH.
+    fn paths(&mut self) {
+        let (event, scene) = (self.scene.event, self.scene);
+        if scene.first_path == scene.last_path {
+            return;
+        }
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        for (number, record) in event
+            .records()
+            .iter()
+            .enumerate()
+            .filter(|(_, r)| r.kind == kind::PATH)
+        {
+            let field = event
+                .fields(record)
+                .iter()
+                .find(|f| event.bytes(f.name) == b"name");
+            let name = match field {
+                Some(field) if !is_absent(event.bytes(field.value)) => {
+                    let place = Place {
+                        event,
+                        number,
+                        record,
+                        field: *field,
+                    };
+                    self.meanings.value(place, Type::Escaped, None)
+                }
+                _ => b"",
+            };
+            names.push(name.to_vec());
+        }
+        self.list(self.format.fixed.paths, &names);
+    }
+
+    /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
+    fn list(&mut self, key: Key, values: &[Vec<u8>]) {
+        let key = self.begin(key);
+        self.out.push(b'[');
+        let mut all_text = true;
+        for (i, value) in values.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            all_text &= self.entry(value);
+        }
+        self.out.push(b']');
+        if all_text {
+            return;
+        }
+        let name = [self.format.keys.name(key), b"_hex"].concat();
+        let hex = self.format.keys.key(&name);
+        self.begin(hex);
+        self.out.push(b'[');
+        for (i, value) in values.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            if str::from_utf8(value).is_ok() {
+                self.out.extend_from_slice(b"\"\"");
+            } else {
+                self.entry(&json::to_hex(value));
+            }
+        }
+        self.out.push(b']');
+    }
+
+    /// One value of a list; a very long one takes several entries.
+    fn entry(&mut self, value: &[u8]) -> bool {
+        if !json::may_be_long(value) {
+            return json::string(self.out, value);
+        }
+        for (i, piece) in json::pieces(&json::to_text(value)).enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            json::string(self.out, piece.as_bytes());
+        }
+        str::from_utf8(value).is_ok()
+    }
+
+    /// Where a connection came from or went to.
+    fn addresses(&mut self) {
+        let Some(call) = self.scene.call else { return };
+        let fixed = &self.format.fixed;
+        let (host_key, port_key) = match self.meanings.call_name(call) {
+            b"accept" | b"accept4" => fixed.source,
+            b"connect" | b"sendto" | b"sendmsg" => fixed.destination,
+            _ => return,
+        };
+        let saddr = self.scene.value(self.scene.sockaddr, b"saddr");
+        if let Some(Address::Internet(host, port)) = saddr.and_then(Address::read) {
+            self.begin(host_key);
+            json::string(self.out, host.as_bytes());
+            self.begin(port_key);
+            json::string(self.out, port.to_string().as_bytes());
+        }
+    }
+
+    /// All fields of one record.
+    fn record(&mut self, number: usize) {
+        let (event, record) = (self.scene.event, self.scene.record(number));
+        if record.kind == kind::EOE {
+            return;
+        }
+        let fields = event.fields(record);
+        let is_syscall = record.kind == kind::SYSCALL;
+        let call = if is_syscall { self.scene.call } else { None };
+        for (field, at) in fields.iter().zip(record.fields.clone()) {
+            let id = self.format.work.ids[at];
+            let place = Place {
+                event,
+                number,
+                record,
+                field: *field,
+            };
+            if id.is_rule() {
+                self.field(place, id, call);
+            } else if id == RuleId::OTHER && self.full {
+                let pair = [event.bytes(field.name), b"=", place.text()].concat();
+                self.format.work.others.push(pair);
+            }
+        }
+        if self.full {
+            self.words(number, fields);
+        }
+    }
+
+    fn field(&mut self, place: Place, id: RuleId, call: Option<Call>) {
+        let text = place.text();
+        if is_absent(text) {
+            return;
+        }
+        let rule = self.format.rules.get(id);
+        if !self.full && !rule.classic && !self.is_classic_argument(rule.role) {
+            return;
+        }
+        let (role, kind) = (rule.role, rule.value);
+        let mut plain = rule.plain;
+        if let Role::Argument(n) = role
+            && self.is_socket
+        {
+            let fixed = &self.format.fixed;
+            plain = Some([fixed.domain, fixed.socket_type, fixed.protocol][usize::from(n)]);
+        }
+        let of_path = matches!(role, Role::OfPath(n) if self.is_paths(n, place));
+        let taken = plain.is_some_and(|key| !of_path && self.format.keys.take(key, place.number));
+        let Some(key) = plain.filter(|_| taken) else {
+            return self.later(plain, role, place, id);
+        };
+        self.key(key);
+        match role {
+            // Nearly every field ends here.
+            Role::Plain | Role::OfPath(_) | Role::Pid if kind == Type::Text => {
+                let value = unquoted(text);
+                if !json::value(self.out, value) {
+                    self.format.work.bytes.push((key, value.to_vec()));
+                }
+                if role == Role::Pid {
+                    self.format.work.pid = number(text);
+                }
+            }
+            Role::Argument(_) if self.is_socket => self.value(key, text),
+            Role::Success => {
+                self.value(key, truth(text));
+            }
+            Role::SyscallName | Role::Arch => {
+                let value = match call {
+                    Some(call) if role == Role::Arch => self.meanings.call_arch(call),
+                    Some(call) => self.meanings.call_name(call),
+                    None => text,
+                };
+                if !json::value(self.out, value) {
+                    self.format.work.bytes.push((key, value.to_vec()));
+                }
+            }
+            Role::RuleKey => self.rule_keys(key, place),
+            _ => {
+                let value = self.meanings.value(place, kind, call);
+                if !json::value(self.out, value) {
+                    self.format.work.bytes.push((key, value.to_vec()));
+                }
+                if role == Role::Comm {
+                    self.format.work.comm.extend_from_slice(value);
+                }
+                self.named(role, place);
+            }
+        }
+    }
+
+    /// socket()'s first arguments have names that audisp-json gave them.
+    fn is_classic_argument(&self, role: Role) -> bool {
+        self.is_socket && matches!(role, Role::Argument(_))
+    }
+
+    /// A PATH record of the event has a field of this name too: `mode` is the file's.
+    fn is_paths(&mut self, n: u8, place: Place) -> bool {
+        let event = place.event;
+        *self.of_path[usize::from(n)].get_or_insert_with(|| {
+            let name = event.bytes(place.field.name);
+            let mut paths = event.records().iter().filter(|r| r.kind == kind::PATH);
+            paths.any(|r| event.value(r, name).is_some_and(|v| !is_absent(v)))
+        })
+    }
+
+    /// Notes a field whose plain key another has, once a rule.
+    fn later(&mut self, plain: Option<Key>, role: Role, place: Place, id: RuleId) {
+        let Some(key) = plain else {
+            return self.note_typed(id);
+        };
+        let owner = self.format.keys.owner(key);
+        // The first key of this record has taken all of its keys along, the first PATH all of the names.
+        if (role == Role::RuleKey && owner == Some(place.number))
+            || (role == Role::PathName && self.full)
+        {
+            return;
+        }
+        if self.full {
+            self.note_typed(id);
+        }
+    }
+
+    fn note_typed(&mut self, id: RuleId) {
+        if self.full && self.format.rules.note(id) {
+            self.format.work.typed.push(id);
+        }
+    }
+
+    /// Names that belong to ids.
+    fn named(&mut self, role: Role, place: Place) {
+        let text = place.text();
+        match role {
+            Role::Uid => {
+                let key = self.begin(self.format.fixed.user);
+                let user = self.meanings.user(place);
+                if !json::value(self.out, user) {
+                    self.format.work.bytes.push((key, user.to_vec()));
+                }
+            }
+            Role::Auid if text != UNSET && text != b"-1" => {
+                let key = self.begin(self.format.fixed.originaluser);
+                let user = self.meanings.user(place);
+                if !json::value(self.out, user) {
+                    self.format.work.bytes.push((key, user.to_vec()));
+                }
+            }
+            Role::Ppid => {
+                if let Some(ppid) = number(text)
+                    && let Some(name) = self.format.processes.name(self.node, ppid)
+                {
+                    let key = self
+                        .format
+                        .keys
+                        .take_or_extend(self.format.fixed.parentprocess, usize::MAX);
+                    self.out.extend_from_slice(self.format.keys.json(key));
+                    if !json::value(self.out, name) {
+                        self.format.work.bytes.push((key, name.to_vec()));
+                    }
+                }
+            }
+            _ => (),
+        }
+    }
+
+    /// The rule keys of one record: a string for one, a list for several.
+    fn rule_keys(&mut self, key: Key, place: Place) {
+        let event = place.event;
+        let fields = event.fields(place.record);
+        let is_key = |f: &&Field| event.bytes(f.name) == b"key" && !is_absent(event.bytes(f.value));
+        if fields.iter().filter(is_key).count() == 1 {
+            let value = self.meanings.value(place, Type::Escaped, None);
+            if !json::value(self.out, value) {
+                self.format.work.bytes.push((key, value.to_vec()));
+            }
+            return;
+        }
+        self.out.push(b'[');
+        for (i, field) in fields.iter().filter(is_key).enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            let value = self.meanings.value(
+                Place {
+                    field: *field,
+                    ..place
+                },
+                Type::Escaped,
+                None,
+            );
+            let value = value.to_vec();
+            if !self.entry(&value) {
+                self.format.work.bytes.push((key, value));
+            }
+        }
+        self.out.push(b']');
+    }
+
+    /// Words that are no fields: what SELinux decided, in messages where libauparse has no field for it, and the text
+    /// of records that have no field at all.
+    fn words(&mut self, number: usize, fields: &[Field]) {
+        let (event, record) = (self.scene.event, self.scene.record(number));
+        if record.kind == kind::USER_AVC
+            && let Some(denial) = Denial::read(event, record)
+        {
+            let (result, permissions) = (self.format.fixed.seresult, self.format.fixed.seperms);
+            let key = self.begin(result);
+            self.value(key, denial.result);
+            let key = self.begin(permissions);
+            let list: Vec<u8> = denial
+                .permissions
+                .iter()
+                .map(|b| if *b == b' ' { b',' } else { *b })
+                .collect();
+            self.value(key, &list);
+        }
+        if fields.len() == heads(event, record) {
+            let text = event.bytes(record.text);
+            let Some(at) = memchr::memmem::find(text, b"):") else {
+                return;
+            };
+            let message = text[at + 2..].trim_ascii();
+            if !message.is_empty() {
+                let key = self.begin(self.format.fixed.message);
+                self.value(key, message);
+            }
+        }
+    }
+
+    /// `<type>_<name>` for all that has no plain key of its own: one entry a record, "" where it has none.
+    fn typed(&mut self) {
+        let event = self.scene.event;
+        let mut typed = std::mem::take(&mut self.format.work.typed);
+        if typed.is_empty() {
+            self.format.work.typed = typed;
+            return;
+        }
+        // All fields of the noted rules, sorted by rule: one pass, however many there are.
+        let mut fields = std::mem::take(&mut self.format.work.gathered);
+        fields.clear();
+        for (number, record) in event.records().iter().enumerate() {
+            for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
+                let id = self.format.work.ids[at];
+                if id.is_rule()
+                    && !is_absent(event.bytes(field.value))
+                    && self.format.rules.is_noted(id)
+                {
+                    fields.push((id, number, at));
+                }
+            }
+        }
+        fields.sort_unstable();
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        for id in typed.drain(..) {
+            let from = fields.partition_point(|(other, ..)| *other < id);
+            let to = fields.partition_point(|(other, ..)| *other <= id);
+            self.typed_values(id, &fields[from..to], &mut values);
+            let key = self.format.rules.get(id).typed;
+            if to - from == 1 {
+                let key = self.begin(key);
+                let value = values
+                    .iter()
+                    .find(|v| !v.is_empty())
+                    .map_or(&b""[..], |v| v);
+                self.value(key, value);
+            } else {
+                self.list(key, &values);
+            }
+        }
+        self.format.work.typed = typed;
+        self.format.work.gathered = fields;
+    }
+
+    /// The values of one rule's fields, with "" for records of its type without one.
+    fn typed_values(
+        &mut self,
+        id: RuleId,
+        fields: &[(RuleId, usize, usize)],
+        values: &mut Vec<Vec<u8>>,
+    ) {
+        values.clear();
+        let event = self.scene.event;
+        let Some(sample) = fields
+            .first()
+            .map(|(_, number, _)| self.scene.record(*number))
+        else {
+            return;
+        };
+        let rule = self.format.rules.get(id);
+        let (kind, role, name) = (rule.value, rule.role, event.bytes(sample.name));
+        let mut rest = fields;
+        for (number, record) in event.records().iter().enumerate() {
+            if record.kind != sample.kind || event.bytes(record.name) != name {
+                continue;
+            }
+            let here = rest.iter().take_while(|(_, n, _)| *n == number).count();
+            if here == 0 {
+                values.push(Vec::new());
+            }
+            let call = if record.kind == kind::SYSCALL {
+                self.scene.call
+            } else {
+                None
+            };
+            for (.., at) in &rest[..here] {
+                let place = Place {
+                    event,
+                    number,
+                    record,
+                    field: event.all_fields()[*at],
+                };
+                let value = match role {
+                    Role::Success => truth(place.text()),
+                    _ => self.meanings.value(place, kind, call),
+                };
+                values.push(value.to_vec());
+            }
+            rest = &rest[here..];
+        }
+    }
+
+    /// Fields beyond what an event may have rules for: listed as recorded.
+    fn others(&mut self) {
+        let others = std::mem::take(&mut self.format.work.others);
+        if !others.is_empty() {
+            self.list(self.format.fixed.others, &others);
+        }
+    }
+
+    /// `<key>_hex` for values that weren't UTF-8.
+    fn bytes(&mut self) {
+        if !self.full {
+            return;
+        }
+        for (key, bytes) in std::mem::take(&mut self.format.work.bytes) {
+            let name = [self.format.keys.name(key), b"_hex"].concat();
+            let key = self.format.keys.key(&name);
+            self.begin(key);
+            json::value(self.out, &json::to_hex(&bytes));
+        }
+    }
+
+    /// Notes what the event says about processes, for the events after it.
+    fn remember(&mut self) {
+        let Some(pid) = self.format.work.pid else {
+            return;
+        };
+        let comm = &self.format.work.comm;
+        if comm.is_empty() {
+            return;
+        }
+        self.format.processes.note(self.node, pid, comm);
+        // A new process has its parent's name until it executes something.
+        let makes = self.scene.call.map(|call| self.meanings.call_name(call));
+        if matches!(makes, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
+            && let Some(child) = self
+                .scene
+                .value(self.scene.syscall, b"exit")
+                .and_then(number)
+            && child > 0
+        {
+            self.format.processes.note(self.node, child, comm);
+        }
+    }
+}
+
+/// `success` as MozDef's index maps it.
+fn truth(text: &[u8]) -> &[u8] {
+    match text {
+        b"yes" => b"true",
+        b"no" => b"false",
+        other => other,
+    }
+}
+
+fn number(text: &[u8]) -> Option<u32> {
+    str::from_utf8(text).ok()?.parse().ok()
+}

@@ -1,0 +1,353 @@
+//! MozDef's format: the documents that audisp-json wrote, and every field of every record besides.
+//!
+//! Names and values are a contract with alerts and dashboards in the field.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `category.rs` | what an event is about |
+//! | `rules.rs` | which key a field has |
+//! | `arguments.rs` | the command line from EXECVE records |
+//! | `details.rs` | the flat object of all fields |
+//! | `summary.rs` | one line for a person |
+//! | `address.rs` | socket addresses |
+
+mod address;
+mod arguments;
+mod category;
+mod details;
+mod rules;
+mod summary;
+
+use crate::{
+    auparse::{Call, Meanings},
+    event::{Event, Record, Stamp, kind},
+    format::json,
+    processes::Processes,
+};
+use arguments::Arguments;
+use category::Category;
+use rules::{Keys, Rules};
+use time::OffsetDateTime;
+
+/// Which fields a document has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Details {
+    /// Every field of every record.
+    #[default]
+    Full,
+    /// The keys that audisp-json had, for consumers that pay by the byte.
+    Classic,
+}
+
+/// What an output's configuration says about its documents.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `processname` and first tag.
+    pub program_name: String,
+    /// Which fields.
+    pub details: Details,
+    /// Leave out successful execve events without an EXECVE record.
+    pub skip_empty_execve: bool,
+    /// Fully qualified name of this host, where the records name no node.
+    pub hostname: String,
+    /// Records come from this machine, now: names of processes may be read from `/proc`.
+    pub live: bool,
+}
+
+/// Version in the tags.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Writes MozDef documents.
+pub struct MozDef {
+    settings: Settings,
+    processes: Processes,
+    rules: Rules,
+    keys: Keys,
+    fixed: details::FixedKeys,
+    work: details::Work,
+    arguments: Arguments,
+    summary: Vec<u8>,
+    /// `,"severity":"INFO","hostname":"`
+    severity: Vec<u8>,
+    /// From behind the hostname up to the timestamp's value.
+    process: Vec<u8>,
+    /// `"tags":["auship","0.1.0","audit"`
+    tags: Vec<u8>,
+    clock: Clock,
+}
+
+/// The places of an event's records that decide what it is about.
+struct Scene<'e> {
+    event: &'e Event,
+    syscall: Option<usize>,
+    call: Option<Call>,
+    first_path: Option<usize>,
+    last_path: Option<usize>,
+    execve: bool,
+    sockaddr: Option<usize>,
+    avc: Option<usize>,
+    promiscuous: Option<usize>,
+    obj_pid: Option<usize>,
+    openat2: Option<usize>,
+}
+
+impl<'e> Scene<'e> {
+    fn new(event: &'e Event) -> Self {
+        let mut scene = Self {
+            event,
+            syscall: None,
+            call: None,
+            first_path: None,
+            last_path: None,
+            execve: false,
+            sockaddr: None,
+            avc: None,
+            promiscuous: None,
+            obj_pid: None,
+            openat2: None,
+        };
+        for (n, record) in event.records().iter().enumerate() {
+            match record.kind {
+                kind::SYSCALL => scene.syscall = scene.syscall.or(Some(n)),
+                kind::PATH => {
+                    scene.first_path = scene.first_path.or(Some(n));
+                    scene.last_path = Some(n);
+                }
+                kind::EXECVE => scene.execve = true,
+                kind::SOCKADDR => scene.sockaddr = scene.sockaddr.or(Some(n)),
+                kind::AVC | kind::USER_AVC => scene.avc = scene.avc.or(Some(n)),
+                kind::ANOM_PROMISCUOUS => scene.promiscuous = scene.promiscuous.or(Some(n)),
+                kind::OBJ_PID => scene.obj_pid = scene.obj_pid.or(Some(n)),
+                kind::OPENAT2 => scene.openat2 = scene.openat2.or(Some(n)),
+                _ => (),
+            }
+        }
+        scene
+    }
+
+    fn record(&self, number: usize) -> &'e Record {
+        &self.event.records()[number]
+    }
+
+    /// A field of the record at that place, as recorded.
+    fn value(&self, number: Option<usize>, name: &[u8]) -> Option<&'e [u8]> {
+        self.event.value(self.record(number?), name)
+    }
+
+    fn category(&self, meanings: &Meanings) -> Category {
+        if self.promiscuous.is_some() {
+            return Category::Promiscuous;
+        }
+        if let Some(avc) = self.avc {
+            let apparmor = self.value(Some(avc), b"apparmor").is_some();
+            return if apparmor {
+                Category::AppArmor
+            } else {
+                Category::SeLinux
+            };
+        }
+        match (self.syscall, self.call) {
+            (Some(0), Some(call)) => {
+                let name = meanings.call_name(call);
+                category::of_call(name, || self.creates_or_truncates(name))
+            }
+            (Some(0), None) => Category::Syscall,
+            _ => Category::Record,
+        }
+    }
+
+    /// Of a call that opens: a PATH was created, or the flags say O_TRUNC.
+    fn creates_or_truncates(&self, name: &[u8]) -> bool {
+        // The same bit on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
+        const O_TRUNC: u64 = 0o1000;
+        let created =
+            self.event.records().iter().any(|r| {
+                r.kind == kind::PATH && self.event.value(r, b"nametype") == Some(b"CREATE")
+            });
+        let number =
+            |text: Option<&[u8]>, base| u64::from_str_radix(str::from_utf8(text?).ok()?, base).ok();
+        let flags = match name {
+            b"open" => number(self.value(self.syscall, b"a1"), 16),
+            b"openat2" => number(self.value(self.openat2, b"oflag"), 8),
+            _ => number(self.value(self.syscall, b"a2"), 16),
+        };
+        // Some record openat2's how through openat's record layout.
+        let how = number(self.value(self.openat2, b"oflag"), 8);
+        created || flags.or(how).unwrap_or(0) & O_TRUNC != 0 || how.unwrap_or(0) & O_TRUNC != 0
+    }
+
+    /// What `skip_empty_execve` leaves out.
+    fn is_empty_execve(&self, category: Category) -> bool {
+        category == Category::Execve
+            && !self.execve
+            && self.value(self.syscall, b"success") == Some(b"yes")
+    }
+}
+
+impl MozDef {
+    /// A writer of documents as configured.
+    pub fn new(settings: Settings) -> Self {
+        let mut severity = br#","severity":"INFO","hostname":"#.to_vec();
+        severity.push(b'"');
+        let mut process = Vec::new();
+        process.extend_from_slice(br#"","processid":""#);
+        process.extend_from_slice(std::process::id().to_string().as_bytes());
+        process.extend_from_slice(br#"","processname":"#);
+        json::string(&mut process, settings.program_name.as_bytes());
+        process.extend_from_slice(br#","timestamp":""#);
+        let mut tags = br#"","tags":["#.to_vec();
+        json::string(&mut tags, settings.program_name.as_bytes());
+        tags.push(b',');
+        json::string(&mut tags, VERSION.as_bytes());
+        tags.extend_from_slice(br#","audit""#);
+        let processes = Processes::new(settings.live);
+        let mut keys = Keys::default();
+        let fixed = details::FixedKeys::new(&mut keys);
+        Self {
+            settings,
+            processes,
+            rules: Rules::default(),
+            keys,
+            fixed,
+            work: details::Work::default(),
+            arguments: Arguments::default(),
+            summary: Vec::new(),
+            severity,
+            process,
+            tags,
+            clock: Clock::default(),
+        }
+    }
+
+    /// Appends the event's document; false when the settings leave it out.
+    pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
+        if event.records().iter().all(|r| r.kind == kind::EOE) {
+            return false;
+        }
+        if self.rules.begin(&mut self.keys) {
+            self.fixed = details::FixedKeys::new(&mut self.keys);
+        }
+        let mut scene = Scene::new(event);
+        scene.call = scene
+            .syscall
+            .and_then(|n| meanings.call(event, n, scene.record(n)));
+        let category = scene.category(meanings);
+        if self.settings.skip_empty_execve && scene.is_empty_execve(category) {
+            return false;
+        }
+        let mut ids = std::mem::take(&mut self.work.ids);
+        ids.clear();
+        for number in 0..event.records().len() {
+            self.rules
+                .of_record(event, number, &mut self.keys, meanings, &mut ids);
+        }
+        self.work.ids = ids;
+        self.arguments.gather(event, meanings, scene.execve);
+
+        self.envelope(&scene, category, meanings, out);
+        self.details(&scene, meanings, out);
+        out.extend_from_slice(b"}}");
+        self.arguments.shrink();
+        true
+    }
+
+    fn envelope(
+        &mut self,
+        scene: &Scene,
+        category: Category,
+        meanings: &mut Meanings,
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(br#"{"category":""#);
+        if category == Category::Record {
+            let name = scene.event.bytes(scene.record(0).name).to_ascii_lowercase();
+            json::escape(out, &name);
+        } else {
+            out.extend_from_slice(category.word().as_bytes());
+        }
+        out.extend_from_slice(br#"","summary":""#);
+        let mut line = std::mem::take(&mut self.summary);
+        line.clear();
+        summary::write(scene, category, &self.arguments, meanings, &mut line);
+        summary::cut(&line, out);
+        self.summary = line;
+        out.push(b'"');
+        out.extend_from_slice(&self.severity);
+        json::escape(
+            out,
+            scene
+                .event
+                .node()
+                .filter(|n| !n.is_empty())
+                .unwrap_or(self.settings.hostname.as_bytes()),
+        );
+        out.extend_from_slice(&self.process);
+        self.clock.write(scene.event.stamp, out);
+        out.extend_from_slice(&self.tags);
+        if scene.event.partial {
+            out.extend_from_slice(br#","partial""#);
+        }
+        out.extend_from_slice(br#"],"source":"auditd","details":{"#);
+    }
+}
+
+/// Writes times, remembering the last second's text.
+#[derive(Default)]
+struct Clock {
+    seconds: i64,
+    /// `2026-11-22T00:44:14.`
+    text: String,
+}
+
+impl Clock {
+    /// RFC 3339, UTC, milliseconds: `2026-11-22T00:44:14.872+00:00`.
+    fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>) {
+        if self.text.is_empty() || self.seconds != stamp.seconds {
+            self.seconds = stamp.seconds;
+            // Beyond the year 9999 there is no RFC 3339; the time is then said to be the last one.
+            let time = OffsetDateTime::from_unix_timestamp(stamp.seconds)
+                .or_else(|_| OffsetDateTime::from_unix_timestamp(LAST_SECOND))
+                .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+            let (hour, minute, second) = time.to_hms();
+            self.text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.");
+        }
+        out.extend_from_slice(self.text.as_bytes());
+        let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
+        out.extend_from_slice(&[
+            digit(stamp.millis / 100),
+            digit(stamp.millis / 10),
+            digit(stamp.millis),
+        ]);
+        out.extend_from_slice(b"+00:00");
+    }
+}
+
+/// 9999-12-31T23:59:59Z
+const LAST_SECOND: i64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc_with_milliseconds() {
+        let mut clock = Clock::default();
+        let mut at = |seconds, millis| {
+            let mut out = Vec::new();
+            clock.write(
+                Stamp {
+                    seconds,
+                    millis,
+                    serial: 0,
+                },
+                &mut out,
+            );
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        assert_eq!(at(1_795_308_254, 872), "2026-11-22T00:44:14.872+00:00");
+        assert_eq!(at(1_795_308_254, 5), "2026-11-22T00:44:14.005+00:00");
+        assert_eq!(at(1, 0), "1970-01-01T00:00:01.000+00:00");
+        assert_eq!(at(i64::MAX / 2, 0), "9999-12-31T23:59:59.000+00:00");
+    }
+}

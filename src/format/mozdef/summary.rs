@@ -1,0 +1,277 @@
+//! `summary`: one line for a person. Its second word is matched by deployed alerts.
+
+use super::{
+    Scene,
+    address::{self, Address},
+    arguments::Arguments,
+    category::Category,
+};
+use crate::{
+    auparse::{Meanings, Place, Type},
+    event::{Event, Record, kind},
+    format::json,
+};
+
+/// The longest summary, in characters.
+const MAX_CHARS: usize = 256;
+/// The longest part that is looked at: 256 characters need at most this many bytes, escapes included.
+const MAX_BYTES: usize = 4 * MAX_CHARS;
+
+/// Appends the summary, not yet cut to its length.
+pub(super) fn write(
+    scene: &Scene,
+    category: Category,
+    arguments: &Arguments,
+    meanings: &mut Meanings,
+    line: &mut Vec<u8>,
+) {
+    line.extend_from_slice(category.title().as_bytes());
+    let mut line = Line {
+        scene,
+        meanings,
+        out: line,
+    };
+    match category {
+        Category::Time | Category::Socket | Category::Listen => (),
+        Category::Execve if arguments.len() > 0 => line.after(b": ", arguments.command()),
+        Category::Execve => {
+            line.after(b": ", b"");
+            if !line.field(kind::PROCTITLE, b"proctitle") {
+                line.path();
+            }
+        }
+        Category::Write
+        | Category::Read
+        | Category::Attribute
+        | Category::Chmod
+        | Category::Chown => {
+            line.after(b": ", b"");
+            line.path();
+        }
+        Category::Ptrace => {
+            if let Some(target) = scene.obj_pid {
+                line.after(b": ", b"");
+                line.of(target, b"ocomm");
+            }
+        }
+        Category::Connect | Category::Bind | Category::Accept => line.address(),
+        Category::Promiscuous => line.promiscuous(),
+        Category::AppArmor => line.apparmor(),
+        Category::SeLinux => line.selinux(),
+        Category::Syscall => line.syscall(),
+        Category::Record => line.record(),
+    }
+}
+
+struct Line<'a, 'p> {
+    scene: &'a Scene<'a>,
+    meanings: &'a mut Meanings<'p>,
+    out: &'a mut Vec<u8>,
+}
+
+impl Line<'_, '_> {
+    fn after(&mut self, separator: &[u8], text: &[u8]) {
+        self.out.extend_from_slice(separator);
+        self.out
+            .extend_from_slice(&text[..text.len().min(MAX_BYTES)]);
+    }
+
+    /// Appends a field of the record at that place, decoded; false when it has none.
+    fn of(&mut self, number: usize, name: &[u8]) -> bool {
+        let event = self.scene.event;
+        let record = self.scene.record(number);
+        let Some(field) = event
+            .fields(record)
+            .iter()
+            .find(|f| event.bytes(f.name) == name)
+        else {
+            return false;
+        };
+        let place = Place {
+            event,
+            number,
+            record,
+            field: *field,
+        };
+        if matches!(place.text(), b"" | b"(null)") {
+            return false;
+        }
+        let kind = if record.kind == kind::PATH {
+            Type::Escaped
+        } else {
+            self.meanings.field_type(place)
+        };
+        let value = self.meanings.value(place, kind, None);
+        self.out
+            .extend_from_slice(&value[..value.len().min(MAX_BYTES)]);
+        true
+    }
+
+    /// As [`Line::of`], of the first record of a type.
+    fn field(&mut self, kind: i32, name: &[u8]) -> bool {
+        let at = self
+            .scene
+            .event
+            .records()
+            .iter()
+            .position(|r| r.kind == kind);
+        at.is_some_and(|number| self.of(number, name))
+    }
+
+    /// The last PATH's name, or the file descriptor.
+    fn path(&mut self) {
+        if let Some(number) = self.scene.last_path
+            && self.of(number, b"name")
+        {
+            return;
+        }
+        if let Some(fd) = self.scene.value(self.scene.syscall, b"a0") {
+            self.after(b"fd ", fd);
+        }
+    }
+
+    fn address(&mut self) {
+        let saddr = self.scene.value(self.scene.sockaddr, b"saddr");
+        let (Some(number), Some(saddr)) = (self.scene.sockaddr, saddr) else {
+            return;
+        };
+        if let Some(address) = Address::read(saddr) {
+            return self.after(b": ", &address.shown());
+        }
+        let mut meaning = Vec::new();
+        std::mem::swap(self.out, &mut meaning);
+        self.of(number, b"saddr");
+        std::mem::swap(self.out, &mut meaning);
+        self.after(b": ", address::family(&meaning));
+    }
+
+    fn promiscuous(&mut self) {
+        let Some(number) = self.scene.promiscuous else {
+            return;
+        };
+        self.after(b": Interface ", b"");
+        self.of(number, b"dev");
+        let prom = self
+            .scene
+            .value(Some(number), b"prom")
+            .and_then(|v| str::from_utf8(v).ok()?.parse::<u64>().ok());
+        // IFF_PROMISC (<linux/if.h>)
+        let on = prom.unwrap_or(0) & 256 != 0;
+        self.after(b" set promiscuous ", if on { b"on" } else { b"off" });
+    }
+
+    fn apparmor(&mut self) {
+        let Some(number) = self.scene.avc else { return };
+        self.after(b": ", b"");
+        if !self.of(number, b"info") {
+            self.of(number, b"operation");
+        }
+    }
+
+    fn selinux(&mut self) {
+        let Some(number) = self.scene.avc else { return };
+        let (event, record) = (self.scene.event, self.scene.record(number));
+        if let Some(denial) = Denial::read(event, record) {
+            self.after(b": ", denial.result);
+            self.after(b" { ", denial.permissions);
+            self.after(b" }", b"");
+        } else {
+            self.after(b":", b"");
+        }
+        self.after(b" ", b"");
+        let _ = self.of(number, b"path") || self.of(number, b"name") || self.of(number, b"comm");
+        // A USER_AVC names neither as a rule; the program that asked is what it has.
+        if self.out.ends_with(b" ") && !self.of(number, b"exe") {
+            self.out.pop();
+        }
+    }
+
+    fn syscall(&mut self) {
+        let name = match self.scene.call {
+            Some(call) => self.meanings.call_name(call).to_vec(),
+            None => Vec::new(),
+        };
+        self.after(b": ", &name);
+    }
+
+    /// `<TYPE>: <op or exe or acct> <res>`
+    fn record(&mut self) {
+        let event = self.scene.event;
+        self.after(b"", event.bytes(self.scene.record(0).name));
+        self.out.push(b':');
+        for names in [&[&b"op"[..], b"exe", b"acct"][..], &[b"res"]] {
+            self.out.push(b' ');
+            // The record itself first, then what came with it.
+            let said = names.iter().any(|name| self.of(0, name))
+                || names
+                    .iter()
+                    .any(|name| (1..event.records().len()).any(|number| self.of(number, name)));
+            if !said {
+                self.out.pop();
+            }
+        }
+        if self.out.ends_with(b":") {
+            self.out.pop();
+        }
+    }
+}
+
+/// What an SELinux message says in words: `avc:  denied  { read write } for …`.
+pub(super) struct Denial<'e> {
+    pub(super) result: &'e [u8],
+    /// Separated by spaces.
+    pub(super) permissions: &'e [u8],
+}
+
+impl<'e> Denial<'e> {
+    pub(super) fn read(event: &'e Event, record: &Record) -> Option<Self> {
+        let text = event.bytes(record.text);
+        let at = memchr::memmem::find(text, b"avc: ")? + 5;
+        let rest = text[at..].trim_ascii_start();
+        let result = &rest[..memchr::memchr(b' ', rest)?];
+        let open = memchr::memchr(b'{', rest)?;
+        let close = memchr::memchr(b'}', &rest[open..])?;
+        let permissions = rest[open + 1..open + close].trim_ascii();
+        Some(Self {
+            result,
+            permissions,
+        })
+    }
+}
+
+/// Appends the summary as the inside of a JSON string: at most 256 characters, none of them a control character.
+pub(super) fn cut(line: &[u8], out: &mut Vec<u8>) {
+    let line = &line[..line.len().min(2 * MAX_BYTES)];
+    if line.len() <= MAX_CHARS && line.iter().all(|b| (0x20..0x7f).contains(b)) {
+        json::escape(out, line);
+        return;
+    }
+    let text: String = json::to_text(line)
+        .chars()
+        .take(MAX_CHARS)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    json::escape(out, text.as_bytes());
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn cut_to(line: &[u8]) -> String {
+        let mut out = vec![b'"'];
+        cut(line, &mut out);
+        out.push(b'"');
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn a_summary_is_one_short_line() {
+        assert_eq!(cut_to(b"Execve: a\nb\tc\x7f"), "Execve: a b c ");
+        assert_eq!(cut_to("ä".repeat(300).as_bytes()), "ä".repeat(256));
+        assert_eq!(cut_to(&[b'x'; 300]), "x".repeat(256));
+        assert_eq!(cut_to(b"a\xffb"), r"a\xffb");
+        assert_eq!(cut_to("a\u{85}b\"".as_bytes()), "a b\"");
+    }
+}

@@ -1,0 +1,24 @@
+//! auship ships audit events: records in, one JSON document an event out, and nothing lost in silence.
+//!
+//! One straight line, left to right; no step looks back:
+//!
+//! ```text
+//! source ──► assembler ──► format ──► ring ──► sink
+//! ```
+//!
+//! | step | module |
+//! |---|---|
+//! | source: where records come from | [`source`] |
+//! | assembler: records become one event | [`auparse`] |
+//! | event: what an assembler yields and a format reads | [`event`] |
+//! | format: event to JSON | [`format`] |
+//! | ring: the bounded queue in front of a sink | [`queue`] |
+//! | sink: where documents go | [`sink`] |
+//!
+//! Beside the line: [`config`], [`log`] (auship's own messages), [`counters`], and the commands in [`cli`].
+
+pub mod auparse;
+pub mod convert;
+pub mod event;
+pub mod format;
+pub mod processes;
