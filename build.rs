@@ -72,9 +72,6 @@ fn main() {
         fail("OUT_DIR is not set: run this through cargo")
     };
     if let Err(e) = bindings.write_to_file(out.join("auparse_sys.rs")) {
-        fail(&format!(
-            "can't write the bindings to {}: {e}",
-            out.display()
-        ));
+        fail(&format!("can't write the bindings to {}: {e}", out.display()));
     }
 }

@@ -106,21 +106,9 @@ pub fn convert(
     let mut totals = Totals::default();
     let mut parser = Parser::new()?;
     let buffer = Vec::with_capacity(2 * GATHER);
-    let mut output = Output {
-        format,
-        prepend,
-        postpend,
-        buffer,
-        to,
-        events: 0,
-        failed: None,
-    };
+    let mut output = Output { format, prepend, postpend, buffer, to, events: 0, failed: None };
     let standard_input = [PathBuf::from("-")];
-    for path in if inputs.is_empty() {
-        &standard_input
-    } else {
-        inputs
-    } {
+    for path in if inputs.is_empty() { &standard_input } else { inputs } {
         let read = open(path).and_then(|input| read_all(input, &mut parser, &mut output));
         match read {
             Ok(()) => parser.end_file(|event, meanings| output.event(event, meanings))?,
@@ -156,18 +144,10 @@ impl From<io::Error> for Stop {
 }
 
 fn open(path: &Path) -> Result<Box<dyn Read>, Stop> {
-    if path == Path::new("-") {
-        Ok(Box::new(io::stdin().lock()))
-    } else {
-        Ok(Box::new(File::open(path)?))
-    }
+    if path == Path::new("-") { Ok(Box::new(io::stdin().lock())) } else { Ok(Box::new(File::open(path)?)) }
 }
 
-fn read_all<W: Write>(
-    mut input: impl Read,
-    parser: &mut Parser,
-    output: &mut Output<W>,
-) -> Result<(), Stop> {
+fn read_all<W: Write>(mut input: impl Read, parser: &mut Parser, output: &mut Output<W>) -> Result<(), Stop> {
     let mut block = vec![0; BLOCK];
     loop {
         let n = match input.read(&mut block) {
@@ -176,9 +156,7 @@ fn read_all<W: Write>(
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(Stop::Input(e)),
         };
-        parser
-            .feed(&block[..n], |event, meanings| output.event(event, meanings))
-            .map_err(Stop::Memory)?;
+        parser.feed(&block[..n], |event, meanings| output.event(event, meanings)).map_err(Stop::Memory)?;
         if output.failed.is_some() {
             return Err(Stop::Output);
         }

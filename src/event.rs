@@ -16,10 +16,7 @@ impl Span {
     /// A span from `start` up to `end`. Offsets above 4 GiB saturate; the assembler keeps events far below that.
     pub fn new(start: usize, end: usize) -> Self {
         let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self {
-            start: narrow(start),
-            end: narrow(end.max(start)),
-        }
+        Self { start: narrow(start), end: narrow(end.max(start)) }
     }
 
     /// Where it begins.
@@ -200,9 +197,6 @@ impl Event {
 
     /// The value as recorded of a record's first field of that name.
     pub fn value(&self, record: &Record, name: &[u8]) -> Option<&[u8]> {
-        self.fields(record)
-            .iter()
-            .find(|f| self.bytes(f.name) == name)
-            .map(|f| self.bytes(f.value))
+        self.fields(record).iter().find(|f| self.bytes(f.name) == name).map(|f| self.bytes(f.value))
     }
 }

@@ -18,7 +18,17 @@
 //! Beside the line: [`config`], [`log`] (auship's own messages), [`counters`], and the commands in [`cli`].
 
 pub mod auparse;
+pub mod cli;
+pub mod config;
 pub mod convert;
+pub mod counters;
 pub mod event;
 pub mod format;
+pub mod host;
+pub mod log;
+pub mod output;
 pub mod processes;
+pub mod queue;
+pub mod run;
+pub mod sink;
+pub mod source;

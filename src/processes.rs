@@ -2,7 +2,11 @@
 //! somebody asks, and what an old log says is about another machine's processes anyway.
 
 use foldhash::fast::RandomState;
-use std::{collections::HashMap, fs, time::Duration, time::Instant};
+use std::{
+    collections::HashMap,
+    fs,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 /// `TASK_COMM_LEN` is 16 with its NUL; what user space reports may be a little longer.
 const MAX_NAME: usize = 31;
@@ -23,11 +27,7 @@ impl Name {
     fn new(name: &[u8], read: Option<Instant>) -> Option<Self> {
         let mut bytes = [0; MAX_NAME];
         bytes.get_mut(..name.len())?.copy_from_slice(name);
-        Some(Self {
-            bytes,
-            len: u8::try_from(name.len()).ok()?,
-            read,
-        })
+        Some(Self { bytes, len: u8::try_from(name.len()).ok()?, read })
     }
 
     fn bytes(&self) -> &[u8] {
@@ -50,11 +50,7 @@ pub struct Processes {
 impl Processes {
     /// With `live`, names that no event told are read from `/proc`; never so for a log.
     pub fn new(live: bool) -> Self {
-        Self {
-            live,
-            recent: HashMap::default(),
-            older: HashMap::default(),
-        }
+        Self { live, recent: HashMap::default(), older: HashMap::default() }
     }
 
     /// Notes that a process was called `name` (its `comm`) when an event happened.
@@ -64,17 +60,13 @@ impl Processes {
         }
     }
 
-    /// The name of a process, if it is known.
-    pub fn name(&mut self, node: u64, pid: u32) -> Option<&[u8]> {
+    /// The name of a process at `seconds` since 1970, if it is known.
+    pub fn name(&mut self, node: u64, pid: u32, seconds: i64) -> Option<&[u8]> {
         let process = (node, pid);
-        let known = self
-            .recent
-            .get(&process)
-            .or_else(|| self.older.get(&process))
-            .copied();
+        let known = self.recent.get(&process).or_else(|| self.older.get(&process)).copied();
         let stale = known.is_none_or(|n| n.read.is_some_and(|at| at.elapsed() > PROC_FRESH));
-        // A record with a node may come from another machine.
-        if stale && self.live && node == 0 {
+        // A record with a node may come from another machine, an old one from another process of that number.
+        if stale && self.live && node == 0 && is_now(seconds) {
             let comm = fs::read(format!("/proc/{pid}/comm")).ok();
             let comm = comm.as_deref().map(|c| c.strip_suffix(b"\n").unwrap_or(c));
             if let Some(name) = comm.and_then(|c| Name::new(c, Some(Instant::now()))) {
@@ -83,10 +75,7 @@ impl Processes {
         } else if stale && known.is_none() {
             return None;
         }
-        self.recent
-            .get(&process)
-            .or_else(|| self.older.get(&process))
-            .map(Name::bytes)
+        self.recent.get(&process).or_else(|| self.older.get(&process)).map(Name::bytes)
     }
 
     fn insert(&mut self, process: Process, name: Name) {
@@ -97,32 +86,43 @@ impl Processes {
     }
 }
 
+/// The time is within a few seconds of the clock's.
+fn is_now(seconds: i64) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    i64::try_from(now).is_ok_and(|now| (now - seconds).abs() <= 10)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of an old event.
+    const THEN: i64 = 1_700_000_000;
 
     #[test]
     fn names_come_from_events_and_go_with_time() {
         let mut processes = Processes::new(false);
         processes.note(0, 7, b"bash");
         processes.note(1, 7, b"zsh");
-        assert_eq!(processes.name(0, 7), Some(&b"bash"[..]));
-        assert_eq!(processes.name(1, 7), Some(&b"zsh"[..]));
+        assert_eq!(processes.name(0, 7, THEN), Some(&b"bash"[..]));
+        assert_eq!(processes.name(1, 7, THEN), Some(&b"zsh"[..]));
         processes.note(0, 7, b"vi");
-        assert_eq!(processes.name(0, 7), Some(&b"vi"[..]));
-        for pid in 100..100 + 2 * GENERATION as u32 + 2 {
+        assert_eq!(processes.name(0, 7, THEN), Some(&b"vi"[..]));
+        for pid in (100..).take(2 * GENERATION + 2) {
             processes.note(0, pid, b"x");
         }
-        assert_eq!(processes.name(0, 7), None);
+        assert_eq!(processes.name(0, 7, THEN), None);
         assert!(processes.recent.len() + processes.older.len() <= 2 * GENERATION);
     }
 
     #[test]
     fn proc_is_read_only_when_live_and_local() {
         let me = std::process::id();
-        assert_eq!(Processes::new(false).name(0, me), None);
-        assert!(Processes::new(true).name(0, me).is_some());
-        assert_eq!(Processes::new(true).name(5, me), None);
-        assert_eq!(Processes::new(true).name(0, u32::MAX), None);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed());
+        assert_eq!(Processes::new(false).name(0, me, now), None);
+        assert!(Processes::new(true).name(0, me, now).is_some());
+        assert_eq!(Processes::new(true).name(0, me, THEN), None);
+        assert_eq!(Processes::new(true).name(5, me, now), None);
+        assert_eq!(Processes::new(true).name(0, u32::MAX, now), None);
     }
 }

@@ -44,13 +44,7 @@ fn record(cursor: &mut Cursor, event: &mut Event) {
     let text = event.keep(cursor.record_text().map_or(b"", CStr::to_bytes));
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
-    let mut walk = Walk {
-        event,
-        text,
-        base: 0,
-        done: 0,
-        first,
-    };
+    let mut walk = Walk { event, text, base: 0, done: 0, first };
     if cursor.first_field() {
         let mut number = 0;
         loop {
@@ -64,22 +58,12 @@ fn record(cursor: &mut Cursor, event: &mut Event) {
     }
     let fields = first..event.field_count();
     let name = type_name(cursor, event, fields.clone());
-    event.push_record(Record {
-        kind,
-        name,
-        text,
-        enriched,
-        fields,
-    });
+    event.push_record(Record { kind, name, text, enriched, fields });
 }
 
 /// The record type's name: libaudit's, or where it has none what stands behind `type=`.
 fn type_name(cursor: &Cursor, event: &mut Event, fields: std::ops::Range<usize>) -> Span {
-    let written = event.all_fields()[fields]
-        .iter()
-        .take(2)
-        .find(|f| event.bytes(f.name) == b"type")
-        .map(|f| f.value);
+    let written = event.all_fields()[fields].iter().take(2).find(|f| event.bytes(f.name) == b"type").map(|f| f.value);
     let known = cursor.record_type_name().map_or(&b""[..], CStr::to_bytes);
     match written {
         Some(written) if known.is_empty() || event.bytes(written) == known => written,
@@ -114,7 +98,7 @@ impl Walk<'_> {
         }
         let Some(value) = value else {
             // A key that libauparse couldn't decode: the text still says it.
-            return self.from_text(name.to_bytes(), None, number);
+            return self.search_text(name.to_bytes(), None, number);
         };
         match self.place(name_address, value) {
             Some((name_at, value_at)) => {
@@ -128,7 +112,7 @@ impl Walk<'_> {
                 };
                 self.event.push_field(field);
             }
-            None => self.from_text(name.to_bytes(), Some(value.to_bytes()), number),
+            None => self.search_text(name.to_bytes(), Some(value.to_bytes()), number),
         }
     }
 
@@ -137,25 +121,20 @@ impl Walk<'_> {
         let text = self.record_text();
         let value_at = (value.as_ptr() as usize).wrapping_sub(self.base);
         let name_at = name_address.wrapping_sub(self.base);
-        let in_order =
-            self.base != 0 && self.done <= name_at && name_at < value_at && value_at < text.len();
-        let there = in_order
-            && text[value_at - 1] == b'='
-            && text[value_at..].starts_with(value.to_bytes());
+        let in_order = self.base != 0 && self.done <= name_at && name_at < value_at && value_at < text.len();
+        let there = in_order && text[value_at - 1] == b'=' && text[value_at..].starts_with(value.to_bytes());
         there.then_some((name_at, value_at))
     }
 
     /// Adds a field whose value libauparse made itself (keys, what an AVC was about), or lost.
-    fn from_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
+    fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let mut needle = Vec::with_capacity(name.len() + 1);
         needle.extend_from_slice(name);
         needle.push(b'=');
         let text = self.record_text();
         let found = memmem::find_iter(&text[self.done..], &needle)
             .map(|at| self.done + at)
-            .find(|&at| {
-                at == 0 || !text[at - 1].is_ascii_graphic() || matches!(text[at - 1], b'\'' | b'(')
-            });
+            .find(|&at| at == 0 || !text[at - 1].is_ascii_graphic() || matches!(text[at - 1], b'\'' | b'('));
         if let Some(name_at) = found {
             let value_at = name_at + needle.len();
             let end = memchr(b' ', &text[value_at..]).map_or(text.len(), |n| value_at + n);
@@ -164,27 +143,13 @@ impl Walk<'_> {
             let recorded = &self.record_text()[value_at..end];
             match value {
                 None => {
-                    let (name, value) =
-                        (self.span(name_at, value_at - 1), self.span(value_at, end));
-                    return self.event.push_field(Field {
-                        name,
-                        value,
-                        own: true,
-                        number,
-                    });
+                    let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
+                    return self.event.push_field(Field { name, value, own: true, number });
                 }
                 Some(value) if recorded.starts_with(value) => {
                     self.done = value_at + value.len();
-                    let (name, value) = (
-                        self.span(name_at, value_at - 1),
-                        self.span(value_at, self.done),
-                    );
-                    return self.event.push_field(Field {
-                        name,
-                        value,
-                        own: false,
-                        number,
-                    });
+                    let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, self.done));
+                    return self.event.push_field(Field { name, value, own: false, number });
                 }
                 // Several keys in one hex string: each as libauparse cut it out.
                 Some(_) => (),
@@ -192,12 +157,7 @@ impl Walk<'_> {
         }
         let name = self.event.keep(name);
         let value = self.event.keep(value.unwrap_or_default());
-        self.event.push_field(Field {
-            name,
-            value,
-            own: false,
-            number,
-        });
+        self.event.push_field(Field { name, value, own: false, number });
     }
 
     /// Now that the next name (or the end) is known to begin at `next`: how far the last value really runs.

@@ -67,26 +67,16 @@ impl Handle {
     pub(super) fn new() -> Option<Self> {
         let _turn = library();
         // SAFETY: in feed mode the second argument is unused (auparse_init(3)).
-        let state =
-            NonNull::new(unsafe { sys::auparse_init(sys::ausource_t::AUSOURCE_FEED, null()) })?;
+        let state = NonNull::new(unsafe { sys::auparse_init(sys::ausource_t::AUSOURCE_FEED, null()) })?;
         // Escaping is JSON's business alone.
         // SAFETY: invariant 1.
-        unsafe {
-            sys::auparse_set_escape_mode(state.as_ptr(), sys::auparse_esc_t::AUPARSE_ESC_RAW)
-        };
+        unsafe { sys::auparse_set_escape_mode(state.as_ptr(), sys::auparse_esc_t::AUPARSE_ESC_RAW) };
         Some(Self { state })
     }
 
     /// Runs `work` on the library with `on_event` as its callback.
-    fn calling<F: FnMut(&mut Cursor)>(
-        &mut self,
-        on_event: F,
-        work: impl FnOnce(*mut sys::auparse_state_t),
-    ) {
-        let mut call = Call {
-            on_event,
-            panic: None,
-        };
+    fn calling<F: FnMut(&mut Cursor)>(&mut self, on_event: F, work: impl FnOnce(*mut sys::auparse_state_t)) {
+        let mut call = Call { on_event, panic: None };
         let user = (&raw mut call).cast::<c_void>();
         let turn = library();
         // SAFETY: invariant 1; `call` outlives `work`, and the callback is taken back below before it ends.
@@ -105,9 +95,7 @@ impl Handle {
         let mut taken = true;
         self.calling(on_event, |state| {
             // SAFETY: invariant 1; pointer and length are those of one slice, which libauparse copies.
-            taken =
-                unsafe { sys::auparse_feed(state, lines.as_ptr().cast::<c_char>(), lines.len()) }
-                    == 0;
+            taken = unsafe { sys::auparse_feed(state, lines.as_ptr().cast::<c_char>(), lines.len()) } == 0;
         });
         taken
     }
@@ -158,8 +146,7 @@ impl Cursor {
     /// Seconds, milliseconds and serial; `None` when the event's time is 0, where libauparse refuses to answer.
     pub(super) fn stamp(&self) -> Option<(i64, u32, u64)> {
         // SAFETY: invariant 1.
-        let stamp =
-            NonNull::new(unsafe { sys::auparse_get_timestamp(self.state.as_ptr()) }.cast_mut())?;
+        let stamp = NonNull::new(unsafe { sys::auparse_get_timestamp(self.state.as_ptr()) }.cast_mut())?;
         // SAFETY: it points into the current event (invariant 3) and is copied at once.
         let stamp = unsafe { stamp.as_ref() };
         #[allow(clippy::useless_conversion)] // time_t and long differ between machines

@@ -56,41 +56,24 @@ fn stamp(text: &[u8]) -> Option<Stamp> {
         Some(colon) => number(&rest[colon + 1..]).unwrap_or(0),
         None => 0,
     };
-    Some(Stamp {
-        seconds,
-        millis,
-        serial,
-    })
+    Some(Stamp { seconds, millis, serial })
 }
 
 /// Reads the head of a line (without its newline); `None` when libauparse couldn't.
 pub(super) fn header(line: &[u8]) -> Option<Header<'_>> {
     let with_node = line.first() == Some(&b'n');
-    let mut rest = &line[..line
-        .len()
-        .min(if with_node { REACH_WITH_NODE } else { REACH })];
+    let mut rest = &line[..line.len().min(if with_node { REACH_WITH_NODE } else { REACH })];
     let first = word(&mut rest)?;
-    let (node, kind) = if first[0] == b'n' && first.len() > 5 {
-        (&first[5..], word(&mut rest)?)
-    } else {
-        (&first[..0], first)
-    };
+    let (node, kind) =
+        if first[0] == b'n' && first.len() > 5 { (&first[5..], word(&mut rest)?) } else { (&first[..0], first) };
     let message = word(&mut rest)?;
     if message.len() <= 18 {
         return None;
     }
-    let open = if message[9] == b'(' {
-        9
-    } else {
-        memchr(b'(', message)?
-    };
+    let open = if message[9] == b'(' { 9 } else { memchr(b'(', message)? };
     let inside = &message[open + 1..];
     let inside = &inside[..memchr(b')', inside).unwrap_or(inside.len())];
-    Some(Header {
-        stamp: stamp(inside)?,
-        node,
-        kind,
-    })
+    Some(Header { stamp: stamp(inside)?, node, kind })
 }
 
 #[cfg(test)]
@@ -99,12 +82,7 @@ mod tests {
 
     fn read(line: &str) -> Option<(i64, u16, u64, String)> {
         let h = header(line.as_bytes())?;
-        Some((
-            h.stamp.seconds,
-            h.stamp.millis,
-            h.stamp.serial,
-            String::from_utf8_lossy(h.node).into_owned(),
-        ))
+        Some((h.stamp.seconds, h.stamp.millis, h.stamp.serial, String::from_utf8_lossy(h.node).into_owned()))
     }
 
     #[test]
@@ -112,22 +90,13 @@ mod tests {
         let plain = "type=SYSCALL msg=audit(1795320000.001:50001): arch=c000003e";
         assert_eq!(read(plain), Some((1795320000, 1, 50001, String::new())));
         let node = "node=web-17.example.com type=EOE msg=audit(1795320000.005:50005): ";
-        assert_eq!(
-            read(node),
-            Some((1795320000, 5, 50005, "web-17.example.com".into()))
-        );
-        assert_eq!(
-            header(node.as_bytes()).map(|h| h.kind),
-            Some(&b"type=EOE"[..])
-        );
+        assert_eq!(read(node), Some((1795320000, 5, 50005, "web-17.example.com".into())));
+        assert_eq!(header(node.as_bytes()).map(|h| h.kind), Some(&b"type=EOE"[..]));
     }
 
     #[test]
     fn a_record_without_a_serial_has_serial_0() {
-        assert_eq!(
-            read("type=USER msg=audit(1795320000.001): a=b"),
-            Some((1795320000, 1, 0, String::new()))
-        );
+        assert_eq!(read("type=USER msg=audit(1795320000.001): a=b"), Some((1795320000, 1, 0, String::new())));
     }
 
     #[test]

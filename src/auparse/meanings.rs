@@ -133,20 +133,13 @@ impl<'p> Meanings<'p> {
         match code as u32 {
             t::AUPARSE_TYPE_UNCLASSIFIED | t::AUPARSE_TYPE_MAC_LABEL | t::AUPARSE_TYPE_ADDR => {
                 // `acct` is typed by its value; decoding tells the two cases apart itself.
-                if place.event.bytes(place.field.name) == b"acct" {
-                    Type::Escaped
-                } else {
-                    Type::Text
-                }
+                if place.event.bytes(place.field.name) == b"acct" { Type::Escaped } else { Type::Text }
             }
-            t::AUPARSE_TYPE_ESCAPED
-            | t::AUPARSE_TYPE_ESCAPED_FILE
-            | t::AUPARSE_TYPE_ESCAPED_KEY => Type::Escaped,
+            t::AUPARSE_TYPE_ESCAPED | t::AUPARSE_TYPE_ESCAPED_FILE | t::AUPARSE_TYPE_ESCAPED_KEY => Type::Escaped,
             t::AUPARSE_TYPE_PROCTITLE => Type::Proctitle,
-            t::AUPARSE_TYPE_UID
-            | t::AUPARSE_TYPE_GID
-            | t::AUPARSE_TYPE_SOCKADDR
-            | t::AUPARSE_TYPE_ARCH => Type::Named(small),
+            t::AUPARSE_TYPE_UID | t::AUPARSE_TYPE_GID | t::AUPARSE_TYPE_SOCKADDR | t::AUPARSE_TYPE_ARCH => {
+                Type::Named(small)
+            }
             t::AUPARSE_TYPE_EXIT => Type::Exit,
             t::AUPARSE_TYPE_A0 => Type::Argument(0),
             t::AUPARSE_TYPE_A1 => Type::Argument(1),
@@ -175,10 +168,9 @@ impl<'p> Meanings<'p> {
             Type::Exit if text.len() < 18 && text.iter().all(u8::is_ascii_digit) => text,
             Type::Exit => self.remembered(place, b"exit", text),
             Type::Named(code) => {
-                if let Some(name) = appended(
-                    place.event.bytes(place.record.enriched),
-                    place.event.bytes(place.field.name),
-                ) && !name.starts_with(b"unknown-")
+                if let Some(name) =
+                    appended(place.event.bytes(place.record.enriched), place.event.bytes(place.field.name))
+                    && !name.starts_with(b"unknown-")
                 {
                     return name;
                 }
@@ -208,21 +200,13 @@ impl<'p> Meanings<'p> {
         // A leading NUL is the mark of an abstract socket's name, which libauparse leaves out.
         let digits = text.strip_prefix(b"00").unwrap_or(text);
         self.memory.scratch.clear();
-        if unhex(digits, &mut self.memory.scratch) {
-            &self.memory.scratch
-        } else {
-            self.asked(place, text)
-        }
+        if unhex(digits, &mut self.memory.scratch) { &self.memory.scratch } else { self.asked(place, text) }
     }
 
     fn proctitle<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
         self.memory.scratch.clear();
         if text.starts_with(b"00") || !unhex(text, &mut self.memory.scratch) {
-            return if text.iter().all(u8::is_ascii_hexdigit) {
-                self.asked(place, text)
-            } else {
-                text
-            };
+            return if text.iter().all(u8::is_ascii_hexdigit) { self.asked(place, text) } else { text };
         }
         for byte in &mut self.memory.scratch {
             if *byte == 0 {
@@ -347,22 +331,14 @@ impl<'p> Meanings<'p> {
         }
         if found.is_none() && key.len() <= 4 * MAX_KEY {
             let name = |this: &mut Self, field: Field, name: &[u8]| -> Box<[u8]> {
-                let place = Place {
-                    event,
-                    number,
-                    record,
-                    field,
-                };
+                let place = Place { event, number, record, field };
                 match appended(enriched, name) {
                     Some(known) if !known.starts_with(b"unknown-") => Box::from(known),
                     _ => Box::from(this.asked(place, place.text())),
                 }
             };
             let arch = arch.map_or(Box::default(), |f| name(self, f, b"arch"));
-            let names = CallNames {
-                name: name(self, syscall, b"syscall"),
-                arch,
-            };
+            let names = CallNames { name: name(self, syscall, b"syscall"), arch };
             let call = Call(u32::try_from(self.memory.call_names.len()).ok()?);
             self.memory.call_names.push(names);
             self.memory.calls.insert(Box::from(&key[..]), call);
@@ -379,18 +355,12 @@ impl<'p> Meanings<'p> {
 
     /// The call's name: `openat`, `socketcall(connect)`, or its number where libauparse doesn't know it.
     pub fn call_name(&self, call: Call) -> &[u8] {
-        self.memory
-            .call_names
-            .get(call.0 as usize)
-            .map_or(b"", |c| &c.name)
+        self.memory.call_names.get(call.0 as usize).map_or(b"", |c| &c.name)
     }
 
     /// The machine's name: `x86_64`.
     pub fn call_arch(&self, call: Call) -> &[u8] {
-        self.memory
-            .call_names
-            .get(call.0 as usize)
-            .map_or(b"", |c| &c.arch)
+        self.memory.call_names.get(call.0 as usize).map_or(b"", |c| &c.arch)
     }
 }
 
@@ -400,11 +370,7 @@ fn is_quoted(text: &[u8]) -> bool {
 
 /// The text without the quotes around it.
 pub fn unquoted(text: &[u8]) -> &[u8] {
-    if is_quoted(text) {
-        &text[1..text.len() - 1]
-    } else {
-        text
-    }
+    if is_quoted(text) { &text[1..text.len() - 1] } else { text }
 }
 
 /// Appends the bytes that pairs of hex digits stand for; false, with nothing appended, when they aren't such pairs.
@@ -438,11 +404,7 @@ fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
 /// The value of a SYSCALL record's field, which stands among the first.
 fn early<'e>(place: Place<'e>, name: &[u8]) -> &'e [u8] {
     let fields = place.event.fields(place.record).iter().take(12);
-    fields
-        .filter(|f| place.event.bytes(f.name) == name)
-        .map(|f| place.event.bytes(f.value))
-        .next()
-        .unwrap_or_default()
+    fields.filter(|f| place.event.bytes(f.name) == name).map(|f| place.event.bytes(f.value)).next().unwrap_or_default()
 }
 
 /// auditd appends less than this; what lies beyond was not written by it.
@@ -487,10 +449,7 @@ mod tests {
         assert_eq!(appended(raw, b"gid"), Some(&b"root"[..]));
         assert_eq!(appended(raw, b"euid"), None);
         let saddr = b"SADDR={ saddr_fam=inet laddr=192.0.2.1 lport=443 }";
-        assert_eq!(
-            appended(saddr, b"saddr"),
-            Some(&b"{ saddr_fam=inet laddr=192.0.2.1 lport=443 }"[..])
-        );
+        assert_eq!(appended(saddr, b"saddr"), Some(&b"{ saddr_fam=inet laddr=192.0.2.1 lport=443 }"[..]));
         for broken in [&b"="[..], b"UID", b"UID=\"", b" =x y", b"\"=\" = "] {
             assert_eq!(appended(broken, b"gid"), None);
         }

@@ -75,11 +75,9 @@ impl Group {
     /// Takes over the event under libauparse's cursor and hands it on.
     fn hand_out(&mut self, cursor: &mut Cursor, handler: &mut impl FnMut(&Event, &mut Meanings)) {
         let stamp = match cursor.stamp() {
-            Some((seconds, millis, serial)) => Stamp {
-                seconds,
-                millis: u16::try_from(millis).unwrap_or_default(),
-                serial,
-            },
+            Some((seconds, millis, serial)) => {
+                Stamp { seconds, millis: u16::try_from(millis).unwrap_or_default(), serial }
+            }
             None => Stamp::default(),
         };
         self.event.begin(stamp);
@@ -95,23 +93,12 @@ impl Group {
 /// The kernel ends every event that has a SYSCALL or URINGOP record with an EOE (and libauparse ends it at its
 /// PROCTITLE): one handed out without either was cut by a time-out or by the end of the input.
 fn lacks_its_end(event: &Event) -> bool {
-    let begins = event
-        .records()
-        .iter()
-        .any(|r| matches!(r.kind, kind::SYSCALL | kind::URINGOP));
-    begins
-        && !event
-            .records()
-            .last()
-            .is_some_and(|r| matches!(r.kind, kind::EOE | kind::PROCTITLE))
+    let begins = event.records().iter().any(|r| matches!(r.kind, kind::SYSCALL | kind::URINGOP));
+    begins && !event.records().last().is_some_and(|r| matches!(r.kind, kind::EOE | kind::PROCTITLE))
 }
 
 fn node_hash(node: &[u8]) -> u64 {
-    if node.is_empty() {
-        0
-    } else {
-        FixedState::default().hash_one(node)
-    }
+    if node.is_empty() { 0 } else { FixedState::default().hash_one(node) }
 }
 
 impl Parser {
@@ -123,11 +110,7 @@ impl Parser {
         Ok(Self {
             handle: Handle::new().ok_or(OutOfMemory)?,
             lines: Lines::default(),
-            group: Group {
-                event: Event::default(),
-                memory: Memory::default(),
-                pending: Pending::new(),
-            },
+            group: Group { event: Event::default(), memory: Memory::default(), pending: Pending::new() },
             clean: Vec::new(),
             unreadable: 0,
             last_seconds: 0,
@@ -138,11 +121,7 @@ impl Parser {
     ///
     /// # Errors
     /// When libauparse has no memory; the block is lost then.
-    pub fn feed(
-        &mut self,
-        block: &[u8],
-        mut handler: impl FnMut(&Event, &mut Meanings),
-    ) -> Result<(), OutOfMemory> {
+    pub fn feed(&mut self, block: &[u8], mut handler: impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
         lines.push(block, |piece| {
@@ -159,10 +138,7 @@ impl Parser {
     ///
     /// # Errors
     /// As [`Parser::feed`].
-    pub fn end_file(
-        &mut self,
-        mut handler: impl FnMut(&Event, &mut Meanings),
-    ) -> Result<(), OutOfMemory> {
+    pub fn end_file(&mut self, mut handler: impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
         lines.finish(|piece| result = self.piece(piece, &mut handler));
@@ -173,10 +149,7 @@ impl Parser {
     ///
     /// # Errors
     /// As [`Parser::feed`].
-    pub fn finish(
-        &mut self,
-        mut handler: impl FnMut(&Event, &mut Meanings),
-    ) -> Result<(), OutOfMemory> {
+    pub fn finish(&mut self, mut handler: impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
         let result = self.end_file(&mut handler);
         self.flush(&mut handler);
         result
@@ -185,15 +158,12 @@ impl Parser {
     /// To be called when the input is quiet: hands out events whose end hasn't come for 2 s, unless the records
     /// are old ones.
     pub fn age(&mut self, mut handler: impl FnMut(&Event, &mut Meanings)) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
         if (now - self.last_seconds).abs() > LIVE_WITHIN {
             return;
         }
         let group = &mut self.group;
-        self.handle
-            .age(|cursor| group.hand_out(cursor, &mut handler));
+        self.handle.age(|cursor| group.hand_out(cursor, &mut handler));
     }
 
     /// True while an event is unfinished, so that [`Parser::age`] may have something to do.
@@ -220,11 +190,7 @@ impl Parser {
         self.group.pending.clear();
     }
 
-    fn piece(
-        &mut self,
-        piece: Piece,
-        handler: &mut impl FnMut(&Event, &mut Meanings),
-    ) -> Result<(), OutOfMemory> {
+    fn piece(&mut self, piece: Piece, handler: &mut impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
         match piece {
             Piece::Whole(lines) if memchr(0, lines).is_some() => {
                 // To libauparse a NUL ends the line. Nothing that a kernel writes has one; what follows it is kept
@@ -255,11 +221,7 @@ impl Parser {
     }
 
     /// Feeds whole lines, leaving out those that can't be read.
-    fn whole(
-        &mut self,
-        lines: &[u8],
-        handler: &mut impl FnMut(&Event, &mut Meanings),
-    ) -> Result<(), OutOfMemory> {
+    fn whole(&mut self, lines: &[u8], handler: &mut impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);
         let mut last = Identity::default();
@@ -268,10 +230,7 @@ impl Parser {
             let next = end + 1;
             match header::header(line) {
                 Some(header) => {
-                    let identity = Identity {
-                        stamp: header.stamp,
-                        node: node_hash(header.node),
-                    };
+                    let identity = Identity { stamp: header.stamp, node: node_hash(header.node) };
                     let ends = header.kind == b"type=EOE";
                     self.last_seconds = header.stamp.seconds;
                     if self.group.pending.is_full(identity != last) {
@@ -295,22 +254,11 @@ impl Parser {
         self.take(&lines[from..start], handler)
     }
 
-    fn take(
-        &mut self,
-        lines: &[u8],
-        handler: &mut impl FnMut(&Event, &mut Meanings),
-    ) -> Result<(), OutOfMemory> {
+    fn take(&mut self, lines: &[u8], handler: &mut impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
         if lines.is_empty() {
             return Ok(());
         }
         let group = &mut self.group;
-        if self
-            .handle
-            .feed(lines, |cursor| group.hand_out(cursor, handler))
-        {
-            Ok(())
-        } else {
-            Err(OutOfMemory)
-        }
+        if self.handle.feed(lines, |cursor| group.hand_out(cursor, handler)) { Ok(()) } else { Err(OutOfMemory) }
     }
 }

@@ -42,12 +42,7 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) fn new() -> Self {
-        Self {
-            held: Vec::new(),
-            bytes: 0,
-            long: false,
-            done: vec![Identity::default(); REMEMBERED],
-        }
+        Self { held: Vec::new(), bytes: 0, long: false, done: vec![Identity::default(); REMEMBERED] }
     }
 
     /// Notes a record of `bytes` length that is about to be fed. True when it begins a new event.
@@ -65,11 +60,7 @@ impl Pending {
             self.bytes -= bytes;
             return false;
         }
-        self.held.push(Entry {
-            identity,
-            records: 1,
-            bytes,
-        });
+        self.held.push(Entry { identity, records: 1, bytes });
         true
     }
 

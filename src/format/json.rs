@@ -34,10 +34,7 @@ const ESCAPES: [u8; 256] = {
 pub fn escape(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
-        let plain = rest
-            .iter()
-            .position(|b| ESCAPES[usize::from(*b)] != 0)
-            .unwrap_or(rest.len());
+        let plain = rest.iter().position(|b| ESCAPES[usize::from(*b)] != 0).unwrap_or(rest.len());
         out.extend_from_slice(&rest[..plain]);
         let Some(&byte) = rest.get(plain) else {
             return true;
@@ -58,9 +55,7 @@ fn escape_text(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
         for byte in chunk.valid().bytes() {
             match ESCAPES[usize::from(byte)] {
                 0 | 1 => out.push(byte),
-                b'u' => {
-                    out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)])
-                }
+                b'u' => out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex(byte >> 4), hex(byte)]),
                 letter => out.extend_from_slice(&[b'\\', letter]),
             }
         }
@@ -161,10 +156,7 @@ mod tests {
 
     #[test]
     fn text_comes_back_as_it_was() {
-        let every: String = (0..0x250)
-            .filter_map(char::from_u32)
-            .chain("€𝄞\u{2028}".chars())
-            .collect();
+        let every: String = (0..0x250).filter_map(char::from_u32).chain("€𝄞\u{2028}".chars()).collect();
         assert_eq!(written(every.as_bytes()), (every.clone(), true));
         assert_eq!(written(b""), (String::new(), true));
     }
@@ -174,10 +166,7 @@ mod tests {
         assert_eq!(written(b"from \xff\xfe"), (r"from \xff\xfe".into(), false));
         assert_eq!(written("ä\u{1}\"".as_bytes()), ("ä\u{1}\"".into(), true));
         assert_eq!(written(b"\xe2\x82"), (r"\xe2\x82".into(), false));
-        assert_eq!(
-            written(b"\xc3\xa4\xed\xa0\x80\n"),
-            ("ä\\xed\\xa0\\x80\n".into(), false)
-        );
+        assert_eq!(written(b"\xc3\xa4\xed\xa0\x80\n"), ("ä\\xed\\xa0\\x80\n".into(), false));
     }
 
     #[test]

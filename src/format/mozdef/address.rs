@@ -51,9 +51,7 @@ impl Address {
     /// As a person writes it: `192.0.2.1:443`, `[2001:db8::1]:443`, `/run/x.sock`, `@name`.
     pub(super) fn shown(&self) -> Vec<u8> {
         match self {
-            Self::Internet(host, port) if host.contains(':') => {
-                format!("[{host}]:{port}").into_bytes()
-            }
+            Self::Internet(host, port) if host.contains(':') => format!("[{host}]:{port}").into_bytes(),
             Self::Internet(host, port) => format!("{host}:{port}").into_bytes(),
             Self::Unix(path) => path.clone(),
         }
@@ -64,24 +62,14 @@ impl Address {
 pub(super) fn family(meaning: &[u8]) -> &[u8] {
     meaning
         .split(|b| *b == b' ')
-        .find_map(|word| {
-            word.strip_prefix(b"saddr_fam=")
-                .or_else(|| word.strip_prefix(b"fam="))
-        })
+        .find_map(|word| word.strip_prefix(b"saddr_fam=").or_else(|| word.strip_prefix(b"fam=")))
         .unwrap_or(meaning)
 }
 
 fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let digit = |b: u8| {
-        char::from(b)
-            .to_digit(16)
-            .and_then(|d| u8::try_from(d).ok())
-    };
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     // A digit that lost its partner says nothing.
-    digits
-        .chunks_exact(2)
-        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
-        .collect()
+    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 #[cfg(test)]
@@ -94,54 +82,29 @@ mod tests {
 
     #[test]
     fn addresses_of_every_kind() {
-        assert_eq!(
-            shown("020001BBC00002010000000000000000").as_deref(),
-            Some("192.0.2.1:443")
-        );
+        assert_eq!(shown("020001BBC00002010000000000000000").as_deref(), Some("192.0.2.1:443"));
         // s390x and other big-endian machines
-        assert_eq!(
-            shown("000201BBC00002010000000000000000").as_deref(),
-            Some("192.0.2.1:443")
-        );
+        assert_eq!(shown("000201BBC00002010000000000000000").as_deref(), Some("192.0.2.1:443"));
         assert_eq!(
             shown("0A0001BB0000000020010DB800000000000000000000000100000000").as_deref(),
             Some("[2001:db8::1]:443")
         );
-        assert_eq!(
-            shown("01002F72756E2F746F6F6C2E736F636B00").as_deref(),
-            Some("/run/tool.sock")
-        );
-        assert_eq!(
-            shown("0100006162737472616374").as_deref(),
-            Some("@abstract")
-        );
+        assert_eq!(shown("01002F72756E2F746F6F6C2E736F636B00").as_deref(), Some("/run/tool.sock"));
+        assert_eq!(shown("0100006162737472616374").as_deref(), Some("@abstract"));
     }
 
     #[test]
     fn what_names_nothing_is_none() {
-        for saddr in [
-            "",
-            "0",
-            "02",
-            "0100",
-            "010000",
-            "02000",
-            "020001BBC000",
-            "1F00",
-            "100000000000",
-            "zz00",
-            "0A0001",
-        ] {
+        for saddr in
+            ["", "0", "02", "0100", "010000", "02000", "020001BBC000", "1F00", "100000000000", "zz00", "0A0001"]
+        {
             assert_eq!(shown(saddr), None, "{saddr}");
         }
     }
 
     #[test]
     fn families_are_named_as_libauparse_names_them() {
-        assert_eq!(
-            family(b"{ saddr_fam=netlink nlnk-fam=16 nlnk-pid=0 }"),
-            b"netlink"
-        );
+        assert_eq!(family(b"{ saddr_fam=netlink nlnk-fam=16 nlnk-pid=0 }"), b"netlink");
         assert_eq!(family(b"unknown-family(99)"), b"unknown-family(99)");
     }
 }

@@ -35,26 +35,12 @@ impl Arguments {
         if !execve {
             return;
         }
-        for (number, record) in event
-            .records()
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| r.kind == kind::EXECVE)
-        {
+        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::EXECVE) {
             for field in event.fields(record) {
                 let Some(argument) = rules::argument(event.bytes(field.name)) else {
                     continue;
                 };
-                let value = meanings.value(
-                    Place {
-                        event,
-                        number,
-                        record,
-                        field: *field,
-                    },
-                    Type::Escaped,
-                    None,
-                );
+                let value = meanings.value(Place { event, number, record, field: *field }, Type::Escaped, None);
                 match argument {
                     Argument::Length => (),
                     Argument::Whole(n) => {
@@ -110,9 +96,7 @@ impl Arguments {
     /// Each argument, exact.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1));
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.bytes[start..*end])
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
     /// Appends the list of arguments; false when one holds bytes that aren't UTF-8.

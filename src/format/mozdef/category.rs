@@ -80,10 +80,11 @@ pub(super) fn of_call(name: &[u8], writes: impl FnOnce() -> bool) -> Category {
     let name = name.split(|b| *b == b'(').next().unwrap_or_default();
     match name {
         b"execve" | b"execveat" => Category::Execve,
-        b"write" | b"writev" | b"pwrite64" | b"pwritev" | b"pwritev2" | b"unlink" | b"unlinkat"
-        | b"rename" | b"renameat" | b"renameat2" | b"truncate" | b"truncate64" | b"ftruncate"
-        | b"ftruncate64" | b"fallocate" | b"mkdir" | b"mkdirat" | b"rmdir" | b"mknod"
-        | b"mknodat" | b"creat" | b"symlink" | b"symlinkat" => Category::Write,
+        b"write" | b"writev" | b"pwrite64" | b"pwritev" | b"pwritev2" | b"unlink" | b"unlinkat" | b"rename"
+        | b"renameat" | b"renameat2" | b"truncate" | b"truncate64" | b"ftruncate" | b"ftruncate64" | b"fallocate"
+        | b"mkdir" | b"mkdirat" | b"rmdir" | b"mknod" | b"mknodat" | b"creat" | b"symlink" | b"symlinkat" => {
+            Category::Write
+        }
         b"open" | b"openat" | b"openat2" | b"open_by_handle_at" => {
             if writes() {
                 Category::Write
@@ -91,19 +92,19 @@ pub(super) fn of_call(name: &[u8], writes: impl FnOnce() -> bool) -> Category {
                 Category::Read
             }
         }
-        b"read" | b"readv" | b"pread64" | b"preadv" | b"preadv2" | b"link" | b"linkat"
-        | b"readlink" | b"readlinkat" | b"mmap" | b"mmap2" | b"sendfile" | b"sendfile64"
-        | b"copy_file_range" | b"splice" => Category::Read,
-        b"setxattr" | b"lsetxattr" | b"fsetxattr" | b"setxattrat" | b"removexattr"
-        | b"lremovexattr" | b"fremovexattr" | b"removexattrat" | b"utime" | b"utimes"
-        | b"utimensat" | b"futimesat" => Category::Attribute,
-        b"chmod" | b"fchmod" | b"fchmodat" | b"fchmodat2" => Category::Chmod,
-        b"chown" | b"fchown" | b"lchown" | b"fchownat" | b"chown32" | b"fchown32" | b"lchown32" => {
-            Category::Chown
+        b"read" | b"readv" | b"pread64" | b"preadv" | b"preadv2" | b"link" | b"linkat" | b"readlink"
+        | b"readlinkat" | b"mmap" | b"mmap2" | b"sendfile" | b"sendfile64" | b"copy_file_range" | b"splice" => {
+            Category::Read
         }
+        b"setxattr" | b"lsetxattr" | b"fsetxattr" | b"setxattrat" | b"removexattr" | b"lremovexattr"
+        | b"fremovexattr" | b"removexattrat" | b"utime" | b"utimes" | b"utimensat" | b"futimesat" => {
+            Category::Attribute
+        }
+        b"chmod" | b"fchmod" | b"fchmodat" | b"fchmodat2" => Category::Chmod,
+        b"chown" | b"fchown" | b"lchown" | b"fchownat" | b"chown32" | b"fchown32" | b"lchown32" => Category::Chown,
         b"ptrace" => Category::Ptrace,
-        b"adjtimex" | b"settimeofday" | b"stime" | b"clock_settime" | b"clock_settime64"
-        | b"clock_adjtime" | b"clock_adjtime64" => Category::Time,
+        b"adjtimex" | b"settimeofday" | b"stime" | b"clock_settime" | b"clock_settime64" | b"clock_adjtime"
+        | b"clock_adjtime64" => Category::Time,
         b"socket" | b"socketpair" | b"socketcall" => Category::Socket,
         b"listen" => Category::Listen,
         b"connect" => Category::Connect,

@@ -105,9 +105,7 @@ impl MozDef {
     /// Appends the members of `details`.
     pub(super) fn details(&mut self, scene: &Scene, meanings: &mut Meanings, out: &mut Vec<u8>) {
         let full = self.settings.details == Details::Full;
-        let is_socket = scene
-            .call
-            .is_some_and(|call| meanings.call_name(call) == b"socket");
+        let is_socket = scene.call.is_some_and(|call| meanings.call_name(call) == b"socket");
         let node = scene.event.node().map_or(0, |node| {
             use std::hash::BuildHasher;
             foldhash::fast::FixedState::default().hash_one(node)
@@ -116,16 +114,8 @@ impl MozDef {
         self.work.bytes.clear();
         self.work.pid = None;
         self.work.comm.clear();
-        let mut writer = Writer {
-            format: self,
-            scene,
-            meanings,
-            out,
-            full,
-            is_socket,
-            of_path: Default::default(),
-            node,
-        };
+        let mut writer =
+            Writer { format: self, scene, meanings, out, full, is_socket, of_path: Default::default(), node };
         writer.own();
         if let Some(syscall) = scene.syscall {
             writer.record(syscall);
@@ -164,37 +154,21 @@ impl Writer<'_, '_> {
     /// The members that we derive from the event as a whole.
     fn own(&mut self) {
         let fixed = &self.format.fixed;
-        let (serial, types, command, argv) = (
-            fixed.auditserial,
-            fixed.recordtypes,
-            fixed.command,
-            fixed.argv,
-        );
+        let (serial, types, command, argv) = (fixed.auditserial, fixed.recordtypes, fixed.command, fixed.argv);
         self.format.keys.take(serial, usize::MAX);
         // The first member has no comma before it.
-        self.out
-            .extend_from_slice(&self.format.keys.json(serial)[1..]);
-        json::string(
-            self.out,
-            self.scene.event.stamp.serial.to_string().as_bytes(),
-        );
+        self.out.extend_from_slice(&self.format.keys.json(serial)[1..]);
+        json::string(self.out, self.scene.event.stamp.serial.to_string().as_bytes());
         if self.full {
             self.begin(types);
             let event = self.scene.event;
-            let names = event
-                .records()
-                .iter()
-                .filter(|r| r.kind != kind::EOE)
-                .map(|r| event.bytes(r.name));
+            let names = event.records().iter().filter(|r| r.kind != kind::EOE).map(|r| event.bytes(r.name));
             json::list(self.out, names);
         }
         if self.format.arguments.len() > 0 {
             let key = self.begin(command);
             if !json::value(self.out, self.format.arguments.command()) {
-                self.format
-                    .work
-                    .bytes
-                    .push((key, self.format.arguments.command().to_vec()));
+                self.format.work.bytes.push((key, self.format.arguments.command().to_vec()));
             }
             if self.full {
                 let key = self.begin(argv);
@@ -219,24 +193,11 @@ impl Writer<'_, '_> {
             return;
         }
         let mut names: Vec<Vec<u8>> = Vec::new();
-        for (number, record) in event
-            .records()
-            .iter()
-            .enumerate()
-            .filter(|(_, r)| r.kind == kind::PATH)
-        {
-            let field = event
-                .fields(record)
-                .iter()
-                .find(|f| event.bytes(f.name) == b"name");
+        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::PATH) {
+            let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
             let name = match field {
                 Some(field) if !is_absent(event.bytes(field.value)) => {
-                    let place = Place {
-                        event,
-                        number,
-                        record,
-                        field: *field,
-                    };
+                    let place = Place { event, number, record, field: *field };
                     self.meanings.value(place, Type::Escaped, None)
                 }
                 _ => b"",
@@ -321,12 +282,7 @@ impl Writer<'_, '_> {
         let call = if is_syscall { self.scene.call } else { None };
         for (field, at) in fields.iter().zip(record.fields.clone()) {
             let id = self.format.work.ids[at];
-            let place = Place {
-                event,
-                number,
-                record,
-                field: *field,
-            };
+            let place = Place { event, number, record, field: *field };
             if id.is_rule() {
                 self.field(place, id, call);
             } else if id == RuleId::OTHER && self.full {
@@ -423,9 +379,7 @@ impl Writer<'_, '_> {
         };
         let owner = self.format.keys.owner(key);
         // The first key of this record has taken all of its keys along, the first PATH all of the names.
-        if (role == Role::RuleKey && owner == Some(place.number))
-            || (role == Role::PathName && self.full)
-        {
+        if (role == Role::RuleKey && owner == Some(place.number)) || (role == Role::PathName && self.full) {
             return;
         }
         if self.full {
@@ -459,12 +413,9 @@ impl Writer<'_, '_> {
             }
             Role::Ppid => {
                 if let Some(ppid) = number(text)
-                    && let Some(name) = self.format.processes.name(self.node, ppid)
+                    && let Some(name) = self.format.processes.name(self.node, ppid, place.event.stamp.seconds)
                 {
-                    let key = self
-                        .format
-                        .keys
-                        .take_or_extend(self.format.fixed.parentprocess, usize::MAX);
+                    let key = self.format.keys.take_or_extend(self.format.fixed.parentprocess, usize::MAX);
                     self.out.extend_from_slice(self.format.keys.json(key));
                     if !json::value(self.out, name) {
                         self.format.work.bytes.push((key, name.to_vec()));
@@ -492,14 +443,7 @@ impl Writer<'_, '_> {
             if i > 0 {
                 self.out.push(b',');
             }
-            let value = self.meanings.value(
-                Place {
-                    field: *field,
-                    ..place
-                },
-                Type::Escaped,
-                None,
-            );
+            let value = self.meanings.value(Place { field: *field, ..place }, Type::Escaped, None);
             let value = value.to_vec();
             if !self.entry(&value) {
                 self.format.work.bytes.push((key, value));
@@ -519,11 +463,7 @@ impl Writer<'_, '_> {
             let key = self.begin(result);
             self.value(key, denial.result);
             let key = self.begin(permissions);
-            let list: Vec<u8> = denial
-                .permissions
-                .iter()
-                .map(|b| if *b == b' ' { b',' } else { *b })
-                .collect();
+            let list: Vec<u8> = denial.permissions.iter().map(|b| if *b == b' ' { b',' } else { *b }).collect();
             self.value(key, &list);
         }
         if fields.len() == heads(event, record) {
@@ -553,10 +493,7 @@ impl Writer<'_, '_> {
         for (number, record) in event.records().iter().enumerate() {
             for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
                 let id = self.format.work.ids[at];
-                if id.is_rule()
-                    && !is_absent(event.bytes(field.value))
-                    && self.format.rules.is_noted(id)
-                {
+                if id.is_rule() && !is_absent(event.bytes(field.value)) && self.format.rules.is_noted(id) {
                     fields.push((id, number, at));
                 }
             }
@@ -570,10 +507,7 @@ impl Writer<'_, '_> {
             let key = self.format.rules.get(id).typed;
             if to - from == 1 {
                 let key = self.begin(key);
-                let value = values
-                    .iter()
-                    .find(|v| !v.is_empty())
-                    .map_or(&b""[..], |v| v);
+                let value = values.iter().find(|v| !v.is_empty()).map_or(&b""[..], |v| v);
                 self.value(key, value);
             } else {
                 self.list(key, &values);
@@ -584,18 +518,10 @@ impl Writer<'_, '_> {
     }
 
     /// The values of one rule's fields, with "" for records of its type without one.
-    fn typed_values(
-        &mut self,
-        id: RuleId,
-        fields: &[(RuleId, usize, usize)],
-        values: &mut Vec<Vec<u8>>,
-    ) {
+    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], values: &mut Vec<Vec<u8>>) {
         values.clear();
         let event = self.scene.event;
-        let Some(sample) = fields
-            .first()
-            .map(|(_, number, _)| self.scene.record(*number))
-        else {
+        let Some(sample) = fields.first().map(|(_, number, _)| self.scene.record(*number)) else {
             return;
         };
         let rule = self.format.rules.get(id);
@@ -609,18 +535,9 @@ impl Writer<'_, '_> {
             if here == 0 {
                 values.push(Vec::new());
             }
-            let call = if record.kind == kind::SYSCALL {
-                self.scene.call
-            } else {
-                None
-            };
+            let call = if record.kind == kind::SYSCALL { self.scene.call } else { None };
             for (.., at) in &rest[..here] {
-                let place = Place {
-                    event,
-                    number,
-                    record,
-                    field: event.all_fields()[*at],
-                };
+                let place = Place { event, number, record, field: event.all_fields()[*at] };
                 let value = match role {
                     Role::Success => truth(place.text()),
                     _ => self.meanings.value(place, kind, call),
@@ -665,10 +582,7 @@ impl Writer<'_, '_> {
         // A new process has its parent's name until it executes something.
         let makes = self.scene.call.map(|call| self.meanings.call_name(call));
         if matches!(makes, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
-            && let Some(child) = self
-                .scene
-                .value(self.scene.syscall, b"exit")
-                .and_then(number)
+            && let Some(child) = self.scene.value(self.scene.syscall, b"exit").and_then(number)
             && child > 0
         {
             self.format.processes.note(self.node, child, comm);

@@ -140,11 +140,7 @@ impl<'e> Scene<'e> {
         }
         if let Some(avc) = self.avc {
             let apparmor = self.value(Some(avc), b"apparmor").is_some();
-            return if apparmor {
-                Category::AppArmor
-            } else {
-                Category::SeLinux
-            };
+            return if apparmor { Category::AppArmor } else { Category::SeLinux };
         }
         match (self.syscall, self.call) {
             (Some(0), Some(call)) => {
@@ -160,12 +156,12 @@ impl<'e> Scene<'e> {
     fn creates_or_truncates(&self, name: &[u8]) -> bool {
         // The same bit on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
         const O_TRUNC: u64 = 0o1000;
-        let created =
-            self.event.records().iter().any(|r| {
-                r.kind == kind::PATH && self.event.value(r, b"nametype") == Some(b"CREATE")
-            });
-        let number =
-            |text: Option<&[u8]>, base| u64::from_str_radix(str::from_utf8(text?).ok()?, base).ok();
+        let created = self
+            .event
+            .records()
+            .iter()
+            .any(|r| r.kind == kind::PATH && self.event.value(r, b"nametype") == Some(b"CREATE"));
+        let number = |text: Option<&[u8]>, base| u64::from_str_radix(str::from_utf8(text?).ok()?, base).ok();
         let flags = match name {
             b"open" => number(self.value(self.syscall, b"a1"), 16),
             b"openat2" => number(self.value(self.openat2, b"oflag"), 8),
@@ -178,9 +174,7 @@ impl<'e> Scene<'e> {
 
     /// What `skip_empty_execve` leaves out.
     fn is_empty_execve(&self, category: Category) -> bool {
-        category == Category::Execve
-            && !self.execve
-            && self.value(self.syscall, b"success") == Some(b"yes")
+        category == Category::Execve && !self.execve && self.value(self.syscall, b"success") == Some(b"yes")
     }
 }
 
@@ -228,9 +222,7 @@ impl MozDef {
             self.fixed = details::FixedKeys::new(&mut self.keys);
         }
         let mut scene = Scene::new(event);
-        scene.call = scene
-            .syscall
-            .and_then(|n| meanings.call(event, n, scene.record(n)));
+        scene.call = scene.syscall.and_then(|n| meanings.call(event, n, scene.record(n)));
         let category = scene.category(meanings);
         if self.settings.skip_empty_execve && scene.is_empty_execve(category) {
             return false;
@@ -238,8 +230,7 @@ impl MozDef {
         let mut ids = std::mem::take(&mut self.work.ids);
         ids.clear();
         for number in 0..event.records().len() {
-            self.rules
-                .of_record(event, number, &mut self.keys, meanings, &mut ids);
+            self.rules.of_record(event, number, &mut self.keys, meanings, &mut ids);
         }
         self.work.ids = ids;
         self.arguments.gather(event, meanings, scene.execve);
@@ -251,13 +242,7 @@ impl MozDef {
         true
     }
 
-    fn envelope(
-        &mut self,
-        scene: &Scene,
-        category: Category,
-        meanings: &mut Meanings,
-        out: &mut Vec<u8>,
-    ) {
+    fn envelope(&mut self, scene: &Scene, category: Category, meanings: &mut Meanings, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"category":""#);
         if category == Category::Record {
             let name = scene.event.bytes(scene.record(0).name).to_ascii_lowercase();
@@ -273,14 +258,7 @@ impl MozDef {
         self.summary = line;
         out.push(b'"');
         out.extend_from_slice(&self.severity);
-        json::escape(
-            out,
-            scene
-                .event
-                .node()
-                .filter(|n| !n.is_empty())
-                .unwrap_or(self.settings.hostname.as_bytes()),
-        );
+        json::escape(out, scene.event.node().filter(|n| !n.is_empty()).unwrap_or(self.settings.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
         self.clock.write(scene.event.stamp, out);
         out.extend_from_slice(&self.tags);
@@ -314,11 +292,7 @@ impl Clock {
         }
         out.extend_from_slice(self.text.as_bytes());
         let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
-        out.extend_from_slice(&[
-            digit(stamp.millis / 100),
-            digit(stamp.millis / 10),
-            digit(stamp.millis),
-        ]);
+        out.extend_from_slice(&[digit(stamp.millis / 100), digit(stamp.millis / 10), digit(stamp.millis)]);
         out.extend_from_slice(b"+00:00");
     }
 }
@@ -335,14 +309,7 @@ mod tests {
         let mut clock = Clock::default();
         let mut at = |seconds, millis| {
             let mut out = Vec::new();
-            clock.write(
-                Stamp {
-                    seconds,
-                    millis,
-                    serial: 0,
-                },
-                &mut out,
-            );
+            clock.write(Stamp { seconds, millis, serial: 0 }, &mut out);
             String::from_utf8_lossy(&out).into_owned()
         };
         assert_eq!(at(1_795_308_254, 872), "2026-11-22T00:44:14.872+00:00");

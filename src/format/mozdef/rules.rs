@@ -120,8 +120,8 @@ const DERIVED: &[&[u8]] = &[
 
 /// Fields of table 1 that keep their audit name and are shown as recorded.
 const AS_RECORDED: &[&[u8]] = &[
-    b"pid", b"ppid", b"tty", b"uid", b"gid", b"euid", b"suid", b"fsuid", b"egid", b"sgid",
-    b"fsgid", b"inode", b"dev", b"mode", b"ouid", b"ogid", b"rdev",
+    b"pid", b"ppid", b"tty", b"uid", b"gid", b"euid", b"suid", b"fsuid", b"egid", b"sgid", b"fsgid", b"inode", b"dev",
+    b"mode", b"ouid", b"ogid", b"rdev",
 ];
 
 /// Fields whose keys belong to the first PATH record before all others.
@@ -181,12 +181,7 @@ impl Keys {
         json::string(&mut escaped, name);
         escaped.push(b':');
         let key = Key(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        let state = KeyState {
-            json: escaped.into(),
-            name: Box::from(name),
-            used: 0,
-            owner: 0,
-        };
+        let state = KeyState { json: escaped.into(), name: Box::from(name), used: 0, owner: 0 };
         self.all.push(state);
         self.by_name.insert(Box::from(name), key);
         key
@@ -260,15 +255,10 @@ pub(super) struct Rules {
 impl Rules {
     /// Begins an event: what was made may be forgotten now.
     pub(super) fn begin(&mut self, keys: &mut Keys) -> bool {
-        let full = self.all.len() > MAX_RULES
-            || keys.all.len() > 2 * MAX_RULES
-            || self.layouts.len() > 512;
+        let full = self.all.len() > MAX_RULES || keys.all.len() > 2 * MAX_RULES || self.layouts.len() > 512;
         if full {
             *self = Self::default();
-            *keys = Keys {
-                event: keys.event,
-                ..Keys::default()
-            };
+            *keys = Keys { event: keys.event, ..Keys::default() };
         }
         keys.begin();
         self.event += 1;
@@ -295,19 +285,11 @@ impl Rules {
 
     fn layout(&mut self, event: &Event, record: &Record) -> usize {
         let name = event.bytes(record.name);
-        let found = self
-            .layouts
-            .iter()
-            .position(|l| l.kind == record.kind && *l.name == *name);
+        let found = self.layouts.iter().position(|l| l.kind == record.kind && *l.name == *name);
         found.unwrap_or_else(|| {
             let mut prefix = name.to_ascii_lowercase();
             prefix.push(b'_');
-            self.layouts.push(Layout {
-                kind: record.kind,
-                name: Box::from(name),
-                prefix,
-                rules: Vec::new(),
-            });
+            self.layouts.push(Layout { kind: record.kind, name: Box::from(name), prefix, rules: Vec::new() });
             self.layouts.len() - 1
         })
     }
@@ -333,11 +315,7 @@ impl Rules {
                 ids.push(RuleId::NONE);
                 continue;
             }
-            let guess = self.layouts[at]
-                .rules
-                .get(place)
-                .copied()
-                .unwrap_or(RuleId::NONE);
+            let guess = self.layouts[at].rules.get(place).copied().unwrap_or(RuleId::NONE);
             if !apparmor
                 && let Some(rule) = self.all.get(guess.0 as usize)
                 && *rule.name == *name
@@ -355,12 +333,7 @@ impl Rules {
                 Some(id) => *id,
                 None if self.all.len() > 2 * MAX_RULES => RuleId::OTHER,
                 None => {
-                    let place = Place {
-                        event,
-                        number,
-                        record,
-                        field: *field,
-                    };
+                    let place = Place { event, number, record, field: *field };
                     let rule = self.make(at, place, apparmor, keys, meanings);
                     let id = RuleId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
                     self.all.push(rule);
@@ -380,14 +353,7 @@ impl Rules {
         }
     }
 
-    fn make(
-        &self,
-        layout: usize,
-        place: Place,
-        apparmor: bool,
-        keys: &mut Keys,
-        meanings: &mut Meanings,
-    ) -> Rule {
+    fn make(&self, layout: usize, place: Place, apparmor: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule {
         let name = place.event.bytes(place.field.name);
         let kind = place.record.kind;
         let typed = keys.key(&[&self.layouts[layout].prefix[..], name].concat());
@@ -400,12 +366,7 @@ impl Rules {
             classic: false,
             noted: 0,
         };
-        let find = |table: &[(&[u8], &'static str)]| {
-            table
-                .iter()
-                .find(|(from, _)| *from == name)
-                .map(|(_, to)| *to)
-        };
+        let find = |table: &[(&[u8], &'static str)]| table.iter().find(|(from, _)| *from == name).map(|(_, to)| *to);
         if apparmor && let Some(key) = find(APPARMOR) {
             rule.plain = Some(keys.key(key.as_bytes()));
             rule.classic = true;
@@ -461,11 +422,7 @@ impl Rules {
 pub(super) fn heads(event: &Event, record: &Record) -> usize {
     let fields = event.fields(record);
     let is = |n: usize, name: &[u8]| fields.get(n).is_some_and(|f| event.bytes(f.name) == name);
-    if is(0, b"type") {
-        1
-    } else {
-        usize::from(is(0, b"node")) + usize::from(is(0, b"node") && is(1, b"type"))
-    }
+    if is(0, b"type") { 1 } else { usize::from(is(0, b"node")) + usize::from(is(0, b"node") && is(1, b"type")) }
 }
 
 /// An argument's number, and what its field holds.
@@ -505,16 +462,7 @@ mod tests {
         assert_eq!(argument(b"a8999"), Some(Argument::Whole(8999)));
         assert_eq!(argument(b"a1[12]"), Some(Argument::Fragment(1, 12)));
         assert_eq!(argument(b"a1_len"), Some(Argument::Length));
-        for other in [
-            &b"argc"[..],
-            b"a",
-            b"a1x",
-            b"a1[",
-            b"a1[]",
-            b"a[1]",
-            b"b1",
-            b"a99999999999999999999999",
-        ] {
+        for other in [&b"argc"[..], b"a", b"a1x", b"a1[", b"a1[]", b"a[1]", b"b1", b"a99999999999999999999999"] {
             assert_eq!(argument(other), None, "{other:?}");
         }
     }

@@ -26,11 +26,7 @@ pub(super) fn write(
     line: &mut Vec<u8>,
 ) {
     line.extend_from_slice(category.title().as_bytes());
-    let mut line = Line {
-        scene,
-        meanings,
-        out: line,
-    };
+    let mut line = Line { scene, meanings, out: line };
     match category {
         Category::Time | Category::Socket | Category::Listen => (),
         Category::Execve if arguments.len() > 0 => line.after(b": ", arguments.command()),
@@ -40,11 +36,7 @@ pub(super) fn write(
                 line.path();
             }
         }
-        Category::Write
-        | Category::Read
-        | Category::Attribute
-        | Category::Chmod
-        | Category::Chown => {
+        Category::Write | Category::Read | Category::Attribute | Category::Chmod | Category::Chown => {
             line.after(b": ", b"");
             line.path();
         }
@@ -72,49 +64,29 @@ struct Line<'a, 'p> {
 impl Line<'_, '_> {
     fn after(&mut self, separator: &[u8], text: &[u8]) {
         self.out.extend_from_slice(separator);
-        self.out
-            .extend_from_slice(&text[..text.len().min(MAX_BYTES)]);
+        self.out.extend_from_slice(&text[..text.len().min(MAX_BYTES)]);
     }
 
     /// Appends a field of the record at that place, decoded; false when it has none.
     fn of(&mut self, number: usize, name: &[u8]) -> bool {
         let event = self.scene.event;
         let record = self.scene.record(number);
-        let Some(field) = event
-            .fields(record)
-            .iter()
-            .find(|f| event.bytes(f.name) == name)
-        else {
+        let Some(field) = event.fields(record).iter().find(|f| event.bytes(f.name) == name) else {
             return false;
         };
-        let place = Place {
-            event,
-            number,
-            record,
-            field: *field,
-        };
+        let place = Place { event, number, record, field: *field };
         if matches!(place.text(), b"" | b"(null)") {
             return false;
         }
-        let kind = if record.kind == kind::PATH {
-            Type::Escaped
-        } else {
-            self.meanings.field_type(place)
-        };
+        let kind = if record.kind == kind::PATH { Type::Escaped } else { self.meanings.field_type(place) };
         let value = self.meanings.value(place, kind, None);
-        self.out
-            .extend_from_slice(&value[..value.len().min(MAX_BYTES)]);
+        self.out.extend_from_slice(&value[..value.len().min(MAX_BYTES)]);
         true
     }
 
     /// As [`Line::of`], of the first record of a type.
     fn field(&mut self, kind: i32, name: &[u8]) -> bool {
-        let at = self
-            .scene
-            .event
-            .records()
-            .iter()
-            .position(|r| r.kind == kind);
+        let at = self.scene.event.records().iter().position(|r| r.kind == kind);
         at.is_some_and(|number| self.of(number, name))
     }
 
@@ -151,10 +123,7 @@ impl Line<'_, '_> {
         };
         self.after(b": Interface ", b"");
         self.of(number, b"dev");
-        let prom = self
-            .scene
-            .value(Some(number), b"prom")
-            .and_then(|v| str::from_utf8(v).ok()?.parse::<u64>().ok());
+        let prom = self.scene.value(Some(number), b"prom").and_then(|v| str::from_utf8(v).ok()?.parse::<u64>().ok());
         // IFF_PROMISC (<linux/if.h>)
         let on = prom.unwrap_or(0) & 256 != 0;
         self.after(b" set promiscuous ", if on { b"on" } else { b"off" });
@@ -203,9 +172,7 @@ impl Line<'_, '_> {
             self.out.push(b' ');
             // The record itself first, then what came with it.
             let said = names.iter().any(|name| self.of(0, name))
-                || names
-                    .iter()
-                    .any(|name| (1..event.records().len()).any(|number| self.of(number, name)));
+                || names.iter().any(|name| (1..event.records().len()).any(|number| self.of(number, name)));
             if !said {
                 self.out.pop();
             }
@@ -232,10 +199,7 @@ impl<'e> Denial<'e> {
         let open = memchr::memchr(b'{', rest)?;
         let close = memchr::memchr(b'}', &rest[open..])?;
         let permissions = rest[open + 1..open + close].trim_ascii();
-        Some(Self {
-            result,
-            permissions,
-        })
+        Some(Self { result, permissions })
     }
 }
 
@@ -246,11 +210,8 @@ pub(super) fn cut(line: &[u8], out: &mut Vec<u8>) {
         json::escape(out, line);
         return;
     }
-    let text: String = json::to_text(line)
-        .chars()
-        .take(MAX_CHARS)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let text: String =
+        json::to_text(line).chars().take(MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
     json::escape(out, text.as_bytes());
 }
 

@@ -1,0 +1,263 @@
+//! The command line.
+
+use crate::{config, convert, host, log, output, run};
+use lexopt::{Arg, Parser, ValueExt};
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+/// Done.
+const DONE: u8 = 0;
+/// Failed while running.
+const FAILED: u8 = 1;
+/// Wrong usage or configuration.
+const WRONG: u8 = 2;
+
+const HELP: &str = "auship ships audit events: records in, one JSON document an event out.
+
+usage: auship [run] [--config FILE]          read records from standard input until its end or SIGTERM
+       auship convert [--format NAME] [--config FILE] [FILE]...
+                                             audit logs from files or standard input to JSON lines
+       auship check [--config FILE]          print the effective configuration, or what is wrong with it
+       auship --version | --help             and --help for each command, with an example
+
+FILE defaults to /etc/auship/auship.conf. auditd starts the plugin without arguments.
+Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
+";
+
+const HELP_RUN: &str = "usage: auship [run] [--config FILE]
+
+Reads audit records from standard input until its end or SIGTERM, delivers every event as FILE says
+(default /etc/auship/auship.conf), then drains what is still on its way and prints totals.
+SIGHUP reads FILE again and opens log files anew.
+
+example: a plugin without auditd, reading a log as it grows
+  tail -F /var/log/audit/audit.log | auship run --config ./auship.conf
+";
+
+const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE] [FILE]...
+
+Writes one JSON document a line on standard output for each event in the audit logs given, or in standard
+input (also as '-'). Logs are read in the order given, oldest first, so that an event may go on in the next.
+
+  --format NAME   mozdef (the default)
+  --config FILE   take the format, and its keys, of the first output in FILE
+
+example: what happened, from all logs there are
+  auship convert /var/log/audit/audit.log.2 /var/log/audit/audit.log.1 /var/log/audit/audit.log
+";
+
+const HELP_CHECK: &str = "usage: auship check [--config FILE]
+
+Prints the configuration in effect, defaults and all, and exits 0; or prints what is wrong with FILE
+(default /etc/auship/auship.conf), one line a fault, and exits 2.
+
+example:
+  auship check --config ./auship.conf
+";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    Run,
+    Convert,
+    Check,
+}
+
+/// A command line, understood.
+#[derive(Debug, PartialEq, Eq)]
+struct Given {
+    command: Command,
+    config: Option<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+/// What a command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Do(Given),
+    Print(String),
+}
+
+fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
+    let mut parser = Parser::from_args(args);
+    let mut command = None;
+    let mut given = Given { command: Command::Run, config: None, files: Vec::new() };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => {
+                let help = match command {
+                    None => HELP,
+                    Some(Command::Run) => HELP_RUN,
+                    Some(Command::Convert) => HELP_CONVERT,
+                    Some(Command::Check) => HELP_CHECK,
+                };
+                return Ok(Asked::Print(help.into()));
+            }
+            Arg::Short('V') | Arg::Long("version") => {
+                return Ok(Asked::Print(concat!("auship ", env!("CARGO_PKG_VERSION"), "\n").into()));
+            }
+            Arg::Short('c') | Arg::Long("config") => given.config = Some(parser.value()?.into()),
+            Arg::Long("format") if command == Some(Command::Convert) => {
+                let name = parser.value()?.string()?;
+                if name != "mozdef" {
+                    return Err(format!("unknown format {name:?}; there is mozdef").into());
+                }
+            }
+            Arg::Value(word) if command.is_none() => {
+                command = Some(match word.to_str() {
+                    Some("run") => Command::Run,
+                    Some("convert") => Command::Convert,
+                    Some("check") => Command::Check,
+                    _ => {
+                        return Err(format!("unknown command {word:?}; there are run, convert and check").into());
+                    }
+                });
+            }
+            Arg::Value(file) if command == Some(Command::Convert) => given.files.push(file.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    given.command = command.unwrap_or(Command::Run);
+    Ok(Asked::Do(given))
+}
+
+/// Does what the arguments (without the program's name) say, and returns the exit status.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let given = match parse(args) {
+        Ok(Asked::Do(given)) => given,
+        Ok(Asked::Print(text)) => return print(&text),
+        Err(e) => {
+            complain(&format!("auship: {e}; see auship --help"));
+            return WRONG;
+        }
+    };
+    match given.command {
+        Command::Run => run_command(given.config.as_deref()),
+        Command::Convert => convert_command(&given),
+        Command::Check => match load(given.config.as_deref()) {
+            Ok((_, config)) => print(&config.to_string()),
+            Err(status) => status,
+        },
+    }
+}
+
+fn print(text: &str) -> u8 {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => DONE,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(_) => FAILED,
+    }
+}
+
+fn complain(line: &str) {
+    // There is nobody left to tell when this fails.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Loads the configuration; its faults go to stderr, and to syslog too when nobody sits there.
+fn load(path: Option<&Path>) -> Result<(PathBuf, config::Config), u8> {
+    let path = path.unwrap_or(Path::new(config::DEFAULT_PATH));
+    config::load(path).map(|config| (path.to_path_buf(), config)).map_err(|faults| {
+        report(&faults.0);
+        WRONG
+    })
+}
+
+fn report(faults: &[impl std::fmt::Display]) {
+    for fault in faults {
+        complain(&fault.to_string());
+    }
+    if !io::stderr().is_terminal() && log::start_with_syslog() {
+        faults.iter().for_each(log::error);
+        log::flush();
+    }
+}
+
+fn run_command(path: Option<&Path>) -> u8 {
+    let (path, config) = match load(path) {
+        Ok(loaded) => loaded,
+        Err(status) => return status,
+    };
+    match run::run(&path, config) {
+        Ok(true) => DONE,
+        Ok(false) => FAILED,
+        Err(e @ run::Error::Config(_)) => {
+            report(&[e]);
+            WRONG
+        }
+        Err(e) => {
+            complain(&format!("auship: {e}"));
+            FAILED
+        }
+    }
+}
+
+fn convert_command(given: &Given) -> u8 {
+    let settings = match &given.config {
+        None => None,
+        Some(path) => match load(Some(path)) {
+            Ok((_, mut config)) => Some(config.outputs.swap_remove(0)),
+            Err(status) => return status,
+        },
+    };
+    let (format, prepend, postpend) = match settings {
+        Some(output) => (output.format, output.prepend_msg, output.postpend_msg),
+        None => (config::Format::default(), String::new(), String::new()),
+    };
+    let mut format = output::format(&format, &host::fully_qualified_name(), false);
+    match convert::convert(&given.files, &mut format, prepend.as_bytes(), postpend.as_bytes(), io::stdout().lock()) {
+        Ok(totals) => {
+            if totals.unreadable > 0 {
+                complain(&format!("auship: {} lines could not be read", totals.unreadable));
+            }
+            for (path, e) in &totals.failed {
+                complain(&format!("auship: can't read {}: {e}", path.display()));
+            }
+            if totals.failed.is_empty() { DONE } else { FAILED }
+        }
+        // `auship convert … | head` is no failure.
+        Err(convert::Error::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(e) => {
+            complain(&format!("auship: {e}"));
+            FAILED
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(line: &str) -> Result<Asked, String> {
+        parse(line.split_whitespace().map(OsString::from)).map_err(|e| e.to_string())
+    }
+
+    fn given(command: Command, config: Option<&str>, files: &[&str]) -> Result<Asked, String> {
+        let files = files.iter().map(PathBuf::from).collect();
+        Ok(Asked::Do(Given { command, config: config.map(PathBuf::from), files }))
+    }
+
+    #[test]
+    fn commands_are_understood() {
+        assert_eq!(asked(""), given(Command::Run, None, &[]));
+        assert_eq!(asked("--config x"), given(Command::Run, Some("x"), &[]));
+        assert_eq!(asked("run --config=x"), given(Command::Run, Some("x"), &[]));
+        assert_eq!(asked("convert --format mozdef a - b"), given(Command::Convert, None, &["a", "-", "b"]));
+        assert_eq!(asked("check -c x"), given(Command::Check, Some("x"), &[]));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (line, part) in [
+            ("fly", "unknown command \"fly\"; there are run, convert and check"),
+            ("run x", "unexpected argument \"x\""),
+            ("--format mozdef", "invalid option '--format'"),
+            ("convert --format cef", "unknown format \"cef\"; there is mozdef"),
+            ("--config", "missing argument for option '--config'"),
+        ] {
+            assert_eq!(asked(line), Err(part.into()));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Reads INI text, keeping line numbers, backslashes and quotes as they are (the `ini` crates lose one or the other).
+
+/// A `key = value` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Lower case.
+    pub(super) key: String,
+    pub(super) value: String,
+    /// Counted from 1.
+    pub(super) line: usize,
+}
+
+/// A section and its entries; the first has no name and holds what stands before any `[section]`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Section {
+    pub(super) name: String,
+    pub(super) line: usize,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A line that is neither.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadLine {
+    pub(super) section: String,
+    pub(super) line: usize,
+    pub(super) why: &'static str,
+}
+
+/// Where a comment begins: `#` or `;` at the start or after white space.
+fn comment(text: &str) -> Option<usize> {
+    let mut after_space = true;
+    text.char_indices().find_map(|(at, c)| {
+        let begins = after_space && matches!(c, '#' | ';');
+        after_space = c.is_whitespace();
+        begins.then_some(at)
+    })
+}
+
+/// The value of a line: without comment and outer white space; quotes around it keep white space and comment marks.
+fn value(text: &str) -> &str {
+    let text = text.trim();
+    if let Some(inside) = text.strip_prefix('"') {
+        // The quote that closes it is the first with nothing but a comment behind it, so that JSON needs no escapes.
+        let close = inside.match_indices('"').find(|(at, _)| {
+            let rest = &inside[at + 1..];
+            rest.is_empty() || (rest.starts_with(char::is_whitespace) && value(rest).is_empty())
+        });
+        if let Some((at, _)) = close {
+            return &inside[..at];
+        }
+    }
+    match comment(text) {
+        Some(at) => text[..at].trim_end(),
+        None => text,
+    }
+}
+
+/// All sections, in order, and the lines that make no sense.
+pub(super) fn read(text: &str) -> (Vec<Section>, Vec<BadLine>) {
+    let mut sections = vec![Section::default()];
+    let mut bad = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let number = number + 1;
+        let line = line.trim();
+        let current = sections.last().map(|s| s.name.clone()).unwrap_or_default();
+        let mut fault = |why| bad.push(BadLine { section: current.clone(), line: number, why });
+        if line.is_empty() || comment(line) == Some(0) {
+            continue;
+        }
+        if let Some(rest) = line.strip_prefix('[') {
+            match rest.split_once(']') {
+                Some((name, after)) if value(after).is_empty() && !name.trim().is_empty() => {
+                    let name = name.trim().to_string();
+                    sections.push(Section { name, line: number, entries: Vec::new() });
+                }
+                _ => fault("not a section: write [name]"),
+            }
+            continue;
+        }
+        match line.split_once('=') {
+            Some((key, rest)) if !key.trim().is_empty() => {
+                let entry = Entry { key: key.trim().to_lowercase(), value: value(rest).to_string(), line: number };
+                if let Some(section) = sections.last_mut() {
+                    section.entries.push(entry);
+                }
+            }
+            _ => fault("not a setting: write key = value"),
+        }
+    }
+    (sections, bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_what_json_needs() {
+        assert_eq!(value(r#" {"message": "#), r#"{"message":"#);
+        assert_eq!(value(r#" "{"message": " "#), r#"{"message": "#);
+        assert_eq!(value(r#" "a ; b" ; why "x""#), "a ; b");
+        assert_eq!(value(" }"), "}");
+        assert_eq!(value(r#""C:\new\x""#), r"C:\new\x");
+        assert_eq!(value(r#""open"#), r#""open"#);
+        assert_eq!(value("https://h/x#part"), "https://h/x#part");
+        assert_eq!(value("a ; b"), "a");
+        assert_eq!(value("; only a comment"), "");
+        assert_eq!(value(""), "");
+    }
+
+    #[test]
+    fn lines_are_counted() {
+        let (sections, bad) = read("# top\nA = 1\n\n[output:x] ; c\nurl=u\nnonsense\n[broken\n");
+        assert_eq!(sections.len(), 2);
+        assert_eq!(sections[0].entries, [Entry { key: "a".into(), value: "1".into(), line: 2 }]);
+        assert_eq!((sections[1].name.as_str(), sections[1].line), ("output:x", 4));
+        assert_eq!(sections[1].entries[0].line, 5);
+        assert_eq!(bad.iter().map(|b| b.line).collect::<Vec<_>>(), [6, 7]);
+    }
+}

@@ -1,0 +1,109 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+
+fn faults(text: &str) -> Vec<String> {
+    match parse(Path::new("/etc/x.conf"), text) {
+        Ok(config) => panic!("no fault in {config}"),
+        Err(faults) => faults.0.iter().map(Fault::to_string).collect(),
+    }
+}
+
+fn config(text: &str) -> Config {
+    parse(Path::new("/etc/x.conf"), text).unwrap()
+}
+
+/// As the audisp-json that is replaced ships and documents it.
+const LEGACY: &str = r#"
+mozdef_url = http://127.0.0.1:8080/events
+SSL_Verify = no
+curl_verbose = never
+#curl_logfile = /var/log/audisp-json-curl.debug
+prepend_msg = {"message":
+postpend_msg = }
+"#;
+
+#[test]
+fn an_audisp_json_conf_is_understood() {
+    let config = config(LEGACY);
+    let [output] = &config.outputs[..] else { panic!("{config}") };
+    assert_eq!(output.name, "mozdef");
+    assert_eq!(output.format.program_name, "audisp-json");
+    assert_eq!((output.prepend_msg.as_str(), output.postpend_msg.as_str()), (r#"{"message":"#, "}"));
+    let Sink::Http(http) = &output.sink else { panic!("{config}") };
+    assert_eq!(http.url, "http://127.0.0.1:8080/events");
+    assert!(!http.verify);
+    assert!(http.verbose, "anything but no… is yes, but never isn't no");
+    assert_eq!((http.workers, http.attempts), (4, 3));
+}
+
+#[test]
+fn never_begins_with_ne_not_no() {
+    assert!(values::yes_unless_no("never"));
+    assert!(!values::yes_unless_no("None"));
+}
+
+#[test]
+fn file_log_wins_over_mozdef_url() {
+    let config = config("mozdef_url = http://h/e\nfile_log = /tmp/x.json ; here\ncurl_verbose = no\n");
+    assert_eq!(config.outputs[0].sink, Sink::File("/tmp/x.json".into()));
+    assert_eq!(parse(Path::new("x"), "file_log = -\n").unwrap().outputs[0].sink, Sink::Stdout);
+}
+
+#[test]
+fn what_check_prints_says_the_same() {
+    let text = "shutdown_timeout = 3s\n[output:a]\ntype = http\nurl = https://h/e\nring_bytes = 1500B\n\
+                prepend_msg = \"{\"m\": \"\n[output:b]\ntype = file\npath = /tmp/b\ndetails = classic\n";
+    let first = config(text);
+    assert_eq!(config(&first.to_string()), first);
+    assert_eq!(first.outputs[0].prepend_msg, "{\"m\": ");
+}
+
+#[test]
+fn faults_name_line_section_and_key() {
+    assert_eq!(
+        faults("mozdef_ulr = x\n"),
+        ["/etc/x.conf:1: [before any section] mozdef_ulr: unknown key; did you mean mozdef_url?"]
+    );
+    assert_eq!(
+        faults("\n[output:a]\ntype = http\nurl = https://h\nring_bytes = lots\n"),
+        [
+            "/etc/x.conf:5: [output:a] ring_bytes: is \"lots\", must be a size with its unit: B, KiB, MiB or GiB, as in 8MiB"
+        ]
+    );
+    assert_eq!(
+        faults("[output:a]\ntype = file\npath = /nowhere/x\n"),
+        ["/etc/x.conf:3: [output:a] path: there is no directory /nowhere; create it"]
+    );
+    assert_eq!(
+        faults("[output:a]\ntype = http\nurl = https://h\ncurl_cainfo = /nowhere/ca.pem\n"),
+        ["/etc/x.conf:4: [output:a] curl_cainfo: can't read /nowhere/ca.pem: No such file or directory (os error 2); \
+          name a file of CA certificates"]
+    );
+}
+
+#[test]
+fn every_fault_is_reported_in_order() {
+    let all =
+        faults("[outptu:a]\n[output:b]\ntype = smoke\nnonsense\n[output:c]\nurl = ftp://x\n[input]\nsource = usb\n");
+    let starts: Vec<_> = all.iter().map(|f| f.split(": ").take(2).collect::<Vec<_>>().join(": ")).collect();
+    assert_eq!(
+        starts,
+        [
+            "/etc/x.conf:1: [outptu:a]",
+            "/etc/x.conf:3: [output:b] type",
+            "/etc/x.conf:4: [output:b]",
+            "/etc/x.conf:5: [output:c] type",
+            "/etc/x.conf:8: [input] source",
+        ]
+    );
+}
+
+#[test]
+fn keys_of_another_type_are_faults() {
+    let all = faults("[output:b]\ntype = file\npath = /tmp/x\nworkers = 3\n");
+    assert_eq!(all, ["/etc/x.conf:4: [output:b] workers: has no meaning for this output's type (file)"]);
+    assert!(faults("[output:b]\ntype = file\npath = /tmp/x\npath = /tmp/y\n")[0].contains("line 3"));
+    assert!(faults("workers = 3\n")[0].contains("set mozdef_url or file_log"));
+    assert!(faults("# nothing\n")[0].contains("no output"));
+}

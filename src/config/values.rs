@@ -1,0 +1,140 @@
+//! Values of keys: times, sizes, yes and no.
+
+use std::time::Duration;
+
+/// What a bad value should have been.
+pub(super) type Expected = &'static str;
+
+/// A count of at least 1.
+pub(super) fn count(text: &str) -> Result<usize, Expected> {
+    text.parse().ok().filter(|n| *n > 0).ok_or("a whole number from 1")
+}
+
+/// `10s`, `500ms`, `2m`, `1h`.
+pub(super) fn time(text: &str) -> Result<Duration, Expected> {
+    const EXPECTED: Expected = "a time with its unit: ms, s, m or h, as in 10s";
+    let (number, unit) = split(text).ok_or(EXPECTED)?;
+    let thousandth = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(EXPECTED),
+    };
+    number.checked_mul(thousandth).map(Duration::from_millis).ok_or(EXPECTED)
+}
+
+/// `8MiB`, `512KiB`, `1GiB`, `100B`.
+pub(super) fn size(text: &str) -> Result<usize, Expected> {
+    const EXPECTED: Expected = "a size with its unit: B, KiB, MiB or GiB, as in 8MiB";
+    let (number, unit) = split(text).ok_or(EXPECTED)?;
+    let shift = match unit {
+        "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err(EXPECTED),
+    };
+    number.checked_mul(1 << shift).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).ok_or(EXPECTED)
+}
+
+/// Yes or no.
+pub(super) fn yes(text: &str) -> Result<bool, Expected> {
+    match text.to_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Ok(true),
+        "no" | "false" | "off" | "0" => Ok(false),
+        _ => Err("yes or no"),
+    }
+}
+
+/// As audisp-json read it: anything that doesn't begin with "no" is yes.
+pub(super) fn yes_unless_no(text: &str) -> bool {
+    !text.to_lowercase().starts_with("no")
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    Some((text[..digits].parse().ok()?, text[digits..].trim()))
+}
+
+/// A time as it is written: the largest unit that leaves no rest.
+pub(super) fn show_time(time: Duration) -> String {
+    let ms = time.as_millis();
+    match ms {
+        _ if ms > 0 && ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms > 0 && ms.is_multiple_of(60_000) => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(1000) => format!("{}s", ms / 1000),
+        _ => format!("{ms}ms"),
+    }
+}
+
+/// A size as it is written.
+pub(super) fn show_size(size: usize) -> String {
+    match size {
+        _ if size.is_multiple_of(1 << 30) => format!("{}GiB", size >> 30),
+        _ if size.is_multiple_of(1 << 20) => format!("{}MiB", size >> 20),
+        _ if size.is_multiple_of(1 << 10) => format!("{}KiB", size >> 10),
+        _ => format!("{size}B"),
+    }
+}
+
+/// The candidate with the fewest changed characters, if it is near enough to be meant.
+pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .map(|candidate| (distance(word, candidate), candidate))
+        .min()
+        .filter(|(changes, candidate)| *changes <= 2.max(candidate.len() / 2))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Levenshtein's distance.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut corner = i;
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let changed = corner + usize::from(ca != *cb);
+            corner = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_need_their_units() {
+        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(time("2 m"), Ok(Duration::from_secs(120)));
+        assert_eq!(size("8MiB"), Ok(8 << 20));
+        for bad in ["", "10", "s", "-1s", "1d", "99999999999999999999s", "18446744073709551615h"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "8", "8MB", "MiB", "0B", "18446744073709551615GiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shown_values_read_back() {
+        for ms in [0, 1, 999, 1000, 90_000, 120_000, 3_600_000] {
+            assert_eq!(time(&show_time(Duration::from_millis(ms))), Ok(Duration::from_millis(ms)));
+        }
+        for n in [1, 1024, 1500, 8 << 20, 3 << 30] {
+            assert_eq!(size(&show_size(n)), Ok(n));
+        }
+    }
+
+    #[test]
+    fn the_nearest_key_is_named() {
+        let keys = ["mozdef_url", "ssl_verify", "curl_cainfo"];
+        assert_eq!(nearest("mozdef_ulr", keys.into_iter()), Some("mozdef_url"));
+        assert_eq!(nearest("verify", keys.into_iter()), Some("ssl_verify"));
+        assert_eq!(nearest("zzzzzzzzzzzz", keys.into_iter()), None);
+    }
+}

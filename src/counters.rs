@@ -1,0 +1,135 @@
+//! What went in and what came out. The law: in = delivered + left out + lost + still waiting.
+
+use crate::log;
+use std::{
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// Losses are reported at most this often, with their count.
+pub const REPORT_EVERY: Duration = Duration::from_secs(10);
+
+/// Figures of one output. Every event it is offered ends in exactly one of the others.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Events offered.
+    pub events: AtomicU64,
+    /// Documents that arrived: a 2xx answer, or written to the file.
+    pub delivered: AtomicU64,
+    /// Events that the output's own settings leave out.
+    pub left_out: AtomicU64,
+    /// Documents lost because the ring was full.
+    pub lost_full: AtomicU64,
+    /// Documents lost because the sink refused them as often as they were tried.
+    pub lost_refused: AtomicU64,
+    /// Documents that were still waiting when time was up.
+    pub lost_at_end: AtomicU64,
+}
+
+/// [`Counters`] at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Events offered.
+    pub events: u64,
+    /// Documents that arrived.
+    pub delivered: u64,
+    /// Events left out by settings.
+    pub left_out: u64,
+    /// Documents lost, for whatever reason.
+    pub lost: u64,
+}
+
+impl Figures {
+    /// Events that have no fate yet.
+    pub fn waiting(&self) -> u64 {
+        self.events.saturating_sub(self.delivered + self.left_out + self.lost)
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "delivered {}, lost {}", self.delivered, self.lost)?;
+        if self.left_out > 0 {
+            write!(f, ", left out {}", self.left_out)?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds one.
+pub fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Counters {
+    /// The figures now.
+    pub fn figures(&self) -> Figures {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Figures {
+            events: read(&self.events),
+            delivered: read(&self.delivered),
+            left_out: read(&self.left_out),
+            lost: read(&self.lost_full) + read(&self.lost_refused) + read(&self.lost_at_end),
+        }
+    }
+}
+
+/// Reports losses of one kind, at most every [`REPORT_EVERY`].
+#[derive(Debug)]
+pub struct Losses {
+    /// What is lost where, as the message says it: `output siem: ring full`.
+    what: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    unreported: u64,
+    /// The newest loss's reason.
+    why: String,
+    reported: Option<Instant>,
+}
+
+impl Losses {
+    /// Nothing lost yet.
+    pub fn new(what: String) -> Self {
+        Self { what, state: Mutex::default() }
+    }
+
+    /// Counts one loss, and reports it if it is time.
+    pub fn lost(&self, why: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unreported += 1;
+        if state.why != why {
+            state.why = why.to_string();
+        }
+        self.report_if_due(&mut state, REPORT_EVERY);
+    }
+
+    /// Reports what was held back, if it is time.
+    pub fn tick(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.report_if_due(&mut state, REPORT_EVERY);
+    }
+
+    /// Reports what was held back, now.
+    pub fn finish(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.report_if_due(&mut state, Duration::ZERO);
+    }
+
+    fn report_if_due(&self, state: &mut State, every: Duration) {
+        if state.unreported == 0 || state.reported.is_some_and(|at| at.elapsed() < every) {
+            return;
+        }
+        let events = if state.unreported == 1 { "event" } else { "events" };
+        let why = if state.why.is_empty() { String::new() } else { format!(" ({})", state.why) };
+        log::error(format_args!("{}, {} {events} lost{why}", self.what, state.unreported));
+        state.unreported = 0;
+        state.reported = Some(Instant::now());
+    }
+}

@@ -1,0 +1,227 @@
+//! `auship run`: reads records as they come, and delivers until the input ends.
+//!
+//! The thread that reads does nothing that could wait for a server: it groups, writes documents, and puts them into
+//! rings. What it finds full it counts.
+
+use crate::{
+    auparse::{Meanings, OutOfMemory, Parser},
+    config::{self, Config},
+    counters::Figures,
+    event::Event,
+    host, log,
+    output::{Closing, Output},
+    source::stdin::{Next, Stdin},
+};
+use std::{
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant, SystemTime},
+};
+
+/// How long the reader waits for input before it looks at what else there is to do.
+const TICK: Duration = Duration::from_secs(1);
+/// The same while an event is unfinished: its end may never come.
+const TICK_WAITING: Duration = Duration::from_millis(250);
+/// After SIGTERM: input that doesn't come for so long has been read to its end.
+const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// Why a run could not start or go on.
+#[derive(Debug)]
+pub enum Error {
+    /// The configuration can't be used: exit status 2.
+    Config(String),
+    /// Something failed while running: exit status 1.
+    Io(&'static str, io::Error),
+    /// libauparse has no memory.
+    Memory(OutOfMemory),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Config(what) => f.write_str(what),
+            Self::Io(what, e) => write!(f, "can't {what}: {e}"),
+            Self::Memory(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<OutOfMemory> for Error {
+    fn from(e: OutOfMemory) -> Self {
+        Self::Memory(e)
+    }
+}
+
+/// Runs until the input ends or a signal says so. True when nothing was left at the end.
+///
+/// # Errors
+/// When an output can't be started, or the input can't be read.
+pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
+    // Before any thread, so that signals reach this one alone.
+    let mut input = Stdin::new().map_err(|e| Error::Io("take over signals", e))?;
+    log::start();
+    let hostname = host::fully_qualified_name();
+    let mut line =
+        Line { path: path.to_path_buf(), hostname, config, outputs: Vec::new(), closing: Vec::new(), events: 0 };
+    for output in &line.config.outputs {
+        line.outputs.push(Output::start(output, &line.hostname).map_err(|e| unusable(path, &output.name, &e))?);
+    }
+    let mut parser = Parser::new()?;
+    log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
+    let read = line.read(&mut input, &mut parser);
+    if let Err(e) = &read {
+        log::error(e);
+    }
+    parser.finish(|event, meanings| line.offer(event, meanings))?;
+    let drained = line.finish(parser.unreadable());
+    log::flush();
+    read.map(|()| drained)
+}
+
+fn unusable(path: &Path, output: &str, e: &io::Error) -> Error {
+    Error::Config(format!("{}: [output:{output}]: {e}", path.display()))
+}
+
+/// The whole line from the assembler on.
+struct Line {
+    path: PathBuf,
+    hostname: String,
+    config: Config,
+    outputs: Vec<Output>,
+    /// Outputs that a reload replaced, while they empty their rings.
+    closing: Vec<Closing>,
+    events: u64,
+}
+
+impl Line {
+    fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
+        self.events += 1;
+        for output in &mut self.outputs {
+            output.offer(event, meanings);
+        }
+    }
+
+    /// Reads until the input ends or a signal says so.
+    fn read(&mut self, input: &mut Stdin, parser: &mut Parser) -> Result<(), Error> {
+        let mut names = Names::new();
+        let mut tick = Instant::now();
+        let mut stopping: Option<Instant> = None;
+        loop {
+            let wait = match (stopping, parser.is_waiting()) {
+                (Some(_), _) => LAST_WORDS,
+                (None, true) => TICK_WAITING,
+                (None, false) => TICK,
+            };
+            match input.next(wait).map_err(|e| Error::Io("read standard input", e))? {
+                Next::Bytes(n) => parser.feed(input.bytes(n), |event, meanings| self.offer(event, meanings))?,
+                Next::End => return Ok(()),
+                Next::Quiet if stopping.is_some() => return Ok(()),
+                Next::Quiet => parser.age(|event, meanings| self.offer(event, meanings)),
+                // What auditd wrote before it sent the signal is still in the pipe.
+                Next::Stop => stopping = stopping.or(Some(Instant::now())),
+                Next::Reload => self.reload(),
+            }
+            if stopping.is_some_and(|since| since.elapsed() >= self.config.shutdown_timeout / 2) {
+                return Ok(());
+            }
+            if tick.elapsed() >= TICK {
+                tick = Instant::now();
+                self.outputs.iter().for_each(Output::tick);
+                if names.have_changed() {
+                    parser.forget_names();
+                }
+            }
+        }
+    }
+
+    /// Reads the configuration again. A faulty one is reported, and the running one stays.
+    fn reload(&mut self) {
+        match config::load(&self.path) {
+            Err(faults) => {
+                for fault in &faults.0 {
+                    log::error(fault);
+                }
+                log::error(format_args!("{}: not reloaded, the running configuration stays", self.path.display()));
+            }
+            Ok(config) => match self.replace(&config) {
+                Ok(()) => {
+                    self.config = config;
+                    log::info(format_args!("{} reloaded", self.path.display()));
+                }
+                Err(e) => log::error(format_args!("{e}; not reloaded, the running configuration stays")),
+            },
+        }
+        self.outputs.iter().for_each(Output::reopen);
+    }
+
+    /// Starts what is new in a configuration and closes what is gone; an output that is as it was goes on.
+    fn replace(&mut self, config: &Config) -> Result<(), Error> {
+        let mut started = Vec::new();
+        for output in &config.outputs {
+            if !self.outputs.iter().any(|running| running.config == *output) {
+                let new = Output::start(output, &self.hostname);
+                started.push(new.map_err(|e| unusable(&self.path, &output.name, &e))?);
+            }
+        }
+        let (kept, gone) =
+            std::mem::take(&mut self.outputs).into_iter().partition(|running| config.outputs.contains(&running.config));
+        self.outputs = kept;
+        self.outputs.extend(started);
+        let gone: Vec<Output> = gone;
+        self.closing.extend(gone.into_iter().map(Output::close));
+        Ok(())
+    }
+
+    /// Empties all rings, within the time there is, and says what came of it all. True when nothing was left.
+    fn finish(&mut self, unreadable: u64) -> bool {
+        let deadline = Instant::now() + self.config.shutdown_timeout;
+        let mut closing = std::mem::take(&mut self.closing);
+        closing.extend(self.outputs.drain(..).map(Output::close));
+        let mut left = 0;
+        let ended: Vec<(&str, Figures)> = closing
+            .iter()
+            .map(|output| {
+                let figures = output.finish(deadline);
+                left += output.left();
+                (output.name(), figures)
+            })
+            .collect();
+        let figures = match &ended[..] {
+            [(_, figures)] => figures.to_string(),
+            all => all.iter().map(|(name, f)| format!("{name}: {f}")).collect::<Vec<_>>().join("; "),
+        };
+        let lines = if unreadable == 0 { String::new() } else { format!("; {unreadable} lines could not be read") };
+        let late = match left {
+            0 => String::new(),
+            _ => format!("; shutdown_timeout ran out with {left} left"),
+        };
+        log::info(format_args!("ended: events in {}, {figures}{lines}{late}", self.events));
+        left == 0
+    }
+}
+
+/// Watches the files that give users and groups their names.
+struct Names {
+    changed: [Option<SystemTime>; 2],
+}
+
+impl Names {
+    const FILES: [&str; 2] = ["/etc/passwd", "/etc/group"];
+
+    fn new() -> Self {
+        Self { changed: Self::times() }
+    }
+
+    fn times() -> [Option<SystemTime>; 2] {
+        Self::FILES.map(|file| fs::metadata(file).and_then(|meta| meta.modified()).ok())
+    }
+
+    fn have_changed(&mut self) -> bool {
+        let times = Self::times();
+        let changed = times != self.changed;
+        self.changed = times;
+        changed
+    }
+}

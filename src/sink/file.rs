@@ -1,0 +1,205 @@
+//! The file sink: one document a line, for Fluentd, Fluent Bit, or a person.
+//!
+//! Lines are written whole, in as few writes as come together. The file is opened anew when told to (SIGHUP, after
+//! logrotate) and when it is gone or another one has its name. When it can't be written (a full disk) the line is
+//! tried until it can: the ring fills meanwhile, and its inlet decides what that means.
+
+use super::{Alive, Shared};
+use crate::{log, queue::ring::Outlet};
+use crossbeam_channel::RecvTimeoutError;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Bytes gathered for one write.
+const GATHER: usize = 256 << 10;
+/// How long a write that failed waits before it is tried again.
+const RETRY: Duration = Duration::from_millis(250);
+/// How often an idle sink looks whether its file is still there.
+const IDLE: Duration = Duration::from_millis(250);
+/// A failing file is reported this often.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Where lines go.
+#[derive(Debug)]
+pub(super) enum Target {
+    Path(PathBuf),
+    Stdout,
+}
+
+/// Opens the file for appending, created for its owner alone.
+fn open(path: &PathBuf) -> io::Result<File> {
+    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).or_else(|e| {
+        // A pipe or a file that may be written but not read.
+        if e.kind() == io::ErrorKind::PermissionDenied { OpenOptions::new().append(true).open(path) } else { Err(e) }
+    })?;
+    if file.metadata()?.is_file() && file.metadata()?.len() > 0 {
+        let mut last = [0];
+        file.seek(SeekFrom::End(-1))?;
+        // What a crash cut in half must not swallow the next document.
+        if matches!(file.read(&mut last), Ok(1)) && last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok(file)
+}
+
+/// Starts the thread that writes; the file is open when this returns.
+pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive: Alive) -> io::Result<()> {
+    let file = match &target {
+        Target::Path(path) => Some(
+            open(path)
+                .map_err(|e| io::Error::new(e.kind(), format!("can't open {} to append: {e}", path.display())))?,
+        ),
+        Target::Stdout => None,
+    };
+    let shared = shared.clone();
+    let name = format!("file {}", shared.name);
+    thread::Builder::new().name(name).spawn(move || {
+        let mut lines =
+            Lines { target, file, shared, gathered: Vec::new(), ends: Vec::new(), written: 0, complained: None };
+        lines.run(&outlet);
+        drop(alive);
+    })?;
+    Ok(())
+}
+
+struct Lines {
+    target: Target,
+    file: Option<File>,
+    shared: Arc<Shared>,
+    /// Whole lines to be written.
+    gathered: Vec<u8>,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    /// Bytes of them that are.
+    written: usize,
+    complained: Option<Instant>,
+}
+
+impl Lines {
+    fn run(&mut self, outlet: &Outlet) {
+        loop {
+            match outlet.pop_within(IDLE) {
+                Ok(document) => self.gather(&document),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look_after();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while self.gathered.len() < GATHER
+                && let Some(document) = outlet.try_pop()
+            {
+                self.gather(&document);
+            }
+            self.look_after();
+            if !self.write() {
+                // Time is up, or nobody reads any more.
+                if self.shared.is_aborted() {
+                    return;
+                }
+                while outlet.pop().is_some() {
+                    self.lose("nobody reads standard output");
+                }
+                return;
+            }
+        }
+    }
+
+    fn gather(&mut self, document: &[u8]) {
+        self.gathered.extend_from_slice(document);
+        self.gathered.push(b'\n');
+        self.ends.push(self.gathered.len());
+    }
+
+    fn lose(&self, why: &str) {
+        crate::counters::count(&self.shared.counters.lost_refused);
+        self.shared.refused.lost(why);
+    }
+
+    fn complain(&mut self, e: &io::Error) {
+        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+            self.complained = Some(Instant::now());
+            let what = match &self.target {
+                Target::Path(path) => path.display().to_string(),
+                Target::Stdout => "standard output".into(),
+            };
+            log::error(format_args!("output {}: can't write {what}: {e}; trying on", self.shared.name));
+        }
+    }
+
+    /// Opens the file anew when told to, or when its name doesn't lead to it any more.
+    fn look_after(&mut self) {
+        let Target::Path(path) = &self.target else {
+            return;
+        };
+        let told = self.shared.reopen.swap(false, Ordering::AcqRel);
+        let same = |file: &File| {
+            let (Ok(named), Ok(open)) = (fs::metadata(path), file.metadata()) else {
+                return false;
+            };
+            (named.dev(), named.ino()) == (open.dev(), open.ino())
+        };
+        if !told && self.file.as_ref().is_some_and(same) {
+            return;
+        }
+        self.file = None;
+        match open(path) {
+            Ok(file) => {
+                self.file = Some(file);
+                // A line that was cut by the change belongs into the new file whole.
+                self.written = self.ends.iter().rev().find(|end| **end <= self.written).copied().unwrap_or(0);
+            }
+            Err(e) => self.complain(&e),
+        }
+    }
+
+    /// Writes all that is gathered; false when that has become impossible.
+    fn write(&mut self) -> bool {
+        while self.written < self.gathered.len() {
+            let rest = &self.gathered[self.written..];
+            let result = match (&self.target, &mut self.file) {
+                (Target::Stdout, _) => io::stdout().lock().write(rest).and_then(|n| {
+                    io::stdout().flush()?;
+                    Ok(n)
+                }),
+                (Target::Path(_), Some(file)) => file.write(rest),
+                (Target::Path(_), None) => Err(io::ErrorKind::NotFound.into()),
+            };
+            match result {
+                Ok(0) => self.complain(&io::ErrorKind::WriteZero.into()),
+                Ok(n) => {
+                    let before = self.written;
+                    self.written += n;
+                    let whole = self.ends.iter().filter(|end| **end > before && **end <= self.written).count();
+                    self.shared.counters.delivered.fetch_add(whole as u64, Ordering::Relaxed);
+                    continue;
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
+                    for _ in self.ends.iter().filter(|end| **end > self.written) {
+                        self.lose("nobody reads standard output");
+                    }
+                    return false;
+                }
+                Err(e) => self.complain(&e),
+            }
+            if !self.shared.pause(RETRY) {
+                return false;
+            }
+            self.look_after();
+        }
+        self.gathered.clear();
+        self.gathered.shrink_to(2 * GATHER);
+        self.ends.clear();
+        self.written = 0;
+        true
+    }
+}

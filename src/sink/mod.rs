@@ -1,0 +1,113 @@
+//! Sinks: where documents go. One file each, and one line in [`start`].
+
+mod file;
+mod http;
+
+use crate::{
+    config::{self, Sink},
+    counters::{Counters, Losses},
+    queue::ring::Outlet,
+};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What a sink's threads share with the output they belong to.
+#[derive(Debug)]
+pub struct Shared {
+    /// The output's name.
+    pub name: String,
+    /// The output's figures.
+    pub counters: Counters,
+    /// Reports what the sink gave up.
+    pub refused: Losses,
+    /// The ring is to be left as it is: time is up.
+    abort: AtomicBool,
+    /// The file is to be opened anew.
+    reopen: AtomicBool,
+}
+
+impl Shared {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_string(),
+            counters: Counters::default(),
+            refused: Losses::new(format!("output {name}: not delivered")),
+            abort: AtomicBool::new(false),
+            reopen: AtomicBool::new(false),
+        }
+    }
+
+    fn is_aborted(&self) -> bool {
+        self.abort.load(Ordering::Acquire)
+    }
+
+    /// Sleeps, but not beyond an abort; false when it was aborted.
+    fn pause(&self, length: Duration) -> bool {
+        let end = Instant::now() + length;
+        while !self.is_aborted() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            thread::sleep(left.min(Duration::from_millis(50)));
+        }
+        false
+    }
+}
+
+/// A running sink: its threads empty the ring until the ring's inlet is gone.
+#[derive(Debug)]
+pub struct Running {
+    /// Figures and switches.
+    pub shared: Arc<Shared>,
+    /// Ends when the last thread does.
+    ended: Receiver<()>,
+}
+
+/// Tells [`Running`] that a thread has ended, by going away with it.
+type Alive = Sender<()>;
+
+/// Starts the threads that carry documents from `outlet` to the sink.
+///
+/// # Errors
+/// When the file can't be opened, or a thread can't be started.
+pub fn start(output: &config::Output, outlet: Outlet) -> io::Result<Running> {
+    let shared = Arc::new(Shared::new(&output.name));
+    let (alive, ended) = bounded(0);
+    match &output.sink {
+        Sink::Http(http) => http::start(http, &shared, outlet, &alive)?,
+        Sink::File(path) => file::start(file::Target::Path(path.clone()), &shared, outlet, alive.clone())?,
+        Sink::Stdout => file::start(file::Target::Stdout, &shared, outlet, alive.clone())?,
+    }
+    Ok(Running { shared, ended })
+}
+
+impl Running {
+    /// Opens files anew.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::Release);
+    }
+
+    /// Waits for the sink to empty the ring, whose inlet is gone; false when it didn't by `deadline`.
+    pub fn wait(&self, deadline: Instant) -> bool {
+        self.ended.recv_deadline(deadline) == Err(crossbeam_channel::RecvTimeoutError::Disconnected)
+    }
+
+    /// True when all of the sink's threads have ended.
+    pub fn has_ended(&self) -> bool {
+        self.wait(Instant::now())
+    }
+
+    /// Makes the sink leave what it hasn't delivered.
+    pub fn abort(&self) {
+        self.shared.abort.store(true, Ordering::Release);
+    }
+}

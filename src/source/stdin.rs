@@ -1,0 +1,94 @@
+//! Standard input, as auditd gives it to a plugin, and the signals that come beside it.
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        signal::{SigSet, Signal},
+        signalfd::{SfdFlags, SignalFd},
+    },
+    unistd::read,
+};
+use std::{
+    io,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+/// Size of a read, in bytes: all that a pipe holds.
+const BLOCK: usize = 64 << 10;
+
+/// What happened next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// So many bytes were read.
+    Bytes(usize),
+    /// Nothing came in the time given.
+    Quiet,
+    /// The input has ended.
+    End,
+    /// SIGTERM or SIGINT: drain and end.
+    Stop,
+    /// SIGHUP: read the configuration again, open files anew.
+    Reload,
+}
+
+/// The reader of standard input.
+pub struct Stdin {
+    signals: SignalFd,
+    block: Vec<u8>,
+}
+
+impl Stdin {
+    /// Takes over SIGTERM, SIGINT and SIGHUP. To be called before any thread starts, so that all inherit the mask.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn new() -> io::Result<Self> {
+        let mut set = SigSet::empty();
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+            set.add(signal);
+        }
+        set.thread_block()?;
+        let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
+        Ok(Self { signals, block: vec![0; BLOCK] })
+    }
+
+    /// Waits for input or a signal, at most `wait`. Signals come first.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn next(&mut self, wait: Duration) -> io::Result<Next> {
+        let input = io::stdin();
+        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        let mut ready =
+            [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN), PollFd::new(input.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ready, timeout) {
+            Err(Errno::EINTR) | Ok(0) => return Ok(Next::Quiet),
+            Err(e) => return Err(e.into()),
+            Ok(_) => (),
+        }
+        let [signal, bytes] = ready.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
+        if signal && let Ok(Some(info)) = self.signals.read_signal() {
+            let hangup = u32::try_from(Signal::SIGHUP as i32).is_ok_and(|hup| info.ssi_signo == hup);
+            return Ok(if hangup { Next::Reload } else { Next::Stop });
+        }
+        if bytes { self.read(input.as_fd()) } else { Ok(Next::Quiet) }
+    }
+
+    fn read(&mut self, input: BorrowedFd) -> io::Result<Next> {
+        match read(input, &mut self.block) {
+            Ok(0) => Ok(Next::End),
+            Ok(n) => Ok(Next::Bytes(n)),
+            Err(Errno::EINTR | Errno::EAGAIN) => Ok(Next::Quiet),
+            // auditd went away without closing its end.
+            Err(Errno::ECONNRESET) => Ok(Next::End),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    /// The bytes that [`Next::Bytes`] announced.
+    pub fn bytes(&self, n: usize) -> &[u8] {
+        &self.block[..n]
+    }
+}
