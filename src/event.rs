@@ -29,6 +29,11 @@ impl Span {
         self.end as usize
     }
 
+    /// How many bytes it holds.
+    pub fn len(self) -> usize {
+        self.end() - self.start()
+    }
+
     /// True when it holds no byte.
     pub fn is_empty(self) -> bool {
         self.start == self.end
@@ -112,6 +117,9 @@ pub mod kind {
     pub const ANOM_PROMISCUOUS: i32 = 1700;
 }
 
+/// Bytes that [`Event::window`] shows.
+pub const WINDOW: usize = 16;
+
 impl Event {
     /// Empties it for the next event, keeping its buffers.
     pub fn begin(&mut self, stamp: Stamp) {
@@ -150,14 +158,19 @@ impl Event {
         self.fields.push(field);
     }
 
-    /// The last field added, to correct where its value ends.
-    pub fn last_field_mut(&mut self) -> Option<&mut Field> {
-        self.fields.last_mut()
+    /// A field by its place among all, to say where its value ends.
+    pub fn field_mut(&mut self, at: usize) -> Option<&mut Field> {
+        self.fields.get_mut(at)
     }
 
     /// How many fields there are in all records so far.
     pub fn field_count(&self) -> usize {
         self.fields.len()
+    }
+
+    /// Ends the event: [`Event::window`] answers for every span from now on.
+    pub fn end(&mut self) {
+        self.bytes.extend_from_slice(&[0; WINDOW]);
     }
 
     /// Closes a record whose fields have been pushed.
@@ -183,6 +196,12 @@ impl Event {
     /// The bytes a span stands for (none for a span of another event).
     pub fn bytes(&self, span: Span) -> &[u8] {
         self.bytes.get(span.range()).unwrap_or_default()
+    }
+
+    /// The first bytes of a span and what follows them, always [`WINDOW`] of them: for work on short values that takes
+    /// a few instructions instead of a call.
+    pub fn window(&self, span: Span) -> Option<&[u8; WINDOW]> {
+        self.bytes.get(span.start()..)?.first_chunk()
     }
 
     /// The host that the records name with `node=`.

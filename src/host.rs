@@ -8,24 +8,37 @@ const AI_CANONNAME: i32 = 2;
 /// A name server that doesn't answer must not keep records waiting.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The fully qualified host name, or the short one where nothing knows better in time.
-pub fn fully_qualified_name() -> String {
+/// The name that the kernel has for this host, and whether it is a whole one.
+fn own_name() -> Result<String, String> {
     let name = nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned());
-    let name = if name.is_empty() { "localhost".to_string() } else { name };
-    if name.contains('.') {
-        return name;
+    match name.as_str() {
+        "" => Err("localhost".to_string()),
+        _ if name.contains('.') => Ok(name),
+        _ => Err(name),
     }
-    let (sender, receiver) = mpsc::channel();
-    let asked = name.clone();
-    let resolver = thread::Builder::new().name("resolver".into()).spawn(move || {
-        let hints = AddrInfoHints { flags: AI_CANONNAME, ..AddrInfoHints::default() };
-        let canonical = getaddrinfo(Some(&asked), None, Some(hints)).ok().and_then(|mut found| {
-            let first = found.next()?.ok()?;
-            first.canonname.filter(|name| !name.is_empty())
+}
+
+/// What `/etc/hosts` or a name server calls a host in full.
+fn canonical(name: &str) -> Option<String> {
+    let hints = AddrInfoHints { flags: AI_CANONNAME, ..AddrInfoHints::default() };
+    let first = getaddrinfo(Some(name), None, Some(hints)).ok()?.next()?.ok()?;
+    first.canonname.filter(|name| !name.is_empty())
+}
+
+/// The fully qualified host name, or the short one where nothing knows better; waits for name servers.
+pub fn fully_qualified_name() -> String {
+    own_name().unwrap_or_else(|short| canonical(&short).unwrap_or(short))
+}
+
+/// As [`fully_qualified_name`], for when records are waiting: the short name where nothing knows better soon.
+pub fn fully_qualified_name_soon() -> String {
+    own_name().unwrap_or_else(|short| {
+        let (sender, receiver) = mpsc::channel();
+        let asked = short.clone();
+        let resolver = thread::Builder::new().name("resolver".into()).spawn(move || {
+            // Nobody waits any more when the answer is late.
+            let _ = sender.send(canonical(&asked));
         });
-        // Nobody waits any more when the answer is late.
-        let _ = sender.send(canonical);
-    });
-    let canonical = resolver.ok().and_then(|_| receiver.recv_timeout(PATIENCE).ok().flatten());
-    canonical.unwrap_or(name)
+        resolver.ok().and_then(|_| receiver.recv_timeout(PATIENCE).ok().flatten()).unwrap_or(short)
+    })
 }

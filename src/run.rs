@@ -62,7 +62,7 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     // Before any thread, so that signals reach this one alone.
     let mut input = Stdin::new().map_err(|e| Error::Io("take over signals", e))?;
     log::start();
-    let hostname = host::fully_qualified_name();
+    let hostname = host::fully_qualified_name_soon();
     let mut line =
         Line { path: path.to_path_buf(), hostname, config, outputs: Vec::new(), closing: Vec::new(), events: 0 };
     for output in &line.config.outputs {

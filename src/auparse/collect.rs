@@ -14,37 +14,40 @@ use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
 /// Copies all records and fields; the cursor may stand anywhere.
-pub(super) fn collect(cursor: &mut Cursor, event: &mut Event) {
+pub(super) fn collect(cursor: &Cursor, event: &mut Event) {
     if !cursor.first_record() {
         return;
     }
     loop {
         record(cursor, event);
         if !cursor.next_record() {
-            return;
+            break;
         }
     }
+    event.end();
 }
 
 /// Reads one record's fields, in order.
 struct Walk<'a> {
     event: &'a mut Event,
-    /// Where the record's text is in the event's bytes.
-    text: Span,
-    /// Address of libauparse's copy of the text; 0 when unknown. Compared with other addresses, never read.
+    /// The record's text, and where its copy is in the event's bytes.
+    text: &'a [u8],
+    copy: usize,
+    /// Address of libauparse's other copy, in which names and values lie. Compared with addresses, never read.
     base: usize,
-    /// End of the last value, within the text.
+    /// Start of the last value while it is `open`, else its end, within the text.
     done: usize,
-    /// Number of the first field of this record in the event's list.
-    first: usize,
+    /// The field whose value has its start but not yet its end.
+    open: Option<usize>,
 }
 
-fn record(cursor: &mut Cursor, event: &mut Event) {
+fn record(cursor: &Cursor, event: &mut Event) {
     let kind = cursor.record_type();
-    let text = event.keep(cursor.record_text().map_or(b"", CStr::to_bytes));
+    let text = cursor.record_text().map_or(&b""[..], CStr::to_bytes);
+    let copy = event.keep(text);
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
-    let mut walk = Walk { event, text, base: 0, done: 0, first };
+    let mut walk = Walk { event, text, copy: copy.start(), base: 0, done: 0, open: None };
     if cursor.first_field() {
         let mut number = 0;
         loop {
@@ -54,11 +57,11 @@ fn record(cursor: &mut Cursor, event: &mut Event) {
                 break;
             }
         }
-        walk.end_value(text.end() - text.start());
+        walk.end_value(text.len());
     }
     let fields = first..event.field_count();
     let name = type_name(cursor, event, fields.clone());
-    event.push_record(Record { kind, name, text, enriched, fields });
+    event.push_record(Record { kind, name, text: copy, enriched, fields });
 }
 
 /// The record type's name: libaudit's, or where it has none what stands behind `type=`.
@@ -73,75 +76,52 @@ fn type_name(cursor: &Cursor, event: &mut Event, fields: std::ops::Range<usize>)
 }
 
 impl Walk<'_> {
-    fn record_text(&self) -> &[u8] {
-        self.event.bytes(self.text)
-    }
-
     fn span(&self, start: usize, end: usize) -> Span {
-        Span::new(self.text.start() + start, self.text.start() + end)
+        Span::new(self.copy + start, self.copy + end)
     }
 
     /// Adds the field under the cursor.
     fn field(&mut self, cursor: &Cursor, number: u32) {
-        let Some(name) = cursor.field_name() else {
-            return;
-        };
-        let value = cursor.field_value();
-        let name_address = name.as_ptr() as usize;
-        let first = number == 0;
-        if first && self.record_text().starts_with(name.to_bytes()) {
-            self.base = name_address;
+        let (name, value) = cursor.field_addresses();
+        if number == 0 {
+            self.first(cursor, name);
         }
-        if number <= 1 && (name.to_bytes() == b"node") && first {
-            let node = self.event.keep(value.map_or(b"", CStr::to_bytes));
-            self.event.set_node(node);
+        let (name_at, value_at) = (name.wrapping_sub(self.base), value.wrapping_sub(self.base));
+        let in_order = self.done <= name_at && name_at < value_at && value_at < self.text.len();
+        if in_order && self.text[value_at - 1] == b'=' {
+            self.end_value(name_at);
+            self.done = value_at;
+            self.open = Some(self.event.field_count());
+            let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, value_at));
+            return self.event.push_field(Field { name, value, own: false, number });
         }
-        let Some(value) = value else {
-            // A key that libauparse couldn't decode: the text still says it.
-            return self.search_text(name.to_bytes(), None, number);
-        };
-        match self.place(name_address, value) {
-            Some((name_at, value_at)) => {
-                self.end_value(name_at);
-                self.done = value_at + value.count_bytes();
-                let field = Field {
-                    name: self.span(name_at, value_at - 1),
-                    value: self.span(value_at, self.done),
-                    own: false,
-                    number,
-                };
-                self.event.push_field(field);
-            }
-            None => self.search_text(name.to_bytes(), Some(value.to_bytes()), number),
-        }
+        let name = cursor.field_name().map_or(&b""[..], CStr::to_bytes);
+        self.search_text(name, cursor.field_value().map(CStr::to_bytes), number);
     }
 
-    /// Where name and value stand in the text, by their addresses.
-    fn place(&self, name_address: usize, value: &CStr) -> Option<(usize, usize)> {
-        let text = self.record_text();
-        let value_at = (value.as_ptr() as usize).wrapping_sub(self.base);
-        let name_at = name_address.wrapping_sub(self.base);
-        let in_order = self.base != 0 && self.done <= name_at && name_at < value_at && value_at < text.len();
-        let there = in_order && text[value_at - 1] == b'=' && text[value_at..].starts_with(value.to_bytes());
-        there.then_some((name_at, value_at))
+    /// Finds out where libauparse's copy of the text is, and which node the record names.
+    fn first(&mut self, cursor: &Cursor, address: usize) {
+        let name = cursor.field_name().map_or(&b""[..], CStr::to_bytes);
+        // Without a base no address is in order, and every field is searched for.
+        self.base = if self.text.starts_with(name) { address } else { usize::MAX / 2 };
+        if name == b"node" {
+            let node = self.event.keep(cursor.field_value().map_or(b"", CStr::to_bytes));
+            self.event.set_node(node);
+        }
     }
 
     /// Adds a field whose value libauparse made itself (keys, what an AVC was about), or lost.
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
-        let mut needle = Vec::with_capacity(name.len() + 1);
-        needle.extend_from_slice(name);
-        needle.push(b'=');
-        let text = self.record_text();
-        let found = memmem::find_iter(&text[self.done..], &needle)
-            .map(|at| self.done + at)
-            .find(|&at| at == 0 || !text[at - 1].is_ascii_graphic() || matches!(text[at - 1], b'\'' | b'('));
+        let text = self.text;
+        let found = find_name(&text[self.done..], name).map(|at| self.done + at);
         if let Some(name_at) = found {
-            let value_at = name_at + needle.len();
+            let value_at = name_at + name.len() + 1;
             let end = memchr(b' ', &text[value_at..]).map_or(text.len(), |n| value_at + n);
             self.end_value(name_at);
             self.done = end;
-            let recorded = &self.record_text()[value_at..end];
+            let recorded = &text[value_at..end];
             match value {
+                // A key that libauparse couldn't decode: the text still says it.
                 None => {
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
                     return self.event.push_field(Field { name, value, own: true, number });
@@ -160,58 +140,158 @@ impl Walk<'_> {
         self.event.push_field(Field { name, value, own: false, number });
     }
 
-    /// Now that the next name (or the end) is known to begin at `next`: how far the last value really runs.
+    /// Now that the next name (or the end) is known to begin at `next`: where the last value ends.
     fn end_value(&mut self, next: usize) {
-        let text = self.event.bytes(self.text);
-        let Some(mut end) = text.get(self.done..next).and_then(|gap| {
-            // libauparse also takes punctuation off a value's end; what counts as cut comes behind a space.
-            memchr(b' ', gap).map(|space| self.done + space)
-        }) else {
-            return;
-        };
-        if end + 1 >= next || self.event.field_count() == self.first {
-            return;
+        let Some(open) = self.open.take() else { return };
+        let (text, start) = (self.text, self.done);
+        // Nearly always a short word, one space, and the next name.
+        let (end, own) = short_word(text, start, next).map_or_else(|| any_value(text, start, next), |end| (end, false));
+        let value = self.span(start, end);
+        if let Some(field) = self.event.field_mut(open) {
+            field.value = value;
+            field.own = own;
         }
-        let Some(last) = self.event.all_fields().last().copied() else {
-            return;
-        };
-        let start = last.value.start().wrapping_sub(self.text.start());
-        if start >= text.len() || is_quoted(self.event.bytes(last.value)) {
-            return;
+        self.done = end;
+    }
+}
+
+/// Where ` name=` stands in a text, or `name=` at its beginning.
+fn find_name(text: &[u8], name: &[u8]) -> Option<usize> {
+    // Almost always the very next word.
+    let is_here = |at: usize| text[at..].starts_with(name) && text.get(at + name.len()) == Some(&b'=');
+    let next = memchr(b' ', text)? + 1;
+    if is_here(next) {
+        return Some(next);
+    }
+    let mut needle = name.to_vec();
+    needle.push(b'=');
+    let begins = |at: &usize| *at == 0 || matches!(text[at - 1], b' ' | b'\'' | b'(');
+    memmem::find_iter(text, &needle).find(begins)
+}
+
+/// The end of any value, and whether libauparse sees less of it.
+fn any_value(text: &[u8], start: usize, next: usize) -> (usize, bool) {
+    let word = memchr(b' ', &text[start..next]).map_or(next, |n| start + n);
+    let libauparses = start + trimmed(&text[start..word]);
+    // The type is followed by the stamp, which is no field.
+    let is_followed = word + 1 < next && !text[word..].starts_with(b" msg=audit(");
+    let end = if is_followed { whole(text, start, libauparses, word, next) } else { libauparses };
+    (end, end != libauparses)
+}
+
+/// The end of a value of at most 16 bytes that is one word before one space, and that libauparse leaves as it is.
+fn short_word(text: &[u8], start: usize, next: usize) -> Option<usize> {
+    let end = next.checked_sub(1)?;
+    let len = end.checked_sub(start)?;
+    let window: &[u8; 16] = text.get(start..)?.first_chunk()?;
+    if len == 0 || len > 16 || text[end] != b' ' || matches!(text[end - 1], b':' | b',' | b'\'' | b')') {
+        return None;
+    }
+    // A space becomes 0, and the lowest 0 is the first byte whose high bit this raises.
+    let bytes = u128::from_le_bytes(*window) ^ u128::from_le_bytes([b' '; 16]);
+    let spaces = bytes.wrapping_sub(u128::from_le_bytes([1; 16])) & !bytes & u128::from_le_bytes([0x80; 16]);
+    (spaces << (8 * (16 - len)) == 0).then_some(end)
+}
+
+/// How much of a value libauparse keeps: it takes punctuation off the end (`parse_up_record` in its `ellist.c`).
+fn trimmed(value: &[u8]) -> usize {
+    if !matches!(value, [.., b':' | b',' | b'\'' | b')']) {
+        return value.len();
+    }
+    let mut kept = value;
+    for mark in [b":", b",", b"'"] {
+        kept = kept.strip_suffix(mark).unwrap_or(kept);
+    }
+    if !matches!(kept, b"(none)" | b"(null)") {
+        kept = kept.strip_suffix(b")").unwrap_or(kept);
+    }
+    kept.len()
+}
+
+/// The end of a value that begins at `start`, which libauparse ends at `libauparses` since its first word ends at
+/// `word`: the words up to the next that has a `=` are part of it.
+fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize) -> usize {
+    if is_quoted(&text[start..libauparses]) {
+        return libauparses;
+    }
+    let open = text[start] == b'"';
+    let mut end = word;
+    while end < next {
+        let word_at = end + text[end..next].iter().take_while(|b| **b == b' ').count();
+        let word_end = memchr(b' ', &text[word_at..next]).map_or(next, |n| word_at + n);
+        if word_at == word_end || memchr(b'=', &text[word_at..word_end]).is_some() {
+            break;
         }
-        let before = end;
-        let open = text[start] == b'"';
-        while end < next {
-            let word_at = end + text[end..next].iter().take_while(|b| **b == b' ').count();
-            let word_end = memchr(b' ', &text[word_at..next]).map_or(next, |n| word_at + n);
-            if word_at == word_end || memchr(b'=', &text[word_at..word_end]).is_some() {
-                break;
-            }
-            end = word_end;
-            if open && text[end - 1] == b'"' {
-                break;
-            }
-        }
-        if end == before {
-            return;
-        }
-        // The quote that closes a user message (msg='…') is no part of its last value.
-        if end == text.len() && text[end - 1] == b'\'' && memmem::find(text, b"msg='").is_some() {
-            end -= 1;
-        }
-        while text[end - 1] == b' ' {
-            end -= 1;
-        }
-        let whole = self.span(start, end);
-        if whole != last.value
-            && let Some(last) = self.event.last_field_mut()
-        {
-            last.value = whole;
-            last.own = true;
+        end = word_end;
+        if open && text[end - 1] == b'"' {
+            break;
         }
     }
+    if end == word {
+        return libauparses;
+    }
+    // The quote that closes a user message (msg='…') is no part of its last value.
+    if end == text.len() && text[end - 1] == b'\'' && memmem::find(text, b"msg='").is_some() {
+        end -= 1;
+    }
+    while end > libauparses && text[end - 1] == b' ' {
+        end -= 1;
+    }
+    end
 }
 
 fn is_quoted(value: &[u8]) -> bool {
     value.len() >= 2 && value.first() == Some(&b'"') && value.last() == Some(&b'"')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(text: &str, value: &str, next: &str) -> String {
+        let start = text.find(value).unwrap_or_default();
+        let next = if next.is_empty() { text.len() } else { text.find(next).unwrap_or_default() };
+        let word = start + value.len();
+        let text = text.as_bytes();
+        let libauparses = start + trimmed(&text[start..word]);
+        let end = whole(text, start, libauparses, word, next);
+        String::from_utf8_lossy(&text[start..end]).into_owned()
+    }
+
+    #[test]
+    fn values_run_to_the_next_name() {
+        assert_eq!(ends("op=adding user acct=x", "adding", "acct"), "adding user");
+        assert_eq!(ends("op=adding user acct= exe=x", "adding", "exe"), "adding user");
+        assert_eq!(ends("msg='text=a b c'", "a", ""), "a b c");
+        assert_eq!(ends("msg='text=a '", "a", ""), "a");
+        assert_eq!(ends("subj=x msg='avc: denied { a } for b=1", "x", "b=1"), "x");
+        assert_eq!(ends(r#"info="a b c" x=1"#, "\"a", "x=1"), r#""a b c""#);
+        assert_eq!(ends(r#"info="a b" c d x=1"#, "\"a", "x=1"), r#""a b""#);
+        assert_eq!(ends(r#"acct="root" : exe=1"#, "\"root\"", "exe"), r#""root""#);
+        assert_eq!(ends("op=one, two x=1", "one,", "x=1"), "one, two");
+    }
+
+    #[test]
+    fn short_words_are_found_as_any_word_is() {
+        let text = b"a=0 b=sixteen-bytes-ok c=seventeen-bytes--d d=x: e=two words f=1 ...............";
+        let end = |value: &str, next: &str| {
+            let find = |what: &str| memmem::find(text, what.as_bytes()).unwrap_or_default();
+            short_word(text, find(value), find(next))
+        };
+        assert_eq!(end("0 ", "b="), Some(3));
+        assert_eq!(end("sixteen", "c="), memmem::find(text, b" c="));
+        assert_eq!(end("seventeen", "d="), None);
+        assert_eq!(end("x:", "e="), None);
+        assert_eq!(end("two", "f="), None);
+        assert_eq!(short_word(b"a=0 b", 2, 4), None, "too near the end to look at 16 bytes");
+    }
+
+    #[test]
+    fn punctuation_goes_as_in_libauparse() {
+        for (value, kept) in
+            [("a", "a"), ("a:", "a"), ("a,:", "a"), ("success)'", "success"), ("(none)", "(none)"), ("x)", "x")]
+        {
+            assert_eq!(trimmed(value.as_bytes()), kept.len(), "{value}");
+        }
+    }
 }

@@ -7,8 +7,8 @@
 //!    names: `interpret.c`), so every call that could touch them happens under [`LIBRARY`]. Calls that only move
 //!    the cursor happen inside a callback, that is inside a call that holds the lock.
 //! 3. Strings that libauparse hands out live in the current event, which is freed by the next call that feeds,
-//!    flushes or ages. Those take `&mut self`, strings borrow `&self`; interpreting takes `&mut self` too, since
-//!    it writes to the value while it works and puts it back.
+//!    flushes or ages. Those take `&mut self`, strings borrow `&self`, and so do moves of the cursor, which change
+//!    no string. Interpreting takes `&mut self`, since it writes to the value while it works and puts it back.
 #![allow(unsafe_code)]
 
 use super::auparse_sys as sys;
@@ -154,25 +154,25 @@ impl Cursor {
     }
 
     /// Goes to the first record, its first field.
-    pub(super) fn first_record(&mut self) -> bool {
+    pub(super) fn first_record(&self) -> bool {
         // SAFETY: invariant 1.
         unsafe { sys::auparse_first_record(self.state.as_ptr()) > 0 }
     }
 
     /// Goes to the next record, if there is one.
-    pub(super) fn next_record(&mut self) -> bool {
+    pub(super) fn next_record(&self) -> bool {
         // SAFETY: invariant 1.
         unsafe { sys::auparse_next_record(self.state.as_ptr()) > 0 }
     }
 
     /// Goes to a record by its place in the event.
-    pub(super) fn goto_record(&mut self, number: u32) -> bool {
+    pub(super) fn goto_record(&self, number: u32) -> bool {
         // SAFETY: invariant 1; the library checks the number.
         unsafe { sys::auparse_goto_record_num(self.state.as_ptr(), number) > 0 }
     }
 
     /// Goes to a field of the current record by its place.
-    pub(super) fn goto_field(&mut self, number: u32) -> bool {
+    pub(super) fn goto_field(&self, number: u32) -> bool {
         // SAFETY: invariant 1; the library checks the number.
         unsafe { sys::auparse_goto_field_num(self.state.as_ptr(), number) > 0 }
     }
@@ -208,15 +208,24 @@ impl Cursor {
     }
 
     /// Goes to the current record's first field, if it has any.
-    pub(super) fn first_field(&mut self) -> bool {
+    pub(super) fn first_field(&self) -> bool {
         // SAFETY: invariant 1.
         unsafe { sys::auparse_first_field(self.state.as_ptr()) > 0 }
     }
 
     /// Goes to the next field, if there is one.
-    pub(super) fn next_field(&mut self) -> bool {
+    pub(super) fn next_field(&self) -> bool {
         // SAFETY: invariant 1.
         unsafe { sys::auparse_next_field(self.state.as_ptr()) > 0 }
+    }
+
+    /// Addresses of the current field's name and value (0 without one), to be compared, never read.
+    pub(super) fn field_addresses(&self) -> (usize, usize) {
+        // SAFETY: invariant 1.
+        let name = unsafe { sys::auparse_get_field_name(self.state.as_ptr()) };
+        // SAFETY: invariant 1.
+        let value = unsafe { sys::auparse_get_field_str(self.state.as_ptr()) };
+        (name.addr(), value.addr())
     }
 
     /// The current field's name.

@@ -59,8 +59,73 @@ fn stamp(text: &[u8]) -> Option<Stamp> {
     Some(Stamp { seconds, millis, serial })
 }
 
+/// Reads a head without anything unusual, as nearly all are, in one pass.
+fn usual(line: &[u8]) -> Option<Header<'_>> {
+    let digits = |from: usize, most: usize| {
+        let mut n = 0u64;
+        let mut at = from;
+        while at - from < most
+            && let Some(digit @ b'0'..=b'9') = line.get(at)
+        {
+            n = n * 10 + u64::from(digit - b'0');
+            at += 1;
+        }
+        (from < at).then_some((n, at))
+    };
+    if !line.starts_with(b"type=") {
+        return None;
+    }
+    let end = 5 + line[5..].iter().take(40).position(|b| *b == b' ')?;
+    if !line[end..].starts_with(b" msg=audit(") {
+        return None;
+    }
+    let (seconds, at) = digits(end + 11, 10)?;
+    let (millis, at) = if line.get(at) == Some(&b'.') { digits(at + 1, 3)? } else { return None };
+    let (serial, at) = if line.get(at) == Some(&b':') { digits(at + 1, 18)? } else { return None };
+    if line.get(at) != Some(&b')') || at >= REACH || seconds == 0 {
+        return None;
+    }
+    let stamp = Stamp { seconds: i64::try_from(seconds).ok()?, millis: u16::try_from(millis).ok()?, serial };
+    Some(Header { stamp, node: &line[..0], kind: &line[..end] })
+}
+
+/// Reads heads, remembering the last: records of one event mostly follow each other.
+#[derive(Debug, Default)]
+pub(super) struct Headers {
+    /// ` msg=audit(SECONDS.MILLIS:SERIAL)`
+    text: Vec<u8>,
+    stamp: Stamp,
+}
+
+impl Headers {
+    /// Reads the head of a line (without its newline); `None` when libauparse couldn't.
+    pub(super) fn header<'a>(&mut self, line: &'a [u8]) -> Option<Header<'a>> {
+        let usual = line.starts_with(b"type=");
+        let end = if usual { line.iter().take(40).position(|b| *b == b' ') } else { None };
+        if let Some(end) = end
+            && !self.text.is_empty()
+            && line[end..].starts_with(&self.text)
+        {
+            return Some(Header { stamp: self.stamp, node: &line[..0], kind: &line[..end] });
+        }
+        let header = header(line)?;
+        self.text.clear();
+        if let Some(end) = end
+            && let Some(close) = memchr(b')', &line[end..line.len().min(REACH)])
+        {
+            self.text.extend_from_slice(&line[end..=end + close]);
+            self.stamp = header.stamp;
+        }
+        Some(header)
+    }
+}
+
 /// Reads the head of a line (without its newline); `None` when libauparse couldn't.
-pub(super) fn header(line: &[u8]) -> Option<Header<'_>> {
+fn header(line: &[u8]) -> Option<Header<'_>> {
+    usual(line).or_else(|| unusual(line))
+}
+
+fn unusual(line: &[u8]) -> Option<Header<'_>> {
     let with_node = line.first() == Some(&b'n');
     let mut rest = &line[..line.len().min(if with_node { REACH_WITH_NODE } else { REACH })];
     let first = word(&mut rest)?;
@@ -92,6 +157,40 @@ mod tests {
         let node = "node=web-17.example.com type=EOE msg=audit(1795320000.005:50005): ";
         assert_eq!(read(node), Some((1795320000, 5, 50005, "web-17.example.com".into())));
         assert_eq!(header(node.as_bytes()).map(|h| h.kind), Some(&b"type=EOE"[..]));
+    }
+
+    #[test]
+    fn both_ways_to_read_a_head_agree() {
+        for line in [
+            "type=SYSCALL msg=audit(1795320000.001:50001): arch=c000003e",
+            "type=UNKNOWN[1999] msg=audit(1.999:0): op=x",
+            "type=EOE msg=audit(9999999999.000:18446744073709551): ",
+        ] {
+            assert_eq!(usual(line.as_bytes()), unusual(line.as_bytes()));
+            assert!(usual(line.as_bytes()).is_some());
+        }
+        for line in
+            ["type=X msg=audit(1.5:7", "type=X msg=audit(:7):", "type= msg=audit(1:2): a", "type=X  msg=audit(1.1:1):"]
+        {
+            assert_eq!(usual(line.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn a_remembered_head_reads_the_same() {
+        let mut headers = Headers::default();
+        for line in [
+            "type=SYSCALL msg=audit(1795320000.001:50001): arch=c000003e",
+            "type=CWD msg=audit(1795320000.001:50001): cwd=",
+            "type=CWD msg=audit(1795320000.001:500012): cwd=",
+            "type=X junk=1) msg=audit(1795320000.001:5): a=b",
+            "type=X junk=1) msg=audit(1795320000.001:6): a=b",
+            "node=n type=CWD msg=audit(1795320000.001:500012): cwd=",
+            "nonsense",
+            "type=CWD msg=audit(1795320000.001:500012): cwd=",
+        ] {
+            assert_eq!(headers.header(line.as_bytes()), header(line.as_bytes()), "{line}");
+        }
     }
 
     #[test]

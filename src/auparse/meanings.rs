@@ -31,6 +31,13 @@ pub enum Type {
     Varies,
 }
 
+impl Type {
+    /// The meaning depends on the text alone, as long as nothing was appended to the record.
+    pub fn is_by_text(self) -> bool {
+        matches!(self, Self::Named(_) | Self::Exit | Self::Other(_))
+    }
+}
+
 /// Interpretations that may be remembered, then all are forgotten: input must not decide our memory.
 const MAX_REMEMBERED: usize = 8192;
 /// A longer value is not worth remembering.
@@ -41,7 +48,38 @@ const WHOLE_SOCKADDR: usize = 256;
 
 /// A system call with its machine, as the fields `arch` and `syscall` of a SYSCALL record name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call(u32);
+pub struct Call {
+    id: u32,
+    /// The first two arguments, as far as the meaning of the others can depend on them.
+    arguments: [Small; 2],
+}
+
+/// A short text, for comparing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+struct Small {
+    bytes: [u8; 7],
+    len: u8,
+}
+
+impl Small {
+    /// The text when it isn't longer than `most` (at most 7 bytes).
+    fn new(text: &[u8], most: usize) -> Self {
+        let mut small = Self::default();
+        match small.bytes.get_mut(..text.len()) {
+            Some(start) if text.len() <= most => {
+                start.copy_from_slice(text);
+                small.len = u8::try_from(text.len()).unwrap_or(0);
+            }
+            _ => (),
+        }
+        small
+    }
+
+    fn to_bytes(self) -> [u8; 8] {
+        let [a, b, c, d, e, f, g] = self.bytes;
+        [a, b, c, d, e, f, g, self.len]
+    }
+}
 
 #[derive(Debug)]
 struct CallNames {
@@ -55,8 +93,10 @@ pub(super) struct Memory {
     /// Place of an answer in `answers`, by what it depends on.
     known: HashMap<Box<[u8]>, usize, RandomState>,
     answers: Vec<Box<[u8]>>,
-    calls: HashMap<Box<[u8]>, Call, RandomState>,
+    calls: HashMap<Box<[u8]>, u32, RandomState>,
     call_names: Vec<CallNames>,
+    /// Counts how often all was forgotten.
+    generation: u64,
     key: Vec<u8>,
     scratch: Vec<u8>,
 }
@@ -67,6 +107,7 @@ impl Memory {
         self.answers.clear();
         self.calls.clear();
         self.call_names.clear();
+        self.generation += 1;
     }
 
     fn remember(&mut self, key: &[u8], answer: Box<[u8]>) -> usize {
@@ -120,6 +161,11 @@ impl<'p> Meanings<'p> {
     fn go(&mut self, place: Place) -> bool {
         u32::try_from(place.number).is_ok_and(|n| self.cursor.goto_record(n))
             && self.cursor.goto_field(place.field.number)
+    }
+
+    /// Changes when meanings may have: whoever remembers some must forget them then.
+    pub fn generation(&self) -> u64 {
+        self.memory.generation
     }
 
     /// How to read this field, and every field of that name in records of that type.
@@ -261,17 +307,14 @@ impl<'p> Meanings<'p> {
         let mut about = [0u8; 24];
         about[0] = b'a';
         about[1] = n;
-        about[2..6].copy_from_slice(&call.0.to_ne_bytes());
-        let mut len = 6;
-        if n > 0 {
-            for (name, most) in [(b"a0", 4), (b"a1", 6)].into_iter().take(usize::from(n)) {
-                let value = early(place, name);
-                let value = if value.len() <= most { value } else { b"-" };
-                about[len..len + value.len()].copy_from_slice(value);
-                len += value.len();
-                about[len] = b',';
-                len += 1;
-            }
+        about[2..6].copy_from_slice(&call.id.to_ne_bytes());
+        let len = match n {
+            0 => 6,
+            1 => 14,
+            _ => 22,
+        };
+        for (at, argument) in (6..len).step_by(8).zip(call.arguments) {
+            about[at..at + 8].copy_from_slice(&argument.to_bytes());
         }
         // Nearly all arguments are addresses, which don't repeat. Where libauparse answered one address with itself
         // it answers all of them so: what it looks up are small numbers.
@@ -297,18 +340,21 @@ impl<'p> Meanings<'p> {
 
     /// The system call that a SYSCALL record is about; `None` when it doesn't say.
     pub fn call(&mut self, event: &Event, number: usize, record: &Record) -> Option<Call> {
-        let (mut arch, mut syscall, mut a0) = (None, None, None);
+        let (mut arch, mut syscall) = (None, None);
+        let (mut a0, mut a1) = (&b""[..], &b""[..]);
         for field in event.fields(record).iter().take(12) {
             match event.bytes(field.name) {
                 b"arch" if arch.is_none() => arch = Some(*field),
                 b"syscall" if syscall.is_none() => syscall = Some(*field),
-                b"a0" => {
-                    a0 = Some(*field);
+                b"a0" => a0 = event.bytes(field.value),
+                b"a1" => {
+                    a1 = event.bytes(field.value);
                     break;
                 }
                 _ => (),
             }
         }
+        let arguments = [Small::new(a0, 4), Small::new(a1, 6)];
         let syscall = syscall?;
         let enriched = event.bytes(record.enriched);
         let mut key = std::mem::take(&mut self.memory.key);
@@ -324,9 +370,9 @@ impl<'p> Meanings<'p> {
             key.push(0);
         }
         let mut found = self.memory.calls.get(&key[..]).copied();
-        if found.is_some_and(|call| self.is_multiplexer(call)) {
+        if found.is_some_and(|id| is_multiplexer(&self.memory.call_names[id as usize].name)) {
             // socketcall and ipc: the first argument says which call it really is.
-            key.extend_from_slice(a0.map_or(b"", |f| event.bytes(f.value)));
+            key.extend_from_slice(a0);
             found = self.memory.calls.get(&key[..]).copied();
         }
         if found.is_none() && key.len() <= 4 * MAX_KEY {
@@ -339,28 +385,23 @@ impl<'p> Meanings<'p> {
             };
             let arch = arch.map_or(Box::default(), |f| name(self, f, b"arch"));
             let names = CallNames { name: name(self, syscall, b"syscall"), arch };
-            let call = Call(u32::try_from(self.memory.call_names.len()).ok()?);
+            let id = u32::try_from(self.memory.call_names.len()).ok()?;
             self.memory.call_names.push(names);
-            self.memory.calls.insert(Box::from(&key[..]), call);
-            found = Some(call);
+            self.memory.calls.insert(Box::from(&key[..]), id);
+            found = Some(id);
         }
         self.memory.key = key;
-        found
-    }
-
-    fn is_multiplexer(&self, call: Call) -> bool {
-        let name = self.call_name(call);
-        name.starts_with(b"socketcall") || name.starts_with(b"ipc")
+        found.map(|id| Call { id, arguments })
     }
 
     /// The call's name: `openat`, `socketcall(connect)`, or its number where libauparse doesn't know it.
     pub fn call_name(&self, call: Call) -> &[u8] {
-        self.memory.call_names.get(call.0 as usize).map_or(b"", |c| &c.name)
+        self.memory.call_names.get(call.id as usize).map_or(b"", |c| &c.name)
     }
 
     /// The machine's name: `x86_64`.
     pub fn call_arch(&self, call: Call) -> &[u8] {
-        self.memory.call_names.get(call.0 as usize).map_or(b"", |c| &c.arch)
+        self.memory.call_names.get(call.id as usize).map_or(b"", |c| &c.arch)
     }
 }
 
@@ -374,7 +415,7 @@ pub fn unquoted(text: &[u8]) -> &[u8] {
 }
 
 /// Appends the bytes that pairs of hex digits stand for; false, with nothing appended, when they aren't such pairs.
-fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
+pub fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
     fn digit(b: u8) -> u8 {
         match b {
             b'0'..=b'9' => b - b'0',
@@ -401,10 +442,9 @@ fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// The value of a SYSCALL record's field, which stands among the first.
-fn early<'e>(place: Place<'e>, name: &[u8]) -> &'e [u8] {
-    let fields = place.event.fields(place.record).iter().take(12);
-    fields.filter(|f| place.event.bytes(f.name) == name).map(|f| place.event.bytes(f.value)).next().unwrap_or_default()
+/// socketcall and ipc are several calls in one, told apart by the first argument.
+fn is_multiplexer(name: &[u8]) -> bool {
+    name.starts_with(b"socketcall") || name.starts_with(b"ipc")
 }
 
 /// auditd appends less than this; what lies beyond was not written by it.

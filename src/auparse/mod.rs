@@ -19,11 +19,12 @@ mod meanings;
 mod pending;
 
 pub use lines::MAX_LINE;
-pub use meanings::{Call, Meanings, Place, Type, unquoted};
+pub use meanings::{Call, Meanings, Place, Type, unhex, unquoted};
 
 use crate::event::{Event, Stamp, kind};
 use foldhash::fast::FixedState;
 use handle::{Cursor, Handle};
+use header::Headers;
 use lines::{Lines, Piece};
 use meanings::Memory;
 use memchr::{memchr, memchr_iter};
@@ -58,6 +59,7 @@ impl std::error::Error for OutOfMemory {}
 pub struct Parser {
     handle: Handle,
     lines: Lines,
+    headers: Headers,
     group: Group,
     clean: Vec<u8>,
     unreadable: u64,
@@ -110,6 +112,7 @@ impl Parser {
         Ok(Self {
             handle: Handle::new().ok_or(OutOfMemory)?,
             lines: Lines::default(),
+            headers: Headers::default(),
             group: Group { event: Event::default(), memory: Memory::default(), pending: Pending::new() },
             clean: Vec::new(),
             unreadable: 0,
@@ -228,7 +231,7 @@ impl Parser {
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
-            match header::header(line) {
+            match self.headers.header(line) {
                 Some(header) => {
                     let identity = Identity { stamp: header.stamp, node: node_hash(header.node) };
                     let ends = header.kind == b"type=EOE";

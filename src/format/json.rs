@@ -30,11 +30,59 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
+/// The bytes of a word that don't stand for themselves in a JSON string, as their high bits (a few others may show
+/// too, never fewer): below 0x20, above 0x7f, quote, backslash. Eight at a time, since values are short and many.
+fn marks(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero = |w: u64| w.wrapping_sub(ONES) & !w;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (word | control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c))) & HIGH
+}
+
+/// Bytes that a short string may have.
+pub const SHORT: usize = 16;
+
+/// True when the first `len` bytes (at most [`SHORT`]) all stand for themselves.
+pub fn is_plain(window: &[u8; SHORT], len: usize) -> bool {
+    let (low, high) = window.split_at(8);
+    let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    // Marks of bytes behind the end are shifted out.
+    let cut = |word: u64, len: usize| match len {
+        0 => 0,
+        1..8 => marks(word) << (64 - 8 * len),
+        _ => marks(word),
+    };
+    // A borrow can only mark a byte above the one that caused it, so what is kept is never less than it should be.
+    cut(word(low), len) | cut(word(high), len.saturating_sub(8)) == 0
+}
+
+/// How many bytes from the start stand for themselves.
+fn plain(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        let found = marks(u64::from_le_bytes(*chunk));
+        if found != 0 {
+            break;
+        }
+        at += 8;
+    }
+    // The end of what is left, once more with bytes that are known to be plain.
+    if let Some(last) = bytes.last_chunk()
+        && marks(u64::from_le_bytes(*last)) == 0
+        && bytes.len() - at < 8
+    {
+        return bytes.len();
+    }
+    let rest = &bytes[at..];
+    at + rest.iter().position(|b| ESCAPES[usize::from(*b)] != 0).unwrap_or(rest.len())
+}
+
 /// Appends the inside of a JSON string. Bytes that aren't UTF-8 are written as the text `\xNN`; false if there are any.
 pub fn escape(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
-        let plain = rest.iter().position(|b| ESCAPES[usize::from(*b)] != 0).unwrap_or(rest.len());
+        let plain = plain(rest);
         out.extend_from_slice(&rest[..plain]);
         let Some(&byte) = rest.get(plain) else {
             return true;
@@ -159,6 +207,21 @@ mod tests {
         let every: String = (0..0x250).filter_map(char::from_u32).chain("€𝄞\u{2028}".chars()).collect();
         assert_eq!(written(every.as_bytes()), (every.clone(), true));
         assert_eq!(written(b""), (String::new(), true));
+    }
+
+    #[test]
+    fn plain_is_plain_wherever_it_stands() {
+        for byte in 0..=255u8 {
+            for at in 0..SHORT {
+                let mut window = [b'x'; SHORT];
+                window[at] = byte;
+                for len in 0..=SHORT {
+                    let expected = at >= len || ESCAPES[usize::from(byte)] == 0;
+                    assert_eq!(is_plain(&window, len), expected, "{byte:#x} at {at} of {len}");
+                }
+                assert_eq!(plain(&window), if ESCAPES[usize::from(byte)] == 0 { SHORT } else { at });
+            }
+        }
     }
 
     #[test]

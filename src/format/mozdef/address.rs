@@ -1,5 +1,6 @@
 //! Socket addresses as SOCKADDR records hold them: the raw `struct sockaddr`, in hex.
 
+use crate::auparse::unhex;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// An address that a document can name.
@@ -19,7 +20,11 @@ const AF_INET6: u8 = 10;
 impl Address {
     /// Reads `saddr`; `None` for other families, unnamed sockets, and what is cut short.
     pub(super) fn read(saddr: &[u8]) -> Option<Self> {
-        let bytes = unhex(saddr)?;
+        let mut bytes = Vec::new();
+        // A digit that lost its partner says nothing.
+        if !unhex(&saddr[..saddr.len() & !1], &mut bytes) {
+            return None;
+        }
         let (family, rest) = bytes.split_at_checked(2)?;
         // The family is in the recording machine's byte order; all families are below 256.
         let family = family[0] | family[1];
@@ -64,12 +69,6 @@ pub(super) fn family(meaning: &[u8]) -> &[u8] {
         .split(|b| *b == b' ')
         .find_map(|word| word.strip_prefix(b"saddr_fam=").or_else(|| word.strip_prefix(b"fam=")))
         .unwrap_or(meaning)
-}
-
-fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    // A digit that lost its partner says nothing.
-    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     auparse::{Call, Meanings, Place, Type, unquoted},
-    event::{Field, kind},
+    event::{Field, Span, WINDOW, kind},
     format::json,
 };
 
@@ -67,17 +67,43 @@ impl FixedKeys {
 pub(super) struct Work {
     /// The rule of each of the event's fields.
     pub(super) ids: Vec<RuleId>,
-    /// Rules whose fields go to `<type>_<name>`.
-    typed: Vec<RuleId>,
-    /// Their fields: rule, record, and place in the event's list.
+    /// Some rule's fields go to `<type>_<name>`; which, the rules know.
+    has_typed: bool,
+    /// Those fields: rule, record, and place in the event's list.
     gathered: Vec<(RuleId, usize, usize)>,
+    /// The values of the list at hand.
+    values: Values,
     /// Fields that found no rule, as recorded.
-    others: Vec<Vec<u8>>,
+    others: Values,
     /// Values that weren't UTF-8.
     bytes: Vec<(Key, Vec<u8>)>,
     /// The process the event is about, and its name.
     pid: Option<u32>,
     comm: Vec<u8>,
+}
+
+/// A list of values, in one buffer.
+#[derive(Default)]
+struct Values {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Values {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    fn push(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
 }
 
 /// The value of an id that was never set: (uid_t)-1.
@@ -110,7 +136,7 @@ impl MozDef {
             use std::hash::BuildHasher;
             foldhash::fast::FixedState::default().hash_one(node)
         });
-        self.work.typed.clear();
+        self.work.has_typed = false;
         self.work.bytes.clear();
         self.work.pid = None;
         self.work.comm.clear();
@@ -192,7 +218,8 @@ impl Writer<'_, '_> {
         if scene.first_path == scene.last_path {
             return;
         }
-        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut names = std::mem::take(&mut self.format.work.values);
+        names.clear();
         for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::PATH) {
             let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
             let name = match field {
@@ -202,13 +229,14 @@ impl Writer<'_, '_> {
                 }
                 _ => b"",
             };
-            names.push(name.to_vec());
+            names.push(name);
         }
         self.list(self.format.fixed.paths, &names);
+        self.format.work.values = names;
     }
 
     /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
-    fn list(&mut self, key: Key, values: &[Vec<u8>]) {
+    fn list(&mut self, key: Key, values: &Values) {
         let key = self.begin(key);
         self.out.push(b'[');
         let mut all_text = true;
@@ -287,7 +315,7 @@ impl Writer<'_, '_> {
                 self.field(place, id, call);
             } else if id == RuleId::OTHER && self.full {
                 let pair = [event.bytes(field.name), b"=", place.text()].concat();
-                self.format.work.others.push(pair);
+                self.format.work.others.push(&pair);
             }
         }
         if self.full {
@@ -317,9 +345,26 @@ impl Writer<'_, '_> {
         let Some(key) = plain.filter(|_| taken) else {
             return self.later(plain, role, place, id);
         };
+        // Most fields end here: short, and their own meaning.
+        if matches!(role, Role::Plain | Role::OfPath(_) | Role::Comm | Role::Pid)
+            && (kind == Type::Text || text[0] == b'"')
+            && self.plain(key, place)
+        {
+            match role {
+                Role::Pid => self.format.work.pid = number(text),
+                Role::Comm => self.format.work.comm.extend_from_slice(unquoted(text)),
+                _ => (),
+            }
+            return;
+        }
+        if role == Role::Plain
+            && let Some((meaning, len)) = self.recalled(id, place, kind)
+        {
+            let meaning = *meaning;
+            return self.format.keys.write_plain(key, &meaning, len, self.out);
+        }
         self.key(key);
         match role {
-            // Nearly every field ends here.
             Role::Plain | Role::OfPath(_) | Role::Pid if kind == Type::Text => {
                 let value = unquoted(text);
                 if !json::value(self.out, value) {
@@ -357,6 +402,36 @@ impl Writer<'_, '_> {
         }
     }
 
+    /// Writes a member whose value is short and stands for itself; false when it doesn't.
+    fn plain(&mut self, key: Key, place: Place) -> bool {
+        let mut span = place.field.value;
+        let text = place.text();
+        if let [b'"', .., b'"'] = text {
+            span = Span::new(span.start() + 1, span.end() - 1);
+        }
+        let Some(window) = place.event.window(span) else { return false };
+        if span.len() > WINDOW || !json::is_plain(window, span.len()) {
+            return false;
+        }
+        self.format.keys.write_plain(key, window, span.len(), self.out);
+        true
+    }
+
+    /// What a short value means by itself, as long as that is short and plain too.
+    fn recalled(&mut self, id: RuleId, place: Place, kind: Type) -> Option<(&[u8; WINDOW], usize)> {
+        let len = place.field.value.len();
+        let window = place.event.window(place.field.value)?;
+        if !kind.is_by_text() || !place.record.enriched.is_empty() || len > WINDOW || place.field.own {
+            return None;
+        }
+        let generation = self.meanings.generation();
+        let rules = &mut self.format.rules;
+        if rules.recall(id, window, len, generation).is_none() {
+            rules.memorize(id, window, len, generation, self.meanings.value(place, kind, None));
+        }
+        rules.recall(id, window, len, generation)
+    }
+
     /// socket()'s first arguments have names that audisp-json gave them.
     fn is_classic_argument(&self, role: Role) -> bool {
         self.is_socket && matches!(role, Role::Argument(_))
@@ -388,8 +463,9 @@ impl Writer<'_, '_> {
     }
 
     fn note_typed(&mut self, id: RuleId) {
-        if self.full && self.format.rules.note(id) {
-            self.format.work.typed.push(id);
+        if self.full {
+            self.format.rules.note(id);
+            self.format.work.has_typed = true;
         }
     }
 
@@ -482,9 +558,7 @@ impl Writer<'_, '_> {
     /// `<type>_<name>` for all that has no plain key of its own: one entry a record, "" where it has none.
     fn typed(&mut self) {
         let event = self.scene.event;
-        let mut typed = std::mem::take(&mut self.format.work.typed);
-        if typed.is_empty() {
-            self.format.work.typed = typed;
+        if !self.format.work.has_typed {
             return;
         }
         // All fields of the noted rules, sorted by rule: one pass, however many there are.
@@ -499,26 +573,25 @@ impl Writer<'_, '_> {
             }
         }
         fields.sort_unstable();
-        let mut values: Vec<Vec<u8>> = Vec::new();
-        for id in typed.drain(..) {
-            let from = fields.partition_point(|(other, ..)| *other < id);
-            let to = fields.partition_point(|(other, ..)| *other <= id);
-            self.typed_values(id, &fields[from..to], &mut values);
+        let mut values = std::mem::take(&mut self.format.work.values);
+        for group in fields.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let id = group[0].0;
+            self.typed_values(id, group, &mut values);
             let key = self.format.rules.get(id).typed;
-            if to - from == 1 {
+            if let [_] = group {
                 let key = self.begin(key);
-                let value = values.iter().find(|v| !v.is_empty()).map_or(&b""[..], |v| v);
+                let value = values.iter().find(|v| !v.is_empty()).unwrap_or_default();
                 self.value(key, value);
             } else {
                 self.list(key, &values);
             }
         }
-        self.format.work.typed = typed;
         self.format.work.gathered = fields;
+        self.format.work.values = values;
     }
 
     /// The values of one rule's fields, with "" for records of its type without one.
-    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], values: &mut Vec<Vec<u8>>) {
+    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], values: &mut Values) {
         values.clear();
         let event = self.scene.event;
         let Some(sample) = fields.first().map(|(_, number, _)| self.scene.record(*number)) else {
@@ -533,16 +606,22 @@ impl Writer<'_, '_> {
             }
             let here = rest.iter().take_while(|(_, n, _)| *n == number).count();
             if here == 0 {
-                values.push(Vec::new());
+                values.push(b"");
             }
             let call = if record.kind == kind::SYSCALL { self.scene.call } else { None };
             for (.., at) in &rest[..here] {
                 let place = Place { event, number, record, field: event.all_fields()[*at] };
-                let value = match role {
-                    Role::Success => truth(place.text()),
+                let text = place.text();
+                if let Some((meaning, len)) = self.recalled(id, place, kind) {
+                    values.push(&meaning[..len]);
+                    continue;
+                }
+                let value = match (role, kind) {
+                    (Role::Success, _) => truth(text),
+                    (_, Type::Text) => unquoted(text),
                     _ => self.meanings.value(place, kind, call),
                 };
-                values.push(value.to_vec());
+                values.push(value);
             }
             rest = &rest[here..];
         }
@@ -550,10 +629,12 @@ impl Writer<'_, '_> {
 
     /// Fields beyond what an event may have rules for: listed as recorded.
     fn others(&mut self) {
-        let others = std::mem::take(&mut self.format.work.others);
-        if !others.is_empty() {
+        let mut others = std::mem::take(&mut self.format.work.others);
+        if !others.ends.is_empty() {
             self.list(self.format.fixed.others, &others);
+            others.clear();
         }
+        self.format.work.others = others;
     }
 
     /// `<key>_hex` for values that weren't UTF-8.

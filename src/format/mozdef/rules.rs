@@ -5,7 +5,7 @@
 
 use crate::{
     auparse::{Meanings, Place, Type},
-    event::{Event, Record, kind},
+    event::{Event, Field, Record, WINDOW, kind},
     format::json,
 };
 use foldhash::fast::RandomState;
@@ -69,6 +69,8 @@ pub(super) enum Role {
 #[derive(Debug)]
 pub(super) struct Rule {
     name: Box<[u8]>,
+    /// The name's first bytes, as many as fit, so that most names are compared in one instruction.
+    word: u64,
     pub(super) role: Role,
     /// How its value is read.
     pub(super) value: Type,
@@ -80,6 +82,19 @@ pub(super) struct Rule {
     pub(super) classic: bool,
     /// The event in which a field of this rule went to the typed key.
     noted: u64,
+    memo: Option<Box<Memo>>,
+}
+
+/// The last value that was interpreted, and what it means: both short, the meaning plain. Many fields say the same
+/// in event after event.
+#[derive(Debug)]
+struct Memo {
+    /// Which interpretations this is one of ([`Meanings::generation`]).
+    generation: u64,
+    text: [u8; WINDOW],
+    text_len: usize,
+    meaning: [u8; WINDOW],
+    meaning_len: usize,
 }
 
 /// Keys that we derive: a field with such a name goes to `<type>_<name>`.
@@ -148,6 +163,9 @@ const APPARMOR: &[(&[u8], &str)] = &[
     (b"flags", "aaflags"),
 ];
 
+/// Keys up to this length are written by a copy of fixed length.
+const OPEN: usize = 32;
+
 /// The keys by number, each with its JSON text, and which event used it last.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
@@ -161,6 +179,9 @@ pub(super) struct Keys {
 struct KeyState {
     /// The key in JSON with a comma before and a colon behind it.
     json: Box<[u8]>,
+    /// The same with the quote that opens a string, and its length; 0 when it is too long for this.
+    open: [u8; OPEN],
+    open_len: usize,
     name: Box<[u8]>,
     used: u64,
     owner: u32,
@@ -181,9 +202,17 @@ impl Keys {
         json::string(&mut escaped, name);
         escaped.push(b':');
         let key = Key(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        let state = KeyState { json: escaped.into(), name: Box::from(name), used: 0, owner: 0 };
+        let mut open = [0; OPEN];
+        let mut open_len = 0;
+        if let Some(start) = open.get_mut(..=escaped.len()) {
+            open_len = escaped.len() + 1;
+            start[..open_len - 1].copy_from_slice(&escaped);
+            start[open_len - 1] = b'"';
+        }
+        let name = Box::from(name);
+        let state = KeyState { json: escaped.into(), open, open_len, name, used: 0, owner: 0 };
         self.all.push(state);
-        self.by_name.insert(Box::from(name), key);
+        self.by_name.insert(self.all[key.0 as usize].name.clone(), key);
         key
     }
 
@@ -225,6 +254,24 @@ impl Keys {
         &self.all[key.0 as usize].json
     }
 
+    /// Appends `,"key":"VALUE"` for a value whose first `len` bytes stand for themselves in JSON: copies of fixed
+    /// length take a few instructions where copies of any length take a call.
+    pub(super) fn write_plain(&self, key: Key, window: &[u8; WINDOW], len: usize, out: &mut Vec<u8>) {
+        let state = &self.all[key.0 as usize];
+        let start = out.len() + state.open_len;
+        if state.open_len > 0 {
+            out.extend_from_slice(&state.open);
+            out.truncate(start);
+        } else {
+            out.extend_from_slice(&state.json);
+            out.push(b'"');
+        }
+        let end = out.len() + len;
+        out.extend_from_slice(window);
+        out.truncate(end);
+        out.push(b'"');
+    }
+
     /// The key's text.
     pub(super) fn name(&self, key: Key) -> &[u8] {
         &self.all[key.0 as usize].name
@@ -238,7 +285,8 @@ struct Layout {
     name: Box<[u8]>,
     /// `name` in lower case with an underscore.
     prefix: Vec<u8>,
-    rules: Vec<RuleId>,
+    /// At each place, the two that stood there last: PATH records come with an inode or without.
+    rules: Vec<[RuleId; 2]>,
 }
 
 /// All rules made so far.
@@ -265,12 +313,36 @@ impl Rules {
         full
     }
 
-    /// Notes that a field of this rule needs the typed key in this event; true for the first.
-    pub(super) fn note(&mut self, id: RuleId) -> bool {
-        let rule = &mut self.all[id.0 as usize];
-        let first = rule.noted != self.event;
-        rule.noted = self.event;
-        first
+    /// Notes that fields of this rule need the typed key in this event.
+    pub(super) fn note(&mut self, id: RuleId) {
+        self.all[id.0 as usize].noted = self.event;
+    }
+
+    /// What a short value meant the last time, if it was this rule's last.
+    pub(super) fn recall(
+        &self,
+        id: RuleId,
+        text: &[u8; WINDOW],
+        len: usize,
+        generation: u64,
+    ) -> Option<(&[u8; WINDOW], usize)> {
+        let memo = self.get(id).memo.as_ref()?;
+        let word = |bytes: &[u8; WINDOW]| u128::from_le_bytes(*bytes);
+        let same = memo.text_len == len && (word(&memo.text) ^ word(text)) << (8 * (WINDOW - len)) == 0;
+        (same && memo.generation == generation).then_some((&memo.meaning, memo.meaning_len))
+    }
+
+    /// Remembers what a short value means.
+    pub(super) fn memorize(&mut self, id: RuleId, text: &[u8; WINDOW], len: usize, generation: u64, meaning: &[u8]) {
+        let mut new = Memo { generation, text: *text, text_len: len, meaning: [0; WINDOW], meaning_len: meaning.len() };
+        let Some(start) = new.meaning.get_mut(..meaning.len()) else { return };
+        start.copy_from_slice(meaning);
+        if json::is_plain(&new.meaning, meaning.len()) {
+            match &mut self.all[id.0 as usize].memo {
+                Some(memo) => **memo = new,
+                none => *none = Some(Box::new(new)),
+            }
+        }
     }
 
     /// A field of this rule needs the typed key in this event.
@@ -315,12 +387,17 @@ impl Rules {
                 ids.push(RuleId::NONE);
                 continue;
             }
-            let guess = self.layouts[at].rules.get(place).copied().unwrap_or(RuleId::NONE);
-            if !apparmor
-                && let Some(rule) = self.all.get(guess.0 as usize)
-                && *rule.name == *name
-            {
-                ids.push(guess);
+            let word = word(event, field);
+            let is = |id: &&RuleId| {
+                self.all.get(id.0 as usize).is_some_and(|rule| {
+                    rule.name.len() == name.len()
+                        && rule.word == word
+                        && (name.len() <= 8 || rule.name[8..] == name[8..])
+                })
+            };
+            let guesses = self.layouts[at].rules.get(place).copied().unwrap_or([RuleId::NONE; 2]);
+            if !apparmor && let Some(id) = guesses.iter().find(is) {
+                ids.push(*id);
                 continue;
             }
             let mut key = std::mem::take(&mut self.scratch);
@@ -346,9 +423,9 @@ impl Rules {
             let rules = &mut self.layouts[at].rules;
             if !apparmor && place < 256 && id.is_rule() {
                 if rules.len() <= place {
-                    rules.resize(place + 1, RuleId::NONE);
+                    rules.resize(place + 1, [RuleId::NONE; 2]);
                 }
-                rules[place] = id;
+                rules[place] = [id, rules[place][0]];
             }
         }
     }
@@ -359,12 +436,14 @@ impl Rules {
         let typed = keys.key(&[&self.layouts[layout].prefix[..], name].concat());
         let mut rule = Rule {
             name: Box::from(name),
+            word: word(place.event, &place.field),
             role: Role::Plain,
             value: meanings.field_type(place),
             plain: None,
             typed,
             classic: false,
             noted: 0,
+            memo: None,
         };
         let find = |table: &[(&[u8], &'static str)]| table.iter().find(|(from, _)| *from == name).map(|(_, to)| *to);
         if apparmor && let Some(key) = find(APPARMOR) {
@@ -415,6 +494,15 @@ impl Rules {
             },
         };
         rule
+    }
+}
+
+/// The first bytes of a field's name, 0 behind its end.
+fn word(event: &Event, field: &Field) -> u64 {
+    let first = event.window(field.name).and_then(|w| w.first_chunk().copied()).unwrap_or_default();
+    match field.name.len() {
+        len @ 0..8 => u64::from_le_bytes(first) & ((1 << (8 * len)) - 1),
+        _ => u64::from_le_bytes(first),
     }
 }
 
