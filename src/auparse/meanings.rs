@@ -36,6 +36,11 @@ impl Type {
     pub fn is_by_text(self) -> bool {
         matches!(self, Self::Named(_) | Self::Exit | Self::Other(_))
     }
+
+    /// libauparse looks the meaning up, and says `unknown…` when it doesn't find it.
+    fn is_looked_up(self) -> bool {
+        matches!(self, Self::Named(_) | Self::Argument(_) | Self::Other(_) | Self::Varies)
+    }
 }
 
 /// Interpretations that may be remembered, then all are forgotten: input must not decide our memory.
@@ -196,13 +201,21 @@ impl<'p> Meanings<'p> {
         }
     }
 
-    /// The type of a user id, for fields that are shown as recorded and named elsewhere.
-    pub fn user_id() -> Type {
-        Type::Named(u8::try_from(t::AUPARSE_TYPE_UID).unwrap_or(u8::MAX))
+    /// What the field says: decoded and interpreted, or as recorded where libauparse doesn't know. `call` is the
+    /// system call of the record, for its arguments.
+    pub fn value<'s>(&'s mut self, place: Place<'s>, kind: Type, call: Option<Call>) -> &'s [u8] {
+        let value = self.meaning(place, kind, call);
+        if kind.is_looked_up() && value.starts_with(b"unknown") { unquoted(place.text()) } else { value }
     }
 
-    /// What the field says: decoded and interpreted. `call` is the system call of the record, for its arguments.
-    pub fn value<'s>(&'s mut self, place: Place<'s>, kind: Type, call: Option<Call>) -> &'s [u8] {
+    /// The name that libauparse gives a user id, as it gives it: `unknown(1001)` for one without, since whoever wants
+    /// to know a user's name wants to know that there is none.
+    pub fn user<'s>(&'s mut self, place: Place<'s>) -> &'s [u8] {
+        let kind = Type::Named(u8::try_from(t::AUPARSE_TYPE_UID).unwrap_or(u8::MAX));
+        self.meaning(place, kind, None)
+    }
+
+    fn meaning<'s>(&'s mut self, place: Place<'s>, kind: Type, call: Option<Call>) -> &'s [u8] {
         let text = place.text();
         if place.field.own || matches!(kind, Type::Text) || is_quoted(text) {
             return unquoted(text);
@@ -281,23 +294,15 @@ impl<'p> Meanings<'p> {
         self.memory.answers.get(at).map_or(text, |answer| answer)
     }
 
-    /// libauparse's answer, or the text where it has none or doesn't know.
+    /// libauparse's answer, or the text where it has none.
     fn asked<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
-        let is_id = matches!(place.event.bytes(place.field.name), b"uid" | b"auid");
         if !self.go(place) {
             return unquoted(text);
         }
         match self.cursor.interpret().map(CStr::to_bytes) {
-            // Whoever wants a user's name wants to know that it has none.
-            Some(answer) if answer.starts_with(b"unknown") && !is_id => unquoted(text),
             Some(answer) => unquoted(answer),
             None => unquoted(text),
         }
-    }
-
-    /// The name that libauparse gives a user id, as it gives it: `unknown(1001)` for one without.
-    pub fn user<'s>(&'s mut self, place: Place<'s>) -> &'s [u8] {
-        self.value(place, Self::user_id(), None)
     }
 
     /// `a0` to `a3`. libauparse's answer can depend on the machine, the call, and the call's first two arguments
@@ -379,8 +384,8 @@ impl<'p> Meanings<'p> {
             let name = |this: &mut Self, field: Field, name: &[u8]| -> Box<[u8]> {
                 let place = Place { event, number, record, field };
                 match appended(enriched, name) {
-                    Some(known) if !known.starts_with(b"unknown-") => Box::from(known),
-                    _ => Box::from(this.asked(place, place.text())),
+                    Some(known) if !known.starts_with(b"unknown") => Box::from(known),
+                    _ => Box::from(this.value(place, Type::Varies, None)),
                 }
             };
             let arch = arch.map_or(Box::default(), |f| name(self, f, b"arch"));

@@ -1,0 +1,95 @@
+# auship. `make run` shows it at work, `make test` runs every test, `make help` lists the rest.
+
+PREFIX  ?= /usr
+DESTDIR ?=
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
+DOCDIR  ?= $(PREFIX)/share/doc/auship
+ETC     ?= /etc
+CARGO   ?= cargo
+FEATURES ?=
+
+CARGO_FLAGS := $(if $(FEATURES),--features $(FEATURES))
+BINARY := target/release/auship
+SAMPLE := tests/data/sample.log
+
+# What building needs, and what testing needs besides.
+APT_BUILD := gcc pkg-config libauparse-dev libaudit-dev libcurl4-openssl-dev libssl-dev libclang-dev
+APT_TEST  := auditd python3-audit python3 openssl valgrind zstd util-linux logrotate
+DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel clang-devel
+DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate
+
+.PHONY: help deps deps-build build run test lint bench fuzz install uninstall clean
+
+help:
+	@echo "make run        build, and show a real sample log turning into JSON"
+	@echo "make test       every test; those that need the kernel's audit need root"
+	@echo "make lint       formatting and lints"
+	@echo "make bench      speed, beside a program that only walks libauparse's fields"
+	@echo "make fuzz       fuzz the way from bytes to JSON (SECONDS=600)"
+	@echo "make deps       install what building and testing need (apt or dnf), only what is missing"
+	@echo "make build      target/release/auship; FEATURES=bsm for Solaris BSM"
+	@echo "make install    into DESTDIR, under PREFIX (/usr); make uninstall takes it out again"
+	@echo "make clean"
+
+deps-build:
+	@packaging/install-deps "$(APT_BUILD)" "$(DNF_BUILD)"
+
+deps: deps-build
+	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
+
+build: deps-build
+	$(CARGO) build --release --locked $(CARGO_FLAGS)
+
+run: build
+	@echo "# $(SAMPLE): $$(grep -c . $(SAMPLE)) audit records, recorded from a real kernel. As MozDef JSON, one event a line:"
+	@$(BINARY) convert $(SAMPLE)
+
+test: deps
+	$(CARGO) build --release --locked --features bsm
+	$(CARGO) build --release --locked
+	$(CARGO) test --locked
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
+
+# BENCH_LOG names a log to measure with; without one a log is made.
+bench: deps
+	$(CARGO) bench --locked
+
+SECONDS ?= 600
+fuzz: deps-build
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install cargo-fuzz
+	fuzz/run $(SECONDS)
+
+# The same file serves auditd 3 and 4 (/etc/audit/plugins.d) and the audispd of older systems.
+install: $(BINARY)
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(SBINDIR)/auship
+	install -d -m 0750 $(DESTDIR)$(ETC)/auship
+	test -e $(DESTDIR)$(ETC)/auship/auship.conf || install -m 0640 conf/auship.conf $(DESTDIR)$(ETC)/auship/auship.conf
+	sed 's|^path = .*|path = $(SBINDIR)/auship|' conf/plugins.d/auship.conf > target/plugin.conf
+	for dir in $(ETC)/audit/plugins.d $(ETC)/audisp/plugins.d; do \
+		if [ "$$dir" = $(ETC)/audit/plugins.d ] || [ -d "$(DESTDIR)$$dir" ]; then \
+			test -e "$(DESTDIR)$$dir/auship.conf" || install -D -m 0640 target/plugin.conf "$(DESTDIR)$$dir/auship.conf"; \
+		fi; \
+	done
+	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
+	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+
+$(BINARY):
+	$(MAKE) build
+
+# Configuration stays, as a package manager would leave it; `make uninstall PURGE=1` takes it too.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/auship
+	rm -f $(DESTDIR)$(ETC)/audit/plugins.d/auship.conf $(DESTDIR)$(ETC)/audisp/plugins.d/auship.conf
+	rm -rf $(DESTDIR)$(DOCDIR)
+	$(if $(PURGE),rm -rf $(DESTDIR)$(ETC)/auship)
+
+clean:
+	$(CARGO) clean
+	rm -rf fuzz/target fuzz/corpus fuzz/artifacts
