@@ -50,6 +50,15 @@ impl Figures {
     }
 }
 
+impl std::ops::AddAssign for Figures {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.delivered += other.delivered;
+        self.left_out += other.left_out;
+        self.lost += other.lost;
+    }
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "delivered {}, lost {}", self.delivered, self.lost)?;
@@ -88,11 +97,13 @@ pub struct Losses {
 
 #[derive(Debug, Default)]
 struct State {
-    unreported: u64,
-    /// The newest loss's reason.
-    why: String,
+    /// Losses not yet reported, by reason.
+    unreported: Vec<(String, u64)>,
     reported: Option<Instant>,
 }
+
+/// Reasons that one report tells apart.
+const MAX_REASONS: usize = 4;
 
 impl Losses {
     /// Nothing lost yet.
@@ -103,9 +114,11 @@ impl Losses {
     /// Counts one loss, and reports it if it is time.
     pub fn lost(&self, why: &str) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.unreported += 1;
-        if state.why != why {
-            state.why = why.to_string();
+        let full = state.unreported.len() >= MAX_REASONS;
+        match state.unreported.iter_mut().find(|(reason, _)| reason == why) {
+            Some((_, count)) => *count += 1,
+            None if full => state.unreported[MAX_REASONS - 1].1 += 1,
+            None => state.unreported.push((why.to_string(), 1)),
         }
         self.report_if_due(&mut state, REPORT_EVERY);
     }
@@ -123,13 +136,21 @@ impl Losses {
     }
 
     fn report_if_due(&self, state: &mut State, every: Duration) {
-        if state.unreported == 0 || state.reported.is_some_and(|at| at.elapsed() < every) {
+        if state.unreported.is_empty() || state.reported.is_some_and(|at| at.elapsed() < every) {
             return;
         }
-        let events = if state.unreported == 1 { "event" } else { "events" };
-        let why = if state.why.is_empty() { String::new() } else { format!(" ({})", state.why) };
-        log::error(format_args!("{}, {} {events} lost{why}", self.what, state.unreported));
-        state.unreported = 0;
+        let all: u64 = state.unreported.iter().map(|(_, count)| count).sum();
+        let events = if all == 1 { "event" } else { "events" };
+        let why = match &state.unreported[..] {
+            [(why, _)] if why.is_empty() => String::new(),
+            [(why, _)] => format!(" ({why})"),
+            reasons => {
+                let reasons: Vec<String> = reasons.iter().map(|(why, count)| format!("{count}: {why}")).collect();
+                format!(" ({})", reasons.join("; "))
+            }
+        };
+        log::error(format_args!("{}, {all} {events} lost{why}", self.what));
+        state.unreported.clear();
         state.reported = Some(Instant::now());
     }
 }

@@ -133,6 +133,11 @@ impl Closing {
         self.running.has_ended()
     }
 
+    /// To be called about once a second: reports what was held back.
+    pub fn tick(&self) {
+        self.running.shared.refused.tick();
+    }
+
     /// Waits until all is delivered; what isn't by `deadline` is counted as lost.
     pub fn finish(&self, deadline: Instant) -> Figures {
         let shared = &self.running.shared;

@@ -63,10 +63,17 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     let mut input = Stdin::new().map_err(|e| Error::Io("take over signals", e))?;
     log::start();
     let hostname = host::fully_qualified_name_soon();
-    let mut line =
-        Line { path: path.to_path_buf(), hostname, config, outputs: Vec::new(), closing: Vec::new(), events: 0 };
+    let mut line = Line {
+        path: path.to_path_buf(),
+        hostname,
+        config,
+        outputs: Vec::new(),
+        closing: Vec::new(),
+        ended: Vec::new(),
+        events: 0,
+    };
     for output in &line.config.outputs {
-        line.outputs.push(Output::start(output, &line.hostname).map_err(|e| unusable(path, &output.name, &e))?);
+        line.outputs.push(Output::start(output, &line.hostname).map_err(|e| unusable(path, output, &e))?);
     }
     let mut parser = Parser::new()?;
     log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
@@ -80,8 +87,16 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     read.map(|()| drained)
 }
 
-fn unusable(path: &Path, output: &str, e: &io::Error) -> Error {
-    Error::Config(format!("{}: [output:{output}]: {e}", path.display()))
+fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
+    Error::Config(format!("{}:{}: [output:{}]: {e}", path.display(), output.line, output.name))
+}
+
+/// Adds the figures of an output that has ended to those of its predecessors of that name.
+fn add(ended: &mut Vec<(String, Figures)>, name: &str, figures: Figures) {
+    match ended.iter_mut().find(|(other, _)| other == name) {
+        Some((_, sum)) => *sum += figures,
+        None => ended.push((name.to_string(), figures)),
+    }
 }
 
 /// The whole line from the assembler on.
@@ -92,6 +107,8 @@ struct Line {
     outputs: Vec<Output>,
     /// Outputs that a reload replaced, while they empty their rings.
     closing: Vec<Closing>,
+    /// What came of those that have ended.
+    ended: Vec<(String, Figures)>,
     events: u64,
 }
 
@@ -128,11 +145,21 @@ impl Line {
             }
             if tick.elapsed() >= TICK {
                 tick = Instant::now();
-                self.outputs.iter().for_each(Output::tick);
+                self.tick();
                 if names.have_changed() {
                     parser.forget_names();
                 }
             }
+        }
+    }
+
+    /// What is to be done about once a second.
+    fn tick(&mut self) {
+        self.outputs.iter().for_each(Output::tick);
+        self.closing.iter().for_each(Closing::tick);
+        let ended = self.closing.extract_if(.., |output| output.has_ended());
+        for output in ended {
+            add(&mut self.ended, output.name(), output.finish(Instant::now()));
         }
     }
 
@@ -160,13 +187,14 @@ impl Line {
     fn replace(&mut self, config: &Config) -> Result<(), Error> {
         let mut started = Vec::new();
         for output in &config.outputs {
-            if !self.outputs.iter().any(|running| running.config == *output) {
+            if !self.outputs.iter().any(|running| running.config.is_as(output)) {
                 let new = Output::start(output, &self.hostname);
-                started.push(new.map_err(|e| unusable(&self.path, &output.name, &e))?);
+                started.push(new.map_err(|e| unusable(&self.path, output, &e))?);
             }
         }
-        let (kept, gone) =
-            std::mem::take(&mut self.outputs).into_iter().partition(|running| config.outputs.contains(&running.config));
+        let (kept, gone) = std::mem::take(&mut self.outputs)
+            .into_iter()
+            .partition(|running| config.outputs.iter().any(|output| output.is_as(&running.config)));
         self.outputs = kept;
         self.outputs.extend(started);
         let gone: Vec<Output> = gone;
@@ -177,18 +205,13 @@ impl Line {
     /// Empties all rings, within the time there is, and says what came of it all. True when nothing was left.
     fn finish(&mut self, unreadable: u64) -> bool {
         let deadline = Instant::now() + self.config.shutdown_timeout;
-        let mut closing = std::mem::take(&mut self.closing);
-        closing.extend(self.outputs.drain(..).map(Output::close));
         let mut left = 0;
-        let ended: Vec<(&str, Figures)> = closing
-            .iter()
-            .map(|output| {
-                let figures = output.finish(deadline);
-                left += output.left();
-                (output.name(), figures)
-            })
-            .collect();
-        let figures = match &ended[..] {
+        for output in std::mem::take(&mut self.closing).into_iter().chain(self.outputs.drain(..).map(Output::close)) {
+            let figures = output.finish(deadline);
+            left += output.left();
+            add(&mut self.ended, output.name(), figures);
+        }
+        let figures = match &self.ended[..] {
             [(_, figures)] => figures.to_string(),
             all => all.iter().map(|(name, f)| format!("{name}: {f}")).collect::<Vec<_>>().join("; "),
         };

@@ -133,6 +133,9 @@ impl Parser {
             }
         });
         self.lines = lines;
+        // libauparse hands out a whole event with the next lines it gets; none will do, and nothing has to wait.
+        let group = &mut self.group;
+        self.handle.feed(b"", |cursor| group.hand_out(cursor, &mut handler));
         result
     }
 

@@ -44,6 +44,8 @@ pub enum Source {
 pub struct Output {
     /// What messages and figures call it.
     pub name: String,
+    /// Where in the file it begins.
+    pub line: usize,
     /// How documents look.
     pub format: Format,
     /// Written before each document.
@@ -54,6 +56,13 @@ pub struct Output {
     pub ring: Ring,
     /// Where documents go.
     pub sink: Sink,
+}
+
+impl Output {
+    /// Says the same as another, wherever it stands in its file.
+    pub fn is_as(&self, other: &Self) -> bool {
+        Self { line: other.line, ..self.clone() } == *other
+    }
 }
 
 /// Keys that shape documents.
@@ -247,11 +256,15 @@ struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    /// The last value of a key, with its line; an empty one counts as none.
+    /// The last value of a key, with its line.
     fn take(&mut self, key: &str) -> Option<(&'a str, usize)> {
         let found = self.entries.iter().rev().find(|e| e.key == key).map(|e| (e.value.as_str(), e.line));
         self.entries.retain(|e| e.key != key);
-        found.filter(|(value, _)| !value.is_empty())
+        found
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.entries.iter().any(|e| e.key == key)
     }
 }
 
@@ -278,7 +291,10 @@ impl Check<'_> {
                     let what = format!("is set twice; the first is in line {}", first.line);
                     self.fault(entry.line, &section.name, &entry.key, what);
                 }
-                entries.push(entry);
+                // A key without a value is as good as none.
+                if !entry.value.is_empty() {
+                    entries.push(entry);
+                }
                 continue;
             }
             let known = KEYS.iter().filter(|key| allowed(key)).map(|key| key.name);
@@ -315,8 +331,7 @@ impl Check<'_> {
     fn top(&mut self, section: &ini::Section, config: &mut Config) {
         let mut given = self.given(section, |key| key.top);
         config.shutdown_timeout = self.value(&mut given, "shutdown_timeout", config.shutdown_timeout, values::time);
-        let has_output = ["mozdef_url", "file_log"].iter().any(|key| section.entries.iter().any(|e| e.key == *key));
-        if has_output {
+        if given.has("mozdef_url") || given.has("file_log") {
             self.output_of(given, section.line, "mozdef", true, config);
         } else if let Some(entry) = given.entries.first() {
             let what = "shapes an output, but there is none here: set mozdef_url or file_log";
@@ -368,7 +383,7 @@ impl Check<'_> {
         }
         if let Some(sink) = sink {
             let name = name.to_string();
-            config.outputs.push(Output { name, format, prepend_msg, postpend_msg, ring, sink });
+            config.outputs.push(Output { name, line, format, prepend_msg, postpend_msg, ring, sink });
         }
     }
 
@@ -416,7 +431,19 @@ impl Check<'_> {
                     }
                 };
                 if legacy {
-                    let _ = self.http(given, line, true);
+                    // The keys of the server that isn't used have no effect, so they can't be wrong.
+                    const OF_HTTP: [&str; 9] = [
+                        "mozdef_url",
+                        "ssl_verify",
+                        "curl_cainfo",
+                        "curl_verbose",
+                        "curl_logfile",
+                        "workers",
+                        "connect_timeout",
+                        "timeout",
+                        "attempts",
+                    ];
+                    given.entries.retain(|e| !OF_HTTP.contains(&e.key.as_str()));
                 }
                 sink
             }
@@ -452,7 +479,6 @@ impl Check<'_> {
                 }
                 url.to_string()
             }
-            None if legacy => String::new(),
             None => {
                 self.fault(line, given.section, key, "is missing; name the server's URL");
                 String::new()
@@ -512,6 +538,13 @@ fn sink_type(sink: Option<&Sink>) -> &'static str {
     }
 }
 
+/// A value as a file must have it: quoted where that keeps something.
+fn show_text(text: &str) -> String {
+    let (sections, _) = ini::read(&format!("k = {text}"));
+    let reads_back = sections[0].entries.first().is_some_and(|e| e.value == text);
+    if reads_back { text.to_string() } else { format!("\"{text}\"") }
+}
+
 /// The effective configuration, as a file that says the same.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -524,33 +557,33 @@ impl fmt::Display for Config {
             writeln!(f, "type = {}", sink_type(Some(&output.sink)))?;
             match &output.sink {
                 Sink::Http(http) => {
-                    writeln!(f, "url = {}", http.url)?;
+                    writeln!(f, "url = {}", show_text(&http.url))?;
                     writeln!(f, "ssl_verify = {}", yes(http.verify))?;
                     if let Some(path) = &http.ca_file {
-                        writeln!(f, "curl_cainfo = {}", path.display())?;
+                        writeln!(f, "curl_cainfo = {}", show_text(&path.display().to_string()))?;
                     }
                     writeln!(f, "curl_verbose = {}", yes(http.verbose))?;
                     if let Some(path) = &http.log_file {
-                        writeln!(f, "curl_logfile = {}", path.display())?;
+                        writeln!(f, "curl_logfile = {}", show_text(&path.display().to_string()))?;
                     }
                     writeln!(f, "workers = {}", http.workers)?;
                     writeln!(f, "connect_timeout = {}", values::show_time(http.connect_timeout))?;
                     writeln!(f, "timeout = {}", values::show_time(http.timeout))?;
                     writeln!(f, "attempts = {}", http.attempts)?;
                 }
-                Sink::File(path) => writeln!(f, "path = {}", path.display())?,
+                Sink::File(path) => writeln!(f, "path = {}", show_text(&path.display().to_string()))?,
                 Sink::Stdout => (),
             }
             writeln!(f, "format = mozdef")?;
-            writeln!(f, "program_name = {}", output.format.program_name)?;
+            writeln!(f, "program_name = {}", show_text(&output.format.program_name))?;
             let details = match output.format.details {
                 Details::Full => "full",
                 Details::Classic => "classic",
             };
             writeln!(f, "details = {details}")?;
             writeln!(f, "skip_empty_execve = {}", yes(output.format.skip_empty_execve))?;
-            writeln!(f, "prepend_msg = \"{}\"", output.prepend_msg)?;
-            writeln!(f, "postpend_msg = \"{}\"", output.postpend_msg)?;
+            writeln!(f, "prepend_msg = {}", show_text(&output.prepend_msg))?;
+            writeln!(f, "postpend_msg = {}", show_text(&output.postpend_msg))?;
             writeln!(f, "ring_slots = {}", output.ring.slots)?;
             writeln!(f, "ring_bytes = {}", values::show_size(output.ring.bytes))?;
             writeln!(f, "max_wait = {}", values::show_time(output.ring.max_wait))?;

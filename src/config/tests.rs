@@ -55,7 +55,9 @@ fn what_check_prints_says_the_same() {
     let text = "shutdown_timeout = 3s\n[output:a]\ntype = http\nurl = https://h/e\nring_bytes = 1500B\n\
                 prepend_msg = \"{\"m\": \"\n[output:b]\ntype = file\npath = /tmp/b\ndetails = classic\n";
     let first = config(text);
-    assert_eq!(config(&first.to_string()), first);
+    let second = config(&first.to_string());
+    assert!(second.outputs.iter().zip(&first.outputs).all(|(a, b)| a.is_as(b)), "{second}");
+    assert_eq!(second.to_string(), first.to_string());
     assert_eq!(first.outputs[0].prepend_msg, "{\"m\": ");
 }
 
@@ -106,4 +108,26 @@ fn keys_of_another_type_are_faults() {
     assert!(faults("[output:b]\ntype = file\npath = /tmp/x\npath = /tmp/y\n")[0].contains("line 3"));
     assert!(faults("workers = 3\n")[0].contains("set mozdef_url or file_log"));
     assert!(faults("# nothing\n")[0].contains("no output"));
+}
+
+#[test]
+fn a_key_without_a_value_is_none() {
+    assert_eq!(config("file_log =\nmozdef_url = http://h/e\ncurl_cainfo =\n").outputs[0].name, "mozdef");
+    assert!(faults("mozdef_url =\n")[0].contains("no output"));
+}
+
+#[test]
+fn keys_of_a_server_that_is_not_used_cannot_be_wrong() {
+    let config = config("file_log = -\nmozdef_url = nonsense\ncurl_cainfo = /nowhere/ca.pem\nssl_verify = no\n");
+    assert_eq!(config.outputs[0].sink, Sink::Stdout);
+}
+
+#[test]
+fn odd_values_read_back_from_what_check_prints() {
+    for name in ["a ; b", " x", "plain", "\"q\"", "#c", "a#b", "\"half"] {
+        let first = config(&format!("[output:a]\ntype = stdout\nprogram_name = \"{name}\"\n"));
+        assert_eq!(first.outputs[0].format.program_name, name);
+        let second = config(&first.to_string());
+        assert!(second.outputs[0].is_as(&first.outputs[0]), "{first}");
+    }
 }

@@ -8,6 +8,7 @@ use super::{Alive, Shared};
 use crate::{log, queue::ring::Outlet};
 use crossbeam_channel::RecvTimeoutError;
 use std::{
+    fmt,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
@@ -31,6 +32,15 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 pub(super) enum Target {
     Path(PathBuf),
     Stdout,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.display().fmt(f),
+            Self::Stdout => f.write_str("standard output"),
+        }
+    }
 }
 
 /// Opens the file for appending, created for its owner alone.
@@ -106,7 +116,7 @@ impl Lines {
                     return;
                 }
                 while outlet.pop().is_some() {
-                    self.lose("nobody reads standard output");
+                    self.lose();
                 }
                 return;
             }
@@ -119,19 +129,16 @@ impl Lines {
         self.ends.push(self.gathered.len());
     }
 
-    fn lose(&self, why: &str) {
+    fn lose(&self) {
         crate::counters::count(&self.shared.counters.lost_refused);
-        self.shared.refused.lost(why);
+        self.shared.refused.lost(&format!("nobody reads {}", self.target));
     }
 
     fn complain(&mut self, e: &io::Error) {
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
             self.complained = Some(Instant::now());
-            let what = match &self.target {
-                Target::Path(path) => path.display().to_string(),
-                Target::Stdout => "standard output".into(),
-            };
-            log::error(format_args!("output {}: can't write {what}: {e}; trying on", self.shared.name));
+            let (name, target) = (&self.shared.name, &self.target);
+            log::error(format_args!("output {name}: can't write {target}: {e}; trying on"));
         }
     }
 
@@ -185,7 +192,7 @@ impl Lines {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
                     for _ in self.ends.iter().filter(|end| **end > self.written) {
-                        self.lose("nobody reads standard output");
+                        self.lose();
                     }
                     return false;
                 }

@@ -10,7 +10,8 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    sync::{Arc, Mutex, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread,
     time::Duration,
 };
@@ -22,8 +23,28 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
-/// Where libcurl's words go.
-type CurlLog = Option<Arc<Mutex<File>>>;
+/// Where libcurl's words go, when not to standard error.
+type CurlLog = Option<Arc<CurlLogFile>>;
+
+struct CurlLogFile {
+    path: PathBuf,
+    file: Mutex<File>,
+}
+
+impl CurlLogFile {
+    fn open(path: &Path) -> io::Result<File> {
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        file.map_err(|e| io::Error::new(e.kind(), format!("can't open {}: {e}", path.display())))
+    }
+
+    /// Opens the file anew, after logrotate moved it.
+    fn reopen(&self) {
+        match Self::open(&self.path) {
+            Ok(file) => *self.file.lock().unwrap_or_else(PoisonError::into_inner) = file,
+            Err(e) => log::error(e),
+        }
+    }
+}
 
 /// Starts the workers.
 pub(super) fn start(http: &Http, shared: &Arc<Shared>, outlet: Outlet, alive: &Alive) -> io::Result<()> {
@@ -36,9 +57,8 @@ pub(super) fn start(http: &Http, shared: &Arc<Shared>, outlet: Outlet, alive: &A
     }
     let log_file: CurlLog = match &http.log_file {
         Some(path) if http.verbose => {
-            let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-            let file = file.map_err(|e| io::Error::new(e.kind(), format!("can't open {}: {e}", path.display())))?;
-            Some(Arc::new(Mutex::new(file)))
+            let file = Mutex::new(CurlLogFile::open(path)?);
+            Some(Arc::new(CurlLogFile { path: path.clone(), file }))
         }
         _ => None,
     };
@@ -76,8 +96,8 @@ impl Handler for Answer {
         for line in String::from_utf8_lossy(data).lines() {
             // Nobody is left to tell when the debug log can't be written.
             let _ = match &self.log_file {
-                Some(file) => {
-                    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                Some(log_file) => {
+                    let mut file = log_file.file.lock().unwrap_or_else(PoisonError::into_inner);
                     writeln!(file, "{mark} {line}")
                 }
                 None => writeln!(io::stderr(), "{mark} {line}"),
@@ -110,7 +130,7 @@ fn connection(http: &Http, log_file: CurlLog) -> Result<Easy2<Answer>, curl::Err
 }
 
 fn work(http: &Http, shared: &Shared, outlet: &Outlet, log_file: CurlLog) {
-    let mut easy = match connection(http, log_file) {
+    let mut easy = match connection(http, log_file.clone()) {
         Ok(easy) => easy,
         Err(e) => {
             log::error(format_args!("output {}: libcurl can't be set up: {e}", shared.name));
@@ -120,6 +140,11 @@ fn work(http: &Http, shared: &Shared, outlet: &Outlet, log_file: CurlLog) {
     while let Some(document) = outlet.pop() {
         if shared.is_aborted() {
             return;
+        }
+        if shared.reopen.swap(false, Ordering::AcqRel)
+            && let Some(log_file) = &log_file
+        {
+            log_file.reopen();
         }
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
@@ -133,7 +158,8 @@ fn work(http: &Http, shared: &Shared, outlet: &Outlet, log_file: CurlLog) {
             };
             if attempt >= http.attempts {
                 count(&shared.counters.lost_refused);
-                shared.refused.lost(&format!("{}: {why}, tried {attempt} times", http.url));
+                let tried = if attempt == 1 { "once".to_string() } else { format!("{attempt} times") };
+                shared.refused.lost(&format!("{}: {why}, tried {tried}", http.url));
                 break;
             }
             if !shared.pause(pause) {

@@ -1,0 +1,191 @@
+//! What the integration tests share: the built program, a strict JSON reader, servers, waiting.
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod json;
+pub mod server;
+
+use std::{
+    fs,
+    io::{Read, Write},
+    os::{fd::OwnedFd, unix::fs::PermissionsExt},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// The program under test.
+pub const AUSHIP: &str = env!("CARGO_BIN_EXE_auship");
+
+/// A file of the test data.
+pub fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+}
+
+/// A helper program.
+pub fn tool(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name)
+}
+
+/// The Python that Debian's and Fedora's python3-audit belong to.
+pub const PYTHON: &str = "/usr/bin/python3";
+
+/// Runs `auship` with arguments and bytes on its standard input, and waits for it.
+pub fn auship(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(AUSHIP)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("auship starts");
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = thread::spawn(move || {
+        // It may have said what it had to and left.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+/// `auship convert` of bytes on standard input: its documents.
+pub fn convert(input: &[u8]) -> Vec<serde_json::Value> {
+    let output = auship(&["convert"], input);
+    assert!(output.status.success(), "{output:?}");
+    json::lines(&output.stdout)
+}
+
+/// The documents of one hand-written log, as text.
+pub fn convert_text(log: &str) -> Vec<serde_json::Value> {
+    convert(log.as_bytes())
+}
+
+/// A log of simple events with serials from `first`, `count` of them, at a time long ago.
+pub fn events(first: usize, count: usize) -> String {
+    (first..first + count).map(|n| event(n, "x")).collect()
+}
+
+/// One simple event whose message holds `text`.
+pub fn event(serial: usize, text: &str) -> String {
+    format!("type=USER msg=audit(1795320000.001:{serial}): pid=1 uid=0 auid=0 ses=1 msg='text={text} res=success'\n")
+}
+
+/// Writes a configuration file as only its owner may.
+pub fn write_config(dir: &Path, text: &str) -> PathBuf {
+    let path = dir.join("auship.conf");
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+/// A running `auship run`, with a terminal for its messages.
+pub struct Running {
+    pub child: Child,
+    pub stdin: Option<ChildStdin>,
+    messages: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Starts it with a configuration file.
+    pub fn start(config: &Path) -> Self {
+        Self::start_with(config, |_| ())
+    }
+
+    /// As [`Running::start`], with a say in how.
+    pub fn start_with(config: &Path, how: impl FnOnce(&mut Command)) -> Self {
+        let terminal = nix::pty::openpty(None, None).unwrap();
+        let mut command = Command::new(AUSHIP);
+        command.arg("run").arg("--config").arg(config);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(terminal.slave));
+        how(&mut command);
+        let mut child = command.spawn().expect("auship starts");
+        drop(command);
+        let messages = Arc::new(Mutex::new(String::new()));
+        let reader = thread::spawn({
+            let messages = messages.clone();
+            move || read_terminal(terminal.master, &messages)
+        });
+        let stdin = child.stdin.take();
+        Self { child, stdin, messages, reader: Some(reader) }
+    }
+
+    /// Writes to its standard input.
+    pub fn feed(&mut self, text: &str) {
+        let stdin = self.stdin.as_mut().expect("standard input is open");
+        stdin.write_all(text.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+
+    /// What it said so far.
+    pub fn messages(&self) -> String {
+        self.messages.lock().unwrap().clone()
+    }
+
+    /// Waits until it has said something.
+    pub fn wait_for(&self, what: &str) {
+        wait_until(what, Duration::from_secs(20), || self.messages().contains(what));
+    }
+
+    /// Closes its input and waits for its end: status and all it said.
+    pub fn finish(&mut self) -> (ExitStatus, String) {
+        drop(self.stdin.take());
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> (ExitStatus, String) {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "it doesn't end; it said: {}", self.messages());
+            thread::sleep(Duration::from_millis(10));
+        };
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        (status, self.messages())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_terminal(master: OwnedFd, messages: &Mutex<String>) {
+    let mut master = fs::File::from(master);
+    let mut block = [0; 4096];
+    // A terminal whose other end is closed answers with an error.
+    while let Ok(n @ 1..) = master.read(&mut block) {
+        messages.lock().unwrap().push_str(&String::from_utf8_lossy(&block[..n]).replace('\r', ""));
+    }
+}
+
+/// Waits until something holds; panics when it doesn't in time.
+pub fn wait_until(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < patience, "not within {patience:?}: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The serials of documents in a file of JSON lines.
+pub fn serials(documents: &[serde_json::Value]) -> Vec<usize> {
+    let serial = |d: &serde_json::Value| d["details"]["auditserial"].as_str().unwrap().parse().unwrap();
+    documents.iter().map(serial).collect()
+}

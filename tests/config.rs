@@ -1,0 +1,142 @@
+//! Configuration as a user meets it: `auship check`, exit statuses, what messages say.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{auship, write_config};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, chown},
+    path::Path,
+};
+
+/// Exit status and what was said, of `auship check` and of `auship run`, which must agree.
+fn refused(path: &Path) -> String {
+    let path = path.to_str().unwrap();
+    let check = auship(&["check", "--config", path], b"");
+    let run = auship(&["run", "--config", path], b"");
+    assert_eq!((check.status.code(), run.status.code()), (Some(2), Some(2)), "{check:?} {run:?}");
+    assert_eq!(check.stderr, run.stderr);
+    assert!(check.stdout.is_empty());
+    String::from_utf8(check.stderr).unwrap()
+}
+
+#[test]
+fn faults_are_one_line_each() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write_config(
+        dir.path(),
+        "mozdef_ulr = https://h/events\n[output:a]\ntype = http\nurl = https://h/events\nworkers = many\n\
+         curl_cainfo = /nowhere/ca.pem\n",
+    );
+    let said = refused(&path);
+    let lines: Vec<&str> = said.lines().collect();
+    let place = path.display();
+    assert_eq!(
+        lines,
+        [
+            format!("{place}:1: [before any section] mozdef_ulr: unknown key; did you mean mozdef_url?"),
+            format!("{place}:5: [output:a] workers: is \"many\", must be a whole number from 1 to 64"),
+            format!(
+                "{place}:6: [output:a] curl_cainfo: can't read /nowhere/ca.pem: No such file or directory (os error \
+                 2); name a file of CA certificates"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn files_that_cannot_be_trusted_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = write_config(dir.path(), "file_log = -\n");
+    assert!(auship(&["check", "--config", path.to_str().unwrap()], b"").status.success());
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o602)).unwrap();
+    assert!(refused(&path).contains("is writable by everybody"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        chown(&path, Some(12345), None).unwrap();
+        assert!(refused(&path).contains("belongs to uid 12345, neither root nor the caller"));
+    } else {
+        eprintln!("NOT ROOT: a file of another owner can't be made; that part is passed over");
+    }
+    assert!(refused(Path::new("/nowhere/auship.conf")).contains("can't be read: No such file"));
+    assert!(refused(dir.path()).contains("is not a regular file"));
+}
+
+#[test]
+fn a_ca_file_that_is_none_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let ca = dir.path().join("ca.pem");
+    fs::write(&ca, "not a certificate").unwrap();
+    let path = write_config(dir.path(), &format!("mozdef_url = https://h/e\ncurl_cainfo = {}\n", ca.display()));
+    assert!(refused(&path).contains(":2: [before any section] curl_cainfo:"));
+}
+
+#[test]
+fn wrong_usage_exits_2() {
+    for args in
+        [&["fly"][..], &["--nonsense"], &["convert", "--format", "cef"], &["run", "file"], &["check", "--config"]]
+    {
+        let output = auship(args, b"");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("see auship --help"), "{output:?}");
+    }
+}
+
+#[test]
+fn help_has_an_example_for_each_command() {
+    for args in [&["--help"][..], &["run", "--help"], &["convert", "-h"], &["check", "--help"]] {
+        let output = auship(args, b"");
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("usage:"), "{text}");
+        assert!(args.len() == 1 || text.contains("example"), "{text}");
+    }
+    let version = auship(&["--version"], b"").stdout;
+    assert_eq!(String::from_utf8(version).unwrap(), format!("auship {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn check_prints_a_configuration_that_checks_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path =
+        write_config(dir.path(), "mozdef_url = https://h/events\nssl_verify = no\nprepend_msg = {\"message\":\n");
+    let first = auship(&["check", "-c", path.to_str().unwrap()], b"").stdout;
+    let again = write_config(dir.path(), &String::from_utf8(first.clone()).unwrap());
+    let second = auship(&["check", "-c", again.to_str().unwrap()], b"").stdout;
+    assert_eq!(String::from_utf8(first).unwrap(), String::from_utf8(second).unwrap());
+}
+
+#[test]
+fn the_shipped_configuration_lists_every_key_with_its_default() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/auship.conf");
+    let text = fs::read_to_string(&shipped).unwrap();
+    for key in auship::config::KEYS {
+        let set = text.lines().any(|l| l.trim_start_matches(';').split('=').next().unwrap().trim() == key.name);
+        assert!(set, "conf/auship.conf doesn't show {}", key.name);
+    }
+    assert!(auship(&["check", "--config", shipped.to_str().unwrap()], b"").status.success());
+    // With the comment marks of an output's section taken away it says what is the default anyway.
+    for (kind, leave_out) in
+        [("http", &["path"][..]), ("file", &["url", "workers", "connect_timeout", "timeout", "attempts"])]
+    {
+        let uncommented: String = text
+            .lines()
+            .skip_while(|l| !l.starts_with(";[output:siem]"))
+            .filter_map(|l| l.strip_prefix(';'))
+            // Explanations have a space behind the mark, keys have none.
+            .filter(|l| !l.is_empty() && !l.starts_with(' '))
+            .filter(|l| {
+                !leave_out.iter().any(|key| l.starts_with(key))
+                    && (kind == "http" || !l.starts_with("ssl") && !l.starts_with("curl"))
+            })
+            .map(|l| l.replace("type = http", &format!("type = {kind}")) + "\n")
+            .collect();
+        let given = auship::config::parse(Path::new("x"), &uncommented).unwrap();
+        let required =
+            if kind == "http" { "url = https://siem.example.com/events" } else { "path = /var/log/auship.json" };
+        let default =
+            auship::config::parse(Path::new("x"), &format!("[output:siem]\ntype = {kind}\n{required}\n")).unwrap();
+        assert_eq!(given, default, "{uncommented}");
+    }
+}
