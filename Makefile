@@ -26,7 +26,7 @@ help:
 	@echo "make test       every test; those that need the kernel's audit need root"
 	@echo "make lint       formatting and lints"
 	@echo "make bench      speed, beside a program that only walks libauparse's fields"
-	@echo "make fuzz       fuzz the way from bytes to JSON (SECONDS=600)"
+	@echo "make fuzz       fuzz the way from bytes to JSON (FUZZ_SECONDS=600)"
 	@echo "make deps       install what building and testing need (apt or dnf), only what is missing"
 	@echo "make build      target/release/auship; FEATURES=bsm for Solaris BSM"
 	@echo "make install    into DESTDIR, under PREFIX (/usr); make uninstall takes it out again"
@@ -59,20 +59,21 @@ lint:
 bench: deps
 	$(CARGO) bench --locked
 
-SECONDS ?= 600
+FUZZ_SECONDS ?= 600
 fuzz: deps-build
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install cargo-fuzz
-	fuzz/run $(SECONDS)
+	fuzz/run $(FUZZ_SECONDS)
 
 # The same file serves auditd 3 and 4 (/etc/audit/plugins.d) and the audispd of older systems.
 install: $(BINARY)
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(SBINDIR)/auship
 	install -d -m 0750 $(DESTDIR)$(ETC)/auship
 	test -e $(DESTDIR)$(ETC)/auship/auship.conf || install -m 0640 conf/auship.conf $(DESTDIR)$(ETC)/auship/auship.conf
-	sed 's|^path = .*|path = $(SBINDIR)/auship|' conf/plugins.d/auship.conf > target/plugin.conf
 	for dir in $(ETC)/audit/plugins.d $(ETC)/audisp/plugins.d; do \
 		if [ "$$dir" = $(ETC)/audit/plugins.d ] || [ -d "$(DESTDIR)$$dir" ]; then \
-			test -e "$(DESTDIR)$$dir/auship.conf" || install -D -m 0640 target/plugin.conf "$(DESTDIR)$$dir/auship.conf"; \
+			test -e "$(DESTDIR)$$dir/auship.conf" || \
+				sed 's|^path = .*|path = $(SBINDIR)/auship|' conf/plugins.d/auship.conf | \
+				install -D -m 0640 /dev/stdin "$(DESTDIR)$$dir/auship.conf"; \
 		fi; \
 	done
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples

@@ -75,7 +75,7 @@ fn usual(line: &[u8]) -> Option<Header<'_>> {
     if !line.starts_with(b"type=") {
         return None;
     }
-    let end = 5 + line[5..].iter().take(40).position(|b| *b == b' ')?;
+    let end = 5 + line[5..].iter().take(40).position(|b| *b == b' ').filter(|len| *len > 0)?;
     if !line[end..].starts_with(b" msg=audit(") {
         return None;
     }
@@ -131,6 +131,10 @@ fn unusual(line: &[u8]) -> Option<Header<'_>> {
     let first = word(&mut rest)?;
     let (node, kind) =
         if first[0] == b'n' && first.len() > 5 { (&first[5..], word(&mut rest)?) } else { (&first[..0], first) };
+    // libauparse takes other words too, and leaks memory for a record in which it then finds no field.
+    if !kind.starts_with(b"type=") || kind.len() == 5 {
+        return None;
+    }
     let message = word(&mut rest)?;
     if message.len() <= 18 {
         return None;
@@ -205,6 +209,9 @@ mod tests {
             " ",
             "x",
             "type=SYSCALL",
+            "type= msg=audit(1795320000.001:5): a=b",
+            "kind=SYSCALL msg=audit(1795320000.001:5): a=b",
+            "nnnnnnnnnnnnn nnnnnnnnnnnnnnnnnnn(1.1:1)",
             "type=SYSCALL msg=audit(): a=b",
             "type=SYSCALL arch=c000003e syscall=59",
             "type=X msg=audit(99999999999999999999.001:5): a=b",

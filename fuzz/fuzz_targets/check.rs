@@ -1,0 +1,76 @@
+//! What must hold for whatever comes out: the way from bytes to JSON, checked.
+
+use auship::{
+    auparse::Parser,
+    format::mozdef::{Details, MozDef, Settings},
+};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::{collections::HashSet, fmt};
+
+/// Any JSON value in which no object repeats a key.
+struct Strict;
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Strict;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a string, or a list or object of those")
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Strict, E> {
+        Ok(Strict)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Strict, A::Error> {
+        while seq.next_element::<Strict>()?.is_some() {}
+        Ok(Strict)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
+        let mut keys = HashSet::new();
+        while let Some((key, _)) = map.next_entry::<String, Strict>()? {
+            if !keys.insert(key) {
+                return Err(A::Error::custom("repeated key"));
+            }
+        }
+        Ok(Strict)
+    }
+}
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor)
+    }
+}
+
+/// Converts a log in two pieces, with both sets of keys, and checks each document.
+pub fn check(log: &[u8], cut: usize) {
+    let settings = |details| Settings {
+        program_name: "auship".into(),
+        details,
+        skip_empty_execve: false,
+        hostname: "host".into(),
+        live: false,
+    };
+    let mut formats = [MozDef::new(settings(Details::Full)), MozDef::new(settings(Details::Classic))];
+    let mut parser = Parser::new().expect("there is memory");
+    let mut out = Vec::new();
+    let mut each = |event: &auship::event::Event, meanings: &mut auship::auparse::Meanings| {
+        for format in &mut formats {
+            out.clear();
+            if format.write(event, meanings, &mut out) {
+                assert!(!out.contains(&b'\n'), "a document is one line");
+                if let Err(e) = serde_json::from_slice::<Strict>(&out) {
+                    panic!("{e}: {}", String::from_utf8_lossy(&out));
+                }
+                let _: IgnoredAny = serde_json::from_slice(&out).expect("it was read above");
+            }
+        }
+    };
+    let (first, second) = log.split_at(cut.min(log.len()));
+    parser.feed(first, &mut each).expect("there is memory");
+    parser.feed(second, &mut each).expect("there is memory");
+    parser.finish(&mut each).expect("there is memory");
+}

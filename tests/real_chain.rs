@@ -1,0 +1,333 @@
+//! The real thing: this kernel, the real auditd, the plugin installed in it, a real HTTPS server.
+//!
+//! Needs root, a kernel with auditing, and auditd. Without them it says so, loudly; in CI it fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{
+    AUSHIP, PYTHON, json,
+    server::{Certificates, Server},
+    tool, wait_until, write_config,
+};
+use nix::{
+    fcntl::{Flock, FlockArg},
+    sys::signal::{Signal, kill},
+    unistd::{Pid, geteuid},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    time::Duration,
+};
+
+fn auditctl(args: &[&OsStr]) -> Result<String, String> {
+    let output = Command::new("auditctl").args(args).output().map_err(|e| format!("auditctl can't be run: {e}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() { Ok(text) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned() + &text) }
+}
+
+/// A figure of `auditctl -s`.
+fn status(name: &str) -> Option<u32> {
+    let status = auditctl(&["-s".as_ref()]).ok()?;
+    status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+/// Why the kernel's audit can't be used here; `None` when it can.
+fn obstacle() -> Option<String> {
+    if let Err(e) = Command::new("auditd").arg("--help").output() {
+        return Some(format!("auditd can't be run: {e}"));
+    }
+    match (status("enabled"), status("pid")) {
+        (None, _) => Some(format!("auditctl -s says: {:?}", auditctl(&["-s".as_ref()]))),
+        (Some(2), _) => Some("the audit configuration is locked until the next boot".into()),
+        (_, Some(1..)) => Some("another audit daemon is running".into()),
+        _ => None,
+    }
+}
+
+/// The real auditd with a configuration of its own, in the foreground; stopped with this, its rules deleted.
+struct Auditd {
+    child: Child,
+    was_enabled: u32,
+    rules: Vec<Vec<OsString>>,
+}
+
+impl Auditd {
+    fn start(dir: &Path, plugin_config: &Path, log_format: &str) -> Self {
+        let was_enabled = status("enabled").unwrap();
+        let plugins = dir.join("plugins.d");
+        fs::create_dir(&plugins).unwrap();
+        // auditd takes a plugin only from root, and passes at most two arguments.
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/plugins.d/auship.conf");
+        let plugin = fs::read_to_string(shipped).unwrap().replace("/usr/sbin/auship", installed(dir).to_str().unwrap())
+            + &format!("args = --config {}\n", plugin_config.display());
+        fs::write(plugins.join("auship.conf"), plugin).unwrap();
+        fs::set_permissions(plugins.join("auship.conf"), fs::Permissions::from_mode(0o640)).unwrap();
+        let config = format!(
+            "local_events = yes\nwrite_logs = yes\nlog_file = {0}/audit.log\nlog_group = root\nlog_format = {log_format}\n\
+             flush = INCREMENTAL_ASYNC\nfreq = 50\nmax_log_file = 50\nnum_logs = 2\npriority_boost = 4\nname_format = NONE\n\
+             max_log_file_action = IGNORE\nspace_left = 2\nspace_left_action = IGNORE\nadmin_space_left = 1\n\
+             admin_space_left_action = IGNORE\ndisk_full_action = IGNORE\ndisk_error_action = IGNORE\nq_depth = 20000\n\
+             overflow_action = SYSLOG\nplugin_dir = {0}/plugins.d\n",
+            dir.display()
+        );
+        fs::write(dir.join("auditd.conf"), config).unwrap();
+        fs::set_permissions(dir.join("auditd.conf"), fs::Permissions::from_mode(0o640)).unwrap();
+        let child = Command::new("auditd").arg("-n").arg("-c").arg(dir).spawn().unwrap();
+        let auditd = Self { child, was_enabled, rules: Vec::new() };
+        wait_until("auditd is the kernel's audit daemon", Duration::from_secs(20), || {
+            status("pid") == Some(auditd.child.id()) && status("enabled") == Some(1)
+        });
+        auditd
+    }
+
+    fn rule<'a>(&mut self, rule: &[&'a OsStr]) {
+        let with = |switch: &'static str| -> Vec<&'a OsStr> {
+            [&[OsStr::new(switch), OsStr::new("always,exit")], rule].concat()
+        };
+        auditctl(&with("-a")).unwrap();
+        self.rules.push(with("-d").into_iter().map(OsString::from).collect());
+    }
+
+    fn stop(&mut self) {
+        for rule in self.rules.drain(..) {
+            let rule: Vec<&OsStr> = rule.iter().map(OsString::as_os_str).collect();
+            auditctl(&rule).unwrap();
+        }
+        kill(Pid::from_raw(self.child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Auditd {
+    fn drop(&mut self) {
+        for rule in self.rules.drain(..) {
+            let rule: Vec<&OsStr> = rule.iter().map(OsString::as_os_str).collect();
+            let _ = auditctl(&rule);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = auditctl(&["-e".as_ref(), self.was_enabled.to_string().as_ref()]);
+    }
+}
+
+/// The program where auditd will take it from.
+fn installed(dir: &Path) -> PathBuf {
+    let path = dir.join("auship");
+    if !path.exists() {
+        fs::copy(AUSHIP, &path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    path
+}
+
+/// One command that is run, and what its document must say.
+struct Execution {
+    arguments: Vec<Vec<u8>>,
+}
+
+fn executions() -> Vec<Execution> {
+    let one = |argument: &[u8]| Execution { arguments: vec![argument.to_vec()] };
+    vec![
+        one(b"plain"),
+        one(b"two  words "),
+        one(b"quotes \" ' ` and \\ backslash"),
+        one(b"new\nline\ttab\x01\x7f"),
+        one("ünï cödé 日本 😀".as_bytes()),
+        one(b"not text \xff\xfe\xc3("),
+        Execution { arguments: vec![b"before".to_vec(), Vec::new(), b"after an empty one".to_vec()] },
+        one(b"a1=\"x\" key=\"fake\" type=FAKE"),
+        one(b"4142"),
+        Execution { arguments: (0..9000).map(|n| format!("argument-{n}").into_bytes()).collect() },
+        one(&b"0123456789".repeat(10_000)),
+        one(&"é \u{1F600}".repeat(14_000).into_bytes()),
+    ]
+}
+
+/// Names of files that are made.
+fn names() -> Vec<Vec<u8>> {
+    vec![
+        b"plain".to_vec(),
+        b"with space".to_vec(),
+        b"quo\"te's".to_vec(),
+        b"new\nline".to_vec(),
+        "ünïcödé-日本".as_bytes().to_vec(),
+        b"bytes-\xff\xfe".to_vec(),
+        b"back\\slash".to_vec(),
+        b"4142".to_vec(),
+    ]
+}
+
+fn strings(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Array(list) => list.iter().map(|v| v.as_str().unwrap()).collect(),
+        Value::String(text) => vec![text],
+        other => panic!("{other}"),
+    }
+}
+
+/// Exact bytes of a list of strings with its `_hex` sibling.
+fn exact(details: &Value, key: &str) -> Vec<Vec<u8>> {
+    let hex = details.get(format!("{key}_hex")).map(strings);
+    let unhex =
+        |text: &str| (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect();
+    let texts = strings(&details[key]);
+    let from_hex = |i: usize| hex.as_ref().map(|h| h[i]).filter(|h| !h.is_empty());
+    texts.iter().enumerate().map(|(i, text)| from_hex(i).map_or_else(|| text.as_bytes().to_vec(), unhex)).collect()
+}
+
+fn check_executions(documents: &[Value], program: &Path, key: &str) {
+    let of_key = |d: &&Value| d["details"]["auditkey"] == key && d["category"] == "execve";
+    let found: Vec<&Value> = documents.iter().filter(of_key).collect();
+    for execution in executions() {
+        let expected: Vec<Vec<u8>> =
+            std::iter::once(program.as_os_str().as_bytes().to_vec()).chain(execution.arguments).collect();
+        let shown = String::from_utf8_lossy(&expected[1]).chars().take(40).collect::<String>();
+        let long = expected.iter().any(|a| a.len() > 30_000);
+        let matching: Vec<&&Value> = found
+            .iter()
+            .filter(|d| {
+                let argv = exact(&d["details"], "argv");
+                argv.len() == expected.len()
+                    && argv.iter().zip(&expected).all(|(a, e)| {
+                        a == e || (long && a.ends_with("…".as_bytes()) && e.starts_with(&a[..a.len() - 3]))
+                    })
+            })
+            .collect();
+        let [document] = matching[..] else { panic!("{} documents of {shown:?}", matching.len()) };
+        let details = &document["details"];
+        let command = expected.join(&b' ');
+        match String::from_utf8(command.clone()) {
+            Ok(command) => assert_eq!(strings(&details["command"]).concat(), command),
+            Err(_) => assert_eq!(exact(details, "command"), [command]),
+        }
+        assert_eq!(details["argc"], expected.len().to_string());
+        assert_eq!((&details["success"], &details["syscall"]), (&json!("true"), &json!("execve")));
+        assert_eq!(details["process"], program.to_str().unwrap());
+        assert_eq!((&details["uid"], &details["user"]), (&json!("0"), &json!("root")));
+        assert!(details["parentprocess"].as_str().is_some_and(|name| !name.is_empty()), "{shown:?} has no parent");
+        assert_eq!(document["tags"].as_array().unwrap().len(), 3, "{shown:?} is partial");
+        assert!(!document["hostname"].as_str().unwrap().is_empty());
+    }
+}
+
+fn check_files(documents: &[Value], watched: &Path, key: &str) {
+    for name in names() {
+        let path = watched.join(OsStr::from_bytes(&name));
+        let made = documents.iter().any(|d| {
+            let details = &d["details"];
+            details["auditkey"] == key
+                && d["category"] == "write"
+                && details.get("paths").is_some()
+                && exact(details, "paths").contains(&path.as_os_str().as_bytes().to_vec())
+                && strings(&details["path_nametype"]).contains(&"CREATE")
+        });
+        assert!(made, "no document of {path:?}");
+    }
+}
+
+/// The whole chain, once for a log format.
+fn chain(log_format: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let certificates = Certificates::new();
+    let server = Server::https(dir.path(), "ok", &certificates);
+    let file = dir.path().join("events.json");
+    let config = write_config(
+        dir.path(),
+        &format!(
+            "[output:file]\ntype = file\npath = {}\n[output:siem]\ntype = http\nurl = {}\ncurl_cainfo = {}\n\
+             ring_slots = 4096\n",
+            file.display(),
+            server.url,
+            certificates.ca().display()
+        ),
+    );
+    let watched = dir.path().join("watched");
+    fs::create_dir(&watched).unwrap();
+    let program = watched.join("program");
+    fs::copy("/bin/true", &program).unwrap();
+
+    let mut auditd = Auditd::start(dir.path(), &config, log_format);
+    let key = format!("auship-test-{}", std::process::id());
+    let dir_rule = OsString::from(format!("dir={}", watched.display()));
+    let end = [OsStr::new("-F"), &dir_rule, OsStr::new("-k"), OsStr::new(&key)];
+    let words = |text: &'static str| text.split(' ').map(OsStr::new).collect::<Vec<_>>();
+    auditd.rule(&[&words("-F arch=b64 -S execve -S execveat")[..], &end].concat());
+    auditd.rule(&[&words("-F perm=wa")[..], &end].concat());
+    for execution in executions() {
+        let status = Command::new(&program).args(execution.arguments.iter().map(|a| OsStr::from_bytes(a))).status();
+        assert!(status.unwrap().success());
+    }
+    for name in names() {
+        fs::write(watched.join(OsStr::from_bytes(&name)), "x").unwrap();
+    }
+    auditd.stop();
+
+    // auditd is gone, and the plugin drains: all that the log says must be in both places.
+    let log = dir.path().join("audit.log");
+    let logged = logged_serials(&log);
+    assert!(logged.len() > 20, "auditd logged {} events", logged.len());
+    let in_file = || json_serials(&fs::read(&file).unwrap_or_default());
+    wait_until("all events in the file", Duration::from_secs(20), || logged.is_subset(&in_file()));
+    wait_until("all events at the server", Duration::from_secs(20), || {
+        logged.is_subset(&json_serials(&server.bodies()))
+    });
+    drop(auditd);
+
+    let documents = json::lines(&fs::read(&file).unwrap());
+    let delivered = server.documents();
+    for documents in [&documents, &delivered] {
+        check_executions(documents, &program, &key);
+        check_files(documents, &watched, &key);
+    }
+    for document in &documents {
+        let serial = &document["details"]["auditserial"];
+        let other = delivered.iter().find(|d| d["details"]["auditserial"] == *serial).unwrap();
+        assert_eq!(document, other, "file and server differ");
+    }
+    let oracle = Command::new(PYTHON).arg(tool("mozdef.py")).arg(&log).arg(&file).arg("--live").output().unwrap();
+    assert!(oracle.status.success(), "{}", String::from_utf8_lossy(&oracle.stdout));
+}
+
+/// Serials in auditd's own log.
+fn logged_serials(log: &Path) -> BTreeSet<u64> {
+    let text = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let serial = |line: &str| line.split_once("audit(")?.1.split_once(':')?.1.split_once(')')?.0.parse().ok();
+    text.lines().filter_map(serial).collect()
+}
+
+fn json_serials(text: &[u8]) -> BTreeSet<u64> {
+    let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
+    let serial = |d: &Value| d["details"]["auditserial"].as_str().unwrap().parse().unwrap();
+    json::lines(&text[..whole]).iter().map(serial).collect()
+}
+
+#[test]
+fn from_the_kernel_to_the_server() {
+    let not_tested = |why: &str| {
+        let message = format!("\n*** NOT TESTED: the real chain from the kernel to the server: {why} ***\n");
+        assert!(env::var_os("CI").is_none(), "{message}");
+        eprintln!("{message}");
+    };
+    if !geteuid().is_root() {
+        return not_tested("not root");
+    }
+    // One auditd at a time, whoever else tests on this machine.
+    let lock = File::create("/run/auship-audit.lock").unwrap();
+    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e).unwrap();
+    if let Some(why) = obstacle() {
+        return not_tested(&why);
+    }
+    for log_format in ["RAW", "ENRICHED"] {
+        chain(log_format);
+    }
+}

@@ -1,0 +1,50 @@
+//! No leak and no invalid access on the whole way, libauparse's side of it included.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{AUSHIP, data, json};
+use std::{
+    env, fs,
+    process::{Command, Stdio},
+};
+
+/// Lines on which libauparse alone would leak, or read on behind the end of what it has.
+const TRAPS: &str = "\
+words without any pair, audit(1795320600.001:1)
+type=SOCKADDR msg=audit(1795320600.001:1): saddr=0300FF
+type=SOCKADDR msg=audit(1795320600.001:2): saddr=0400
+type=SOCKADDR msg=audit(1795320600.001:3): saddr=080000
+type=SOCKADDR msg=audit(1795320600.001:4): saddr=0900FF
+type=SOCKADDR msg=audit(1795320600.001:5): saddr=10000000
+type=SOCKADDR msg=audit(1795320600.001:6): saddr=0100
+type=PROCTITLE msg=audit(1795320600.001:7): proctitle=0
+type=PROCTITLE msg=audit(1795320600.001:8): proctitle=0041
+type=TTY msg=audit(1795320600.001:9): data=6
+type=USER msg=audit(1795320600.001:10): key=6 key=zz key=61016201 acct=\" name=616
+";
+
+#[test]
+fn no_leak_and_no_invalid_access() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        let message = "\n*** NOT TESTED: memory errors: valgrind isn't installed ***\n";
+        assert!(env::var_os("CI").is_none(), "{message}");
+        eprintln!("{message}");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let traps = dir.path().join("traps.log");
+    fs::write(&traps, TRAPS).unwrap();
+    let mut command = Command::new("valgrind");
+    command.args([
+        "--quiet",
+        "--error-exitcode=99",
+        "--leak-check=full",
+        "--errors-for-leak-kinds=definite,indirect,possible",
+    ]);
+    command.arg(AUSHIP).arg("convert");
+    command.args(["zoo-raw.log", "zoo-enriched.log", "edge.log"].map(data)).arg(&traps);
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(json::lines(&output.stdout).len() > 200);
+}
