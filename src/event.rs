@@ -13,10 +13,10 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span from `start` up to `end`. Offsets above 4 GiB saturate; the assembler keeps events far below that.
+    /// A span from `start` up to `end`. Offsets are below 4 GiB: the assembler keeps events far below that.
+    #[allow(clippy::cast_possible_truncation)]
     pub fn new(start: usize, end: usize) -> Self {
-        let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        Self { start: narrow(start), end: narrow(end.max(start)) }
+        Self { start: start as u32, end: end as u32 }
     }
 
     /// Where it begins.
@@ -31,7 +31,7 @@ impl Span {
 
     /// How many bytes it holds.
     pub fn len(self) -> usize {
-        self.end() - self.start()
+        self.end().saturating_sub(self.start())
     }
 
     /// True when it holds no byte.

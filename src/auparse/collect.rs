@@ -14,12 +14,12 @@ use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
 /// Copies all records and fields; the cursor may stand anywhere.
-pub(super) fn collect(cursor: &Cursor, event: &mut Event) {
+pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
     if !cursor.first_record() {
         return;
     }
     loop {
-        record(cursor, event);
+        record(cursor, types, event);
         if !cursor.next_record() {
             break;
         }
@@ -41,7 +41,7 @@ struct Walk<'a> {
     open: Option<usize>,
 }
 
-fn record(cursor: &Cursor, event: &mut Event) {
+fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
     let kind = cursor.record_type();
     let text = cursor.record_text().map_or(&b""[..], CStr::to_bytes);
     let copy = event.keep(text);
@@ -60,14 +60,36 @@ fn record(cursor: &Cursor, event: &mut Event) {
         walk.end_value(text.len());
     }
     let fields = first..event.field_count();
-    let name = type_name(cursor, event, fields.clone());
+    let name = type_name(types.get(cursor, kind), event, fields.clone());
     event.push_record(Record { kind, name, text: copy, enriched, fields });
 }
 
+/// Names of record types by number, as libaudit has them.
+#[derive(Debug, Default)]
+pub(super) struct TypeNames {
+    /// The names of types below [`TypeNames::MOST`]; empty for those libaudit doesn't know.
+    names: Vec<Option<Box<[u8]>>>,
+}
+
+impl TypeNames {
+    /// Numbers of record types end at 2999 (`AUDIT_LAST_USER_MSG2` in `<linux/audit.h>`).
+    const MOST: usize = 4096;
+
+    fn get(&mut self, cursor: &Cursor, kind: i32) -> &[u8] {
+        let at = usize::try_from(kind).unwrap_or(0).min(Self::MOST);
+        if self.names.len() <= at {
+            self.names.resize_with(Self::MOST + 1, || None);
+        }
+        self.names[at].get_or_insert_with(|| {
+            let known = if at == Self::MOST { None } else { cursor.record_type_name() };
+            Box::from(known.map_or(&b""[..], CStr::to_bytes))
+        })
+    }
+}
+
 /// The record type's name: libaudit's, or where it has none what stands behind `type=`.
-fn type_name(cursor: &Cursor, event: &mut Event, fields: std::ops::Range<usize>) -> Span {
+fn type_name(known: &[u8], event: &mut Event, fields: std::ops::Range<usize>) -> Span {
     let written = event.all_fields()[fields].iter().take(2).find(|f| event.bytes(f.name) == b"type").map(|f| f.value);
-    let known = cursor.record_type_name().map_or(&b""[..], CStr::to_bytes);
     match written {
         Some(written) if known.is_empty() || event.bytes(written) == known => written,
         _ if known.is_empty() => event.keep(b"UNKNOWN"),
@@ -84,7 +106,7 @@ impl Walk<'_> {
     fn field(&mut self, cursor: &Cursor, number: u32) {
         let (name, value) = cursor.field_addresses();
         if number == 0 {
-            self.first(cursor, name);
+            self.first(cursor, name, value);
         }
         let (name_at, value_at) = (name.wrapping_sub(self.base), value.wrapping_sub(self.base));
         let in_order = self.done <= name_at && name_at < value_at && value_at < self.text.len();
@@ -100,7 +122,12 @@ impl Walk<'_> {
     }
 
     /// Finds out where libauparse's copy of the text is, and which node the record names.
-    fn first(&mut self, cursor: &Cursor, address: usize) {
+    fn first(&mut self, cursor: &Cursor, address: usize, value: usize) {
+        // Nearly always, and then nothing needs to be read: the name is as long as it should be.
+        if self.text.starts_with(b"type=") && value.wrapping_sub(address) == 5 {
+            self.base = address;
+            return;
+        }
         let name = cursor.field_name().map_or(&b""[..], CStr::to_bytes);
         // Without a base no address is in order, and every field is searched for.
         self.base = if self.text.starts_with(name) { address } else { usize::MAX / 2 };

@@ -5,7 +5,7 @@
 //! enriched log is read from there; everything else is libauparse's answer, remembered by all it can depend on.
 
 use super::{auparse_sys::auparse_type_t as t, handle::Cursor};
-use crate::event::{Event, Field, Record};
+use crate::event::{Event, Field, Record, WINDOW};
 use foldhash::fast::RandomState;
 use memchr::{memchr, memmem};
 use std::{collections::HashMap, ffi::CStr};
@@ -45,7 +45,7 @@ impl Type {
 
 /// Interpretations that may be remembered, then all are forgotten: input must not decide our memory.
 const MAX_REMEMBERED: usize = 8192;
-/// A longer value is not worth remembering.
+/// A longer key of a system call is not worth remembering.
 const MAX_KEY: usize = 256;
 /// Socket addresses shorter than this, in hex digits, are shown to libauparse only for families that it checks the
 /// length of: for the others (AX.25, IPX, ATM, X.25) it reads on behind the end (`print_sockaddr`).
@@ -92,11 +92,102 @@ struct CallNames {
     name: Box<[u8]>,
 }
 
+/// A question to libauparse: all that its answer depends on, in a fixed length so that copying and comparing take a few
+/// instructions. Longer ones are asked anew each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    words: [u64; 6],
+    len: usize,
+}
+
+impl Question {
+    /// Bytes it can hold.
+    const MOST: usize = 48;
+
+    fn new(about: &[u8]) -> Option<Self> {
+        let mut question = Self { words: [0; 6], len: 0 };
+        question.push(about).then_some(question)
+    }
+
+    /// Adds bytes; false when there is no room for them.
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        if self.len + bytes.len() > Self::MOST {
+            return false;
+        }
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.push_word(u64::from_le_bytes(word), chunk.len());
+        }
+        true
+    }
+
+    /// Adds up to 8 bytes, in a word whose other bytes are 0. There must be room.
+    fn push_word(&mut self, word: u64, len: usize) {
+        let (at, shift) = (self.len / 8, 8 * (self.len % 8));
+        self.words[at] |= word << shift;
+        if shift > 0 && 8 * len + shift > 64 {
+            self.words[at + 1] |= word >> (64 - shift);
+        }
+        self.len += len;
+    }
+
+    /// Adds the text of a field.
+    fn push_text(&mut self, place: Place) -> bool {
+        let len = place.field.value.len();
+        match place.event.window(place.field.value) {
+            Some(window) if len <= WINDOW && self.len + len <= Self::MOST => {
+                let (low, high) = window.split_at(8);
+                let word = |bytes: &[u8], len: usize| {
+                    let word = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+                    if len < 8 { word & ((1 << (8 * len)) - 1) } else { word }
+                };
+                self.push_word(word(low, len.min(8)), len.min(8));
+                if len > 8 {
+                    self.push_word(word(high, len - 8), len - 8);
+                }
+                true
+            }
+            _ => self.push(place.text()),
+        }
+    }
+
+    /// A place in a table of `1 << bits`.
+    fn place(&self, bits: u32) -> usize {
+        let mix = |mixed: u64, word: &u64| (mixed.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        #[allow(clippy::cast_possible_truncation)] // a few bits
+        ((self.words.iter().fold(self.len as u64, mix) >> (64 - bits)) as usize)
+    }
+}
+
+/// Log 2 of the places in [`Front`].
+const FRONT_BITS: u32 = 8;
+
+/// A small table in front of the map: most questions were asked a moment ago. Two questions of one place drive each
+/// other out, which costs a look into the map.
+#[derive(Debug, Default)]
+struct Front {
+    entries: Vec<Option<(Question, usize)>>,
+}
+
+impl Front {
+    fn get(&self, question: &Question) -> Option<usize> {
+        let entry = self.entries.get(question.place(FRONT_BITS))?.as_ref()?;
+        (entry.0 == *question).then_some(entry.1)
+    }
+
+    fn set(&mut self, question: &Question, at: usize) {
+        self.entries.resize(1 << FRONT_BITS, None);
+        self.entries[question.place(FRONT_BITS)] = Some((*question, at));
+    }
+}
+
 /// What is remembered between events.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
+    front: Front,
     /// Place of an answer in `answers`, by what it depends on.
-    known: HashMap<Box<[u8]>, usize, RandomState>,
+    known: HashMap<Question, usize, RandomState>,
     answers: Vec<Box<[u8]>>,
     calls: HashMap<Box<[u8]>, u32, RandomState>,
     call_names: Vec<CallNames>,
@@ -108,6 +199,7 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn forget(&mut self) {
+        self.front.entries.clear();
         self.known.clear();
         self.answers.clear();
         self.calls.clear();
@@ -115,11 +207,21 @@ impl Memory {
         self.generation += 1;
     }
 
-    fn remember(&mut self, key: &[u8], answer: Box<[u8]>) -> usize {
+    fn remember(&mut self, question: &Question, answer: Box<[u8]>) -> usize {
         let at = self.answers.len();
         self.answers.push(answer);
-        self.known.insert(Box::from(key), at);
+        self.known.insert(*question, at);
         at
+    }
+
+    /// Place of the answer to a question that was asked before.
+    fn recall(&mut self, question: &Question) -> Option<usize> {
+        if let Some(at) = self.front.get(question) {
+            return Some(at);
+        }
+        let at = *self.known.get(question)?;
+        self.front.set(question, at);
+        Some(at)
     }
 }
 
@@ -225,7 +327,7 @@ impl<'p> Meanings<'p> {
             Type::Escaped => self.escaped(place, text),
             Type::Proctitle => self.proctitle(place, text),
             Type::Exit if text.len() < 18 && text.iter().all(u8::is_ascii_digit) => text,
-            Type::Exit => self.remembered(place, b"exit", text),
+            Type::Exit => self.remembered(place, Question::new(b"exit=")),
             Type::Named(code) => {
                 if let Some(name) =
                     appended(place.event.bytes(place.record.enriched), place.event.bytes(place.field.name))
@@ -237,7 +339,7 @@ impl<'p> Meanings<'p> {
                     return text;
                 }
                 if place.record.enriched.is_empty() {
-                    self.remembered(place, &[code], text)
+                    self.remembered(place, Question::new(&[code, b'=']))
                 } else {
                     self.asked(place, text)
                 }
@@ -246,7 +348,7 @@ impl<'p> Meanings<'p> {
                 Some(call) => self.argument(place, n, call, text),
                 None => self.asked(place, text),
             },
-            Type::Other(code) => self.remembered(place, &[code], text),
+            Type::Other(code) => self.remembered(place, Question::new(&[code, b'='])),
             Type::Varies => self.asked(place, text),
         }
     }
@@ -276,21 +378,16 @@ impl<'p> Meanings<'p> {
     }
 
     /// libauparse's answer, remembered by what it depends on: `about` and the text.
-    fn remembered<'s>(&'s mut self, place: Place<'s>, about: &[u8], text: &'s [u8]) -> &'s [u8] {
-        if text.len() > MAX_KEY {
+    fn remembered<'s>(&'s mut self, place: Place<'s>, about: Option<Question>) -> &'s [u8] {
+        let text = place.text();
+        let Some(mut question) = about else { return self.asked(place, text) };
+        if !question.push_text(place) {
             return self.asked(place, text);
         }
-        let mut key = std::mem::take(&mut self.memory.key);
-        key.clear();
-        key.extend_from_slice(about);
-        key.push(0);
-        key.extend_from_slice(text);
-        let found = self.memory.known.get(&key[..]).copied();
-        let at = found.unwrap_or_else(|| {
+        let at = self.memory.recall(&question).unwrap_or_else(|| {
             let answer = Box::from(self.asked(place, text));
-            self.memory.remember(&key, answer)
+            self.memory.remember(&question, answer)
         });
-        self.memory.key = key;
         self.memory.answers.get(at).map_or(text, |answer| answer)
     }
 
@@ -309,38 +406,28 @@ impl<'p> Meanings<'p> {
     /// (all it keeps of a record besides the value: `idata` in its `auparse-idata.h`). Those two are told apart
     /// when they are small enough to be a command or a set of flags.
     fn argument<'s>(&'s mut self, place: Place<'s>, n: u8, call: Call, text: &'s [u8]) -> &'s [u8] {
-        let mut about = [0u8; 24];
-        about[0] = b'a';
-        about[1] = n;
-        about[2..6].copy_from_slice(&call.id.to_ne_bytes());
-        let len = match n {
-            0 => 6,
-            1 => 14,
-            _ => 22,
-        };
-        for (at, argument) in (6..len).step_by(8).zip(call.arguments) {
-            about[at..at + 8].copy_from_slice(&argument.to_bytes());
+        let mut about = Question { words: [0; 6], len: 0 };
+        about.push_word(u64::from(b'a') | u64::from(n) << 8 | u64::from(call.id) << 16, 8);
+        for argument in call.arguments.iter().take(usize::from(n)) {
+            about.push_word(u64::from_le_bytes(argument.to_bytes()), 8);
         }
         // Nearly all arguments are addresses, which don't repeat. Where libauparse answered one address with itself
         // it answers all of them so: what it looks up are small numbers.
-        let is_address = (9..=16).contains(&text.len());
-        if is_address && self.memory.known.contains_key(&about[..len]) {
-            self.memory.scratch.clear();
-            self.memory.scratch.extend_from_slice(b"0x");
-            self.memory.scratch.extend_from_slice(text);
-            return &self.memory.scratch;
+        if !(9..=16).contains(&text.len()) {
+            return self.remembered(place, Some(about));
         }
-        if is_address {
-            let answer = self.asked(place, text);
-            let is_itself = answer.strip_prefix(b"0x") == Some(text);
-            let answer = answer.to_vec();
-            if is_itself {
-                self.memory.remember(&about[..len], Box::default());
+        if self.memory.recall(&about).is_none() {
+            let answer = Box::<[u8]>::from(self.asked(place, text));
+            if answer.strip_prefix(b"0x") != Some(text) {
+                self.memory.scratch = answer.into();
+                return &self.memory.scratch;
             }
-            self.memory.scratch = answer;
-            return &self.memory.scratch;
+            self.memory.remember(&about, Box::default());
         }
-        self.remembered(place, &about[..len], text)
+        self.memory.scratch.clear();
+        self.memory.scratch.extend_from_slice(b"0x");
+        self.memory.scratch.extend_from_slice(text);
+        &self.memory.scratch
     }
 
     /// The system call that a SYSCALL record is about; `None` when it doesn't say.
@@ -419,16 +506,20 @@ pub fn unquoted(text: &[u8]) -> &[u8] {
     if is_quoted(text) { &text[1..text.len() - 1] } else { text }
 }
 
+/// What each hex digit is worth; 0xff for other bytes.
+const DIGITS: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut n = 0;
+    while n < 16 {
+        table[b"0123456789ABCDEF"[n] as usize] = n as u8;
+        table[b"0123456789abcdef"[n] as usize] = n as u8;
+        n += 1;
+    }
+    table
+};
+
 /// Appends the bytes that pairs of hex digits stand for; false, with nothing appended, when they aren't such pairs.
 pub fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
-    fn digit(b: u8) -> u8 {
-        match b {
-            b'0'..=b'9' => b - b'0',
-            b'A'..=b'F' => b - b'A' + 10,
-            b'a'..=b'f' => b - b'a' + 10,
-            _ => 0xff,
-        }
-    }
     if !digits.len().is_multiple_of(2) {
         return false;
     }
@@ -436,7 +527,7 @@ pub fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
     out.reserve(digits.len() / 2);
     let mut bad = 0;
     out.extend(digits.chunks_exact(2).map(|pair| {
-        let (high, low) = (digit(pair[0]), digit(pair[1]));
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
         bad |= high | low;
         high << 4 | low & 0xf
     }));
@@ -483,6 +574,7 @@ fn is_safe_sockaddr(text: &[u8]) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -497,6 +589,37 @@ mod tests {
         assert_eq!(appended(saddr, b"saddr"), Some(&b"{ saddr_fam=inet laddr=192.0.2.1 lport=443 }"[..]));
         for broken in [&b"="[..], b"UID", b"UID=\"", b" =x y", b"\"=\" = "] {
             assert_eq!(appended(broken, b"gid"), None);
+        }
+    }
+
+    #[test]
+    fn questions_are_the_same_only_when_all_of_them_is() {
+        let question = |parts: &[&[u8]]| {
+            let mut question = Question::new(b"").unwrap();
+            parts.iter().all(|part| question.push(part)).then_some(question)
+        };
+        let long = [b'x'; Question::MOST];
+        for cut in 0..=Question::MOST {
+            let (a, b) = long.split_at(cut);
+            assert_eq!(question(&[a, b]), question(&[&long]), "{cut}");
+            assert_ne!(question(&[a]), question(&[&long, b"\0"]));
+        }
+        assert_ne!(question(&[b"a"]), question(&[b"a\0"]));
+        assert_ne!(question(&[b"ab", b"c"]), question(&[b"ab", b"d"]));
+        assert_eq!(question(&[&long, b"x"]), None);
+        let mut event = Event::default();
+        for len in 0..20 {
+            event.begin(crate::event::Stamp::default());
+            let value = event.keep(&long[..len]);
+            event.keep(b"yyyyyyyyyyyyyyyyyyyyyyyyyyyyy");
+            event.end();
+            let field = Field { value, ..Field::default() };
+            for before in 0..10 {
+                let mut asked = question(&[&long[..before]]).unwrap();
+                let record = Record::default();
+                assert!(asked.push_text(Place { event: &event, number: 0, record: &record, field }));
+                assert_eq!(Some(asked), question(&[&long[..before + len]]), "{before} {len}");
+            }
         }
     }
 

@@ -22,6 +22,7 @@ pub use lines::MAX_LINE;
 pub use meanings::{Call, Meanings, Place, Type, unhex, unquoted};
 
 use crate::event::{Event, Stamp, kind};
+use collect::TypeNames;
 use foldhash::fast::FixedState;
 use handle::{Cursor, Handle};
 use header::Headers;
@@ -69,6 +70,7 @@ pub struct Parser {
 /// What the callback needs; apart from [`Handle`] so that both can be borrowed.
 struct Group {
     event: Event,
+    types: TypeNames,
     memory: Memory,
     pending: Pending,
 }
@@ -83,7 +85,7 @@ impl Group {
             None => Stamp::default(),
         };
         self.event.begin(stamp);
-        collect::collect(cursor, &mut self.event);
+        collect::collect(cursor, &mut self.types, &mut self.event);
         let node = self.event.node().map_or(0, node_hash);
         let again = self.pending.handed_out(Identity { stamp, node });
         self.event.partial = again || lacks_its_end(&self.event);
@@ -113,7 +115,12 @@ impl Parser {
             handle: Handle::new().ok_or(OutOfMemory)?,
             lines: Lines::default(),
             headers: Headers::default(),
-            group: Group { event: Event::default(), memory: Memory::default(), pending: Pending::new() },
+            group: Group {
+                event: Event::default(),
+                types: TypeNames::default(),
+                memory: Memory::default(),
+                pending: Pending::new(),
+            },
             clean: Vec::new(),
             unreadable: 0,
             last_seconds: 0,

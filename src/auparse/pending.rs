@@ -5,6 +5,7 @@
 //! would cost it quadratic time and memory without bound; [`Pending::is_full`] says when to make it let go.
 
 use crate::event::Stamp;
+use std::collections::VecDeque;
 
 /// Identity of an event: its stamp, and a hash of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -33,7 +34,8 @@ const REMEMBERED: usize = 4096;
 /// The events that libauparse holds, and those it handed out last.
 #[derive(Debug)]
 pub(super) struct Pending {
-    held: Vec<Entry>,
+    /// Oldest first: that is the one handed out next, as a rule.
+    held: VecDeque<Entry>,
     bytes: usize,
     /// The fullest event has [`MAX_RECORDS`].
     long: bool,
@@ -42,7 +44,7 @@ pub(super) struct Pending {
 
 impl Pending {
     pub(super) fn new() -> Self {
-        Self { held: Vec::new(), bytes: 0, long: false, done: vec![Identity::default(); REMEMBERED] }
+        Self { held: VecDeque::new(), bytes: 0, long: false, done: vec![Identity::default(); REMEMBERED] }
     }
 
     /// Notes a record of `bytes` length that is about to be fed. True when it begins a new event.
@@ -60,17 +62,16 @@ impl Pending {
             self.bytes -= bytes;
             return false;
         }
-        self.held.push(Entry { identity, records: 1, bytes });
+        self.held.push_back(Entry { identity, records: 1, bytes });
         true
     }
 
     /// Notes that an event was handed out. True when a part of it was before.
     pub(super) fn handed_out(&mut self, identity: Identity) -> bool {
         if let Some(at) = self.held.iter().position(|e| e.identity == identity) {
-            let entry = self.held.remove(at);
-            self.bytes -= entry.bytes;
-            if entry.records >= MAX_RECORDS {
-                self.long = false;
+            if let Some(entry) = self.held.remove(at) {
+                self.bytes -= entry.bytes;
+                self.long &= entry.records < MAX_RECORDS;
             }
         }
         #[allow(clippy::cast_possible_truncation)] // only the low bits are wanted

@@ -57,6 +57,15 @@ pub fn is_plain(window: &[u8; SHORT], len: usize) -> bool {
     cut(word(low), len) | cut(word(high), len.saturating_sub(8)) == 0
 }
 
+/// Appends a string whose first `len` bytes all stand for themselves.
+pub fn plain_string(out: &mut Vec<u8>, window: &[u8; SHORT], len: usize) {
+    out.push(b'"');
+    let end = out.len() + len;
+    out.extend_from_slice(window);
+    out.truncate(end);
+    out.push(b'"');
+}
+
 /// How many bytes from the start stand for themselves.
 fn plain(bytes: &[u8]) -> usize {
     let mut at = 0;

@@ -66,7 +66,7 @@ impl FixedKeys {
 #[derive(Default)]
 pub(super) struct Work {
     /// The rule of each of the event's fields.
-    pub(super) ids: Vec<RuleId>,
+    ids: Vec<RuleId>,
     /// Some rule's fields go to `<type>_<name>`; which, the rules know.
     has_typed: bool,
     /// Those fields: rule, record, and place in the event's list.
@@ -93,6 +93,14 @@ impl Values {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+    }
+
+    /// Adds a value of at most [`WINDOW`] bytes.
+    fn push_window(&mut self, window: &[u8; WINDOW], len: usize) {
+        let end = self.bytes.len() + len;
+        self.bytes.extend_from_slice(window);
+        self.bytes.truncate(end);
+        self.ends.push(end);
     }
 
     fn push(&mut self, value: &[u8]) {
@@ -136,6 +144,8 @@ impl MozDef {
             use std::hash::BuildHasher;
             foldhash::fast::FixedState::default().hash_one(node)
         });
+        self.work.ids.clear();
+        self.work.ids.resize(scene.event.all_fields().len(), RuleId::NONE);
         self.work.has_typed = false;
         self.work.bytes.clear();
         self.work.pid = None;
@@ -231,20 +241,29 @@ impl Writer<'_, '_> {
             };
             names.push(name);
         }
-        self.list(self.format.fixed.paths, &names);
+        self.list(self.format.fixed.paths, &mut names);
         self.format.work.values = names;
     }
 
     /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
-    fn list(&mut self, key: Key, values: &Values) {
+    fn list(&mut self, key: Key, values: &mut Values) {
         let key = self.begin(key);
         self.out.push(b'[');
         let mut all_text = true;
-        for (i, value) in values.iter().enumerate() {
+        // So that there is a window at the last value too.
+        values.bytes.extend_from_slice(&[0; WINDOW]);
+        let mut start = 0;
+        for (i, end) in values.ends.iter().enumerate() {
             if i > 0 {
                 self.out.push(b',');
             }
-            all_text &= self.entry(value);
+            match values.bytes[start..].first_chunk() {
+                Some(window) if end - start <= WINDOW && json::is_plain(window, end - start) => {
+                    json::plain_string(self.out, window, end - start);
+                }
+                _ => all_text &= self.entry(&values.bytes[start..*end]),
+            }
+            start = *end;
         }
         self.out.push(b']');
         if all_text {
@@ -308,9 +327,12 @@ impl Writer<'_, '_> {
         let fields = event.fields(record);
         let is_syscall = record.kind == kind::SYSCALL;
         let call = if is_syscall { self.scene.call } else { None };
-        for (field, at) in fields.iter().zip(record.fields.clone()) {
-            let id = self.format.work.ids[at];
+        let common = self.format.rules.of_record(event, record);
+        for (nth, field) in fields.iter().enumerate() {
             let place = Place { event, number, record, field: *field };
+            let format = &mut *self.format;
+            let id = format.rules.of_field(common, nth, place, &mut format.keys, self.meanings);
+            format.work.ids[record.fields.start + nth] = id;
             if id.is_rule() {
                 self.field(place, id, call);
             } else if id == RuleId::OTHER && self.full {
@@ -583,7 +605,7 @@ impl Writer<'_, '_> {
                 let value = values.iter().find(|v| !v.is_empty()).unwrap_or_default();
                 self.value(key, value);
             } else {
-                self.list(key, &values);
+                self.list(key, &mut values);
             }
         }
         self.format.work.gathered = fields;
@@ -601,7 +623,7 @@ impl Writer<'_, '_> {
         let (kind, role, name) = (rule.value, rule.role, event.bytes(sample.name));
         let mut rest = fields;
         for (number, record) in event.records().iter().enumerate() {
-            if record.kind != sample.kind || event.bytes(record.name) != name {
+            if record.kind != sample.kind || (sample.kind <= 0 && event.bytes(record.name) != name) {
                 continue;
             }
             let here = rest.iter().take_while(|(_, n, _)| *n == number).count();
@@ -613,7 +635,7 @@ impl Writer<'_, '_> {
                 let place = Place { event, number, record, field: event.all_fields()[*at] };
                 let text = place.text();
                 if let Some((meaning, len)) = self.recalled(id, place, kind) {
-                    values.push(&meaning[..len]);
+                    values.push_window(meaning, len);
                     continue;
                 }
                 let value = match (role, kind) {
@@ -631,7 +653,7 @@ impl Writer<'_, '_> {
     fn others(&mut self) {
         let mut others = std::mem::take(&mut self.format.work.others);
         if !others.ends.is_empty() {
-            self.list(self.format.fixed.others, &others);
+            self.list(self.format.fixed.others, &mut others);
             others.clear();
         }
         self.format.work.others = others;

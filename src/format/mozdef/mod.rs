@@ -227,12 +227,6 @@ impl MozDef {
         if self.settings.skip_empty_execve && scene.is_empty_execve(category) {
             return false;
         }
-        let mut ids = std::mem::take(&mut self.work.ids);
-        ids.clear();
-        for number in 0..event.records().len() {
-            self.rules.of_record(event, number, &mut self.keys, meanings, &mut ids);
-        }
-        self.work.ids = ids;
         self.arguments.gather(event, meanings, scene.execve);
 
         self.envelope(&scene, category, meanings, out);

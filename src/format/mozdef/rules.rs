@@ -289,6 +289,14 @@ struct Layout {
     rules: Vec<[RuleId; 2]>,
 }
 
+/// What the rules of one record's fields have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordRules {
+    layout: usize,
+    heads: usize,
+    apparmor: bool,
+}
+
 /// All rules made so far.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
@@ -357,7 +365,8 @@ impl Rules {
 
     fn layout(&mut self, event: &Event, record: &Record) -> usize {
         let name = event.bytes(record.name);
-        let found = self.layouts.iter().position(|l| l.kind == record.kind && *l.name == *name);
+        // Types that libaudit doesn't know share a number; all others have one each.
+        let found = self.layouts.iter().position(|l| l.kind == record.kind && (l.kind > 0 || *l.name == *name));
         found.unwrap_or_else(|| {
             let mut prefix = name.to_ascii_lowercase();
             prefix.push(b'_');
@@ -366,68 +375,77 @@ impl Rules {
         })
     }
 
-    /// The rules of a record's fields, one a field, appended to `ids`.
-    pub(super) fn of_record(
+    /// What the rules of a record's fields have in common.
+    pub(super) fn of_record(&mut self, event: &Event, record: &Record) -> RecordRules {
+        let apparmor = matches!(record.kind, kind::AVC | kind::USER_AVC)
+            && event.fields(record).iter().any(|f| event.bytes(f.name) == b"apparmor");
+        RecordRules { layout: self.layout(event, record), heads: heads(event, record), apparmor }
+    }
+
+    /// The rule of the field that stands at `nth` among its record's.
+    pub(super) fn of_field(
         &mut self,
-        event: &Event,
-        number: usize,
+        common: RecordRules,
+        nth: usize,
+        place: Place,
         keys: &mut Keys,
         meanings: &mut Meanings,
-        ids: &mut Vec<RuleId>,
-    ) {
-        let record = &event.records()[number];
-        let at = self.layout(event, record);
-        let fields = event.fields(record);
-        let heads = heads(event, record);
-        let apparmor = matches!(record.kind, kind::AVC | kind::USER_AVC)
-            && fields.iter().any(|f| event.bytes(f.name) == b"apparmor");
-        for (place, field) in fields.iter().enumerate() {
-            let name = event.bytes(field.name);
-            if place < heads || (record.kind == kind::EXECVE && argument(name).is_some()) {
-                ids.push(RuleId::NONE);
-                continue;
-            }
-            let word = word(event, field);
-            let is = |id: &&RuleId| {
-                self.all.get(id.0 as usize).is_some_and(|rule| {
-                    rule.name.len() == name.len()
-                        && rule.word == word
-                        && (name.len() <= 8 || rule.name[8..] == name[8..])
-                })
-            };
-            let guesses = self.layouts[at].rules.get(place).copied().unwrap_or([RuleId::NONE; 2]);
-            if !apparmor && let Some(id) = guesses.iter().find(is) {
-                ids.push(*id);
-                continue;
-            }
-            let mut key = std::mem::take(&mut self.scratch);
-            key.clear();
-            key.push(u8::from(apparmor));
-            key.extend_from_slice(&self.layouts[at].prefix);
-            key.extend_from_slice(&record.kind.to_ne_bytes());
-            key.extend_from_slice(name);
-            let id = match self.by_name.get(&key[..]) {
-                Some(id) => *id,
-                None if self.all.len() > 2 * MAX_RULES => RuleId::OTHER,
-                None => {
-                    let place = Place { event, number, record, field: *field };
-                    let rule = self.make(at, place, apparmor, keys, meanings);
-                    let id = RuleId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-                    self.all.push(rule);
-                    self.by_name.insert(Box::from(&key[..]), id);
-                    id
-                }
-            };
-            self.scratch = key;
-            ids.push(id);
-            let rules = &mut self.layouts[at].rules;
-            if !apparmor && place < 256 && id.is_rule() {
-                if rules.len() <= place {
-                    rules.resize(place + 1, [RuleId::NONE; 2]);
-                }
-                rules[place] = [id, rules[place][0]];
-            }
+    ) -> RuleId {
+        let RecordRules { layout, heads, apparmor } = common;
+        let name = place.event.bytes(place.field.name);
+        if nth < heads || (place.record.kind == kind::EXECVE && argument(name).is_some()) {
+            return RuleId::NONE;
         }
+        let word = word(place.event, &place.field);
+        let is = |id: &&RuleId| {
+            self.all.get(id.0 as usize).is_some_and(|rule| {
+                rule.word == word && rule.name.len() == name.len() && (name.len() <= 8 || rule.name[8..] == name[8..])
+            })
+        };
+        let guesses = self.layouts[layout].rules.get(nth).copied().unwrap_or([RuleId::NONE; 2]);
+        match guesses.iter().find(is) {
+            Some(id) if !apparmor => *id,
+            _ => self.by_name(common, nth, place, keys, meanings),
+        }
+    }
+
+    /// The rule of a field that isn't where it was the last time.
+    #[cold]
+    fn by_name(
+        &mut self,
+        common: RecordRules,
+        nth: usize,
+        place: Place,
+        keys: &mut Keys,
+        meanings: &mut Meanings,
+    ) -> RuleId {
+        let RecordRules { layout, apparmor, .. } = common;
+        let mut key = std::mem::take(&mut self.scratch);
+        key.clear();
+        key.push(u8::from(apparmor));
+        key.extend_from_slice(&self.layouts[layout].prefix);
+        key.extend_from_slice(&place.record.kind.to_ne_bytes());
+        key.extend_from_slice(place.event.bytes(place.field.name));
+        let id = match self.by_name.get(&key[..]) {
+            Some(id) => *id,
+            None if self.all.len() > 2 * MAX_RULES => RuleId::OTHER,
+            None => {
+                let rule = self.make(layout, place, apparmor, keys, meanings);
+                let id = RuleId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+                self.all.push(rule);
+                self.by_name.insert(Box::from(&key[..]), id);
+                id
+            }
+        };
+        self.scratch = key;
+        let rules = &mut self.layouts[layout].rules;
+        if !apparmor && nth < 256 && id.is_rule() {
+            if rules.len() <= nth {
+                rules.resize(nth + 1, [RuleId::NONE; 2]);
+            }
+            rules[nth] = [id, rules[nth][0]];
+        }
+        id
     }
 
     fn make(&self, layout: usize, place: Place, apparmor: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule {
