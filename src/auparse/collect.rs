@@ -214,10 +214,14 @@ fn short_word(text: &[u8], start: usize, next: usize) -> Option<usize> {
     if len == 0 || len > 16 || text[end] != b' ' || matches!(text[end - 1], b':' | b',' | b'\'' | b')') {
         return None;
     }
-    // A space becomes 0, and the lowest 0 is the first byte whose high bit this raises.
-    let bytes = u128::from_le_bytes(*window) ^ u128::from_le_bytes([b' '; 16]);
-    let spaces = bytes.wrapping_sub(u128::from_le_bytes([1; 16])) & !bytes & u128::from_le_bytes([0x80; 16]);
-    (spaces << (8 * (16 - len)) == 0).then_some(end)
+    // A space becomes 0, and the lowest 0 is the first byte whose high bit this raises; bits behind the end go out.
+    let spaces = |word: u64, len: usize| {
+        let word = word ^ 0x2020_2020_2020_2020;
+        (word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080) << (64 - 8 * len)
+    };
+    let word = |at: usize| window[at..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+    let none = if len <= 8 { spaces(word(0), len) } else { spaces(word(0), 8) | spaces(word(8), len - 8) };
+    (none == 0).then_some(end)
 }
 
 /// How much of a value libauparse keeps: it takes punctuation off the end (`parse_up_record` in its `ellist.c`).

@@ -21,6 +21,13 @@ struct Entry {
     bytes: usize,
 }
 
+impl Entry {
+    fn is(&self, identity: Identity) -> bool {
+        // Serials differ where times may not.
+        self.identity.stamp.serial == identity.stamp.serial && self.identity == identity
+    }
+}
+
 /// Events that libauparse may hold at once. On a live host it is a handful; libauparse's own time-out (2 s) makes
 /// more than this the mark of a log whose events don't end.
 const MAX_EVENTS: usize = 4096;
@@ -51,7 +58,7 @@ impl Pending {
     pub(super) fn record(&mut self, identity: Identity, bytes: usize, ends: bool) -> bool {
         self.bytes += bytes;
         // The event is nearly always the newest one.
-        if let Some(entry) = self.held.iter_mut().rev().find(|e| e.identity == identity) {
+        if let Some(entry) = self.held.iter_mut().rev().find(|e| e.is(identity)) {
             entry.records += 1;
             entry.bytes += bytes;
             self.long |= entry.records >= MAX_RECORDS;
@@ -68,7 +75,7 @@ impl Pending {
 
     /// Notes that an event was handed out. True when a part of it was before.
     pub(super) fn handed_out(&mut self, identity: Identity) -> bool {
-        if let Some(at) = self.held.iter().position(|e| e.identity == identity) {
+        if let Some(at) = self.held.iter().position(|e| e.is(identity)) {
             if let Some(entry) = self.held.remove(at) {
                 self.bytes -= entry.bytes;
                 self.long &= entry.records < MAX_RECORDS;
