@@ -12,6 +12,8 @@ use std::{
 /// Lines on which libauparse alone would leak, or read on behind the end of what it has.
 const TRAPS: &str = "\
 words without any pair, audit(1795320600.001:1)
+type=\x1dX msg=audit(1795320600.001:1): a=b
+node=\x1dX type=X msg=audit(1795320600.001:1): a=b
 type=SOCKADDR msg=audit(1795320600.001:1): saddr=0300FF
 type=SOCKADDR msg=audit(1795320600.001:2): saddr=0400
 type=SOCKADDR msg=audit(1795320600.001:3): saddr=080000

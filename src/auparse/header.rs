@@ -15,6 +15,9 @@ pub(super) struct Header<'a> {
     pub(super) kind: &'a [u8],
 }
 
+/// What stands between a record and what auditd appended to it (`AUDIT_INTERP_SEPARATOR` in `<libaudit.h>`).
+const SEPARATOR: u8 = 0x1d;
+
 /// How much of a line libauparse looks at for the head: without and with `node=`.
 const REACH: usize = 80;
 const REACH_WITH_NODE: usize = 340;
@@ -59,6 +62,13 @@ fn stamp(text: &[u8]) -> Option<Stamp> {
     Some(Stamp { seconds, millis, serial })
 }
 
+/// The end of `type=TYPE` at a line's beginning, when the type is written as all are.
+fn usual_type(line: &[u8]) -> Option<usize> {
+    let name = line.strip_prefix(b"type=")?;
+    let len = name.iter().take(40).position(|b| !matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'[' | b']'))?;
+    (len > 0 && name[len] == b' ').then_some(5 + len)
+}
+
 /// Reads a head without anything unusual, as nearly all are, in one pass.
 fn usual(line: &[u8]) -> Option<Header<'_>> {
     let digits = |from: usize, most: usize| {
@@ -72,10 +82,7 @@ fn usual(line: &[u8]) -> Option<Header<'_>> {
         }
         (from < at).then_some((n, at))
     };
-    if !line.starts_with(b"type=") {
-        return None;
-    }
-    let end = 5 + line[5..].iter().take(40).position(|b| *b == b' ').filter(|len| *len > 0)?;
+    let end = usual_type(line)?;
     if !line[end..].starts_with(b" msg=audit(") {
         return None;
     }
@@ -100,8 +107,7 @@ pub(super) struct Headers {
 impl Headers {
     /// Reads the head of a line (without its newline); `None` when libauparse couldn't.
     pub(super) fn header<'a>(&mut self, line: &'a [u8]) -> Option<Header<'a>> {
-        let usual = line.starts_with(b"type=");
-        let end = if usual { line.iter().take(40).position(|b| *b == b' ') } else { None };
+        let end = usual_type(line);
         if let Some(end) = end
             && !self.text.is_empty()
             && line[end..].starts_with(&self.text)
@@ -131,11 +137,13 @@ fn unusual(line: &[u8]) -> Option<Header<'_>> {
     let first = word(&mut rest)?;
     let (node, kind) =
         if first[0] == b'n' && first.len() > 5 { (&first[5..], word(&mut rest)?) } else { (&first[..0], first) };
-    // libauparse takes other words too, and leaks memory for a record in which it then finds no field.
-    if !kind.starts_with(b"type=") || kind.len() == 5 {
+    let message = word(&mut rest)?;
+    // libauparse takes other words too, and leaks memory for a record in which it then finds no field; the separator
+    // ends the record for it.
+    let head = &line[..line.len().min(if with_node { REACH_WITH_NODE } else { REACH }) - rest.len()];
+    if !kind.starts_with(b"type=") || kind.len() == 5 || memchr(SEPARATOR, head).is_some() {
         return None;
     }
-    let message = word(&mut rest)?;
     if message.len() <= 18 {
         return None;
     }
@@ -210,6 +218,8 @@ mod tests {
             "x",
             "type=SYSCALL",
             "type= msg=audit(1795320000.001:5): a=b",
+            "type=\x1dX msg=audit(1795320000.001:5): a=b",
+            "node=\x1dX type=X msg=audit(1795320000.001:5): a=b",
             "kind=SYSCALL msg=audit(1795320000.001:5): a=b",
             "nnnnnnnnnnnnn nnnnnnnnnnnnnnnnnnn(1.1:1)",
             "type=SYSCALL msg=audit(): a=b",
