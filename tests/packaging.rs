@@ -3,15 +3,10 @@
 
 mod common;
 
-use common::AUSHIP;
-use nix::{
-    fcntl::{Flock, FlockArg},
-    unistd::geteuid,
-};
+use common::{AUSHIP, audit};
 use std::{
     collections::BTreeSet,
-    env,
-    fs::{self, File},
+    fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
@@ -123,23 +118,14 @@ fn every_rule_has_a_key_and_every_block_a_comment() {
 
 #[test]
 fn rules_load() {
-    let not_tested = |why: &str| {
-        let message = format!("\n*** NOT TESTED: loading the example rules: {why} ***\n");
-        assert!(env::var_os("CI").is_none(), "{message}");
-        eprintln!("{message}");
+    let _turn = match audit::take() {
+        Ok(turn) => turn,
+        Err(why) => return audit::not_tested("loading the example rules", &why),
     };
-    if !geteuid().is_root() {
-        return not_tested("not root");
-    }
-    let lock = File::create("/run/auship-audit.lock").unwrap();
-    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e).unwrap();
-    if Command::new("auditctl").arg("-s").output().is_err() {
-        return not_tested("there is no auditctl");
-    }
     let before = String::from_utf8(auditctl(&["-l"]).stdout).unwrap();
     let status = String::from_utf8(auditctl(&["-s"]).stdout).unwrap();
     if before.trim() != "No rules" {
-        return not_tested("this machine has audit rules, which the test would delete");
+        return audit::not_tested("loading the example rules", "there are rules here, which the test would delete");
     }
     let figure = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)).unwrap().trim().to_string();
     let mut problems = Vec::new();

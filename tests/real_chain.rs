@@ -6,21 +6,19 @@
 mod common;
 
 use common::{
-    AUSHIP, PYTHON, json,
+    AUSHIP, PYTHON, audit, json,
     server::{Certificates, Server},
     tool, wait_until, write_config,
 };
 use nix::{
-    fcntl::{Flock, FlockArg},
     sys::signal::{Signal, kill},
-    unistd::{Pid, geteuid},
+    unistd::Pid,
 };
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    env,
     ffi::{OsStr, OsString},
-    fs::{self, File},
+    fs,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command},
@@ -313,19 +311,13 @@ fn json_serials(text: &[u8]) -> BTreeSet<u64> {
 
 #[test]
 fn from_the_kernel_to_the_server() {
-    let not_tested = |why: &str| {
-        let message = format!("\n*** NOT TESTED: the real chain from the kernel to the server: {why} ***\n");
-        assert!(env::var_os("CI").is_none(), "{message}");
-        eprintln!("{message}");
+    let what = "the real chain from the kernel to the server";
+    let _turn = match audit::take() {
+        Ok(turn) => turn,
+        Err(why) => return audit::not_tested(what, &why),
     };
-    if !geteuid().is_root() {
-        return not_tested("not root");
-    }
-    // One auditd at a time, whoever else tests on this machine.
-    let lock = File::create("/run/auship-audit.lock").unwrap();
-    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, e)| e).unwrap();
     if let Some(why) = obstacle() {
-        return not_tested(&why);
+        return audit::not_tested(what, &why);
     }
     for log_format in ["RAW", "ENRICHED"] {
         chain(log_format);

@@ -4,7 +4,7 @@
 //! rules (`extract_timestamp` and `str2event` in its `auparse.c`), lets every such line be counted.
 
 use crate::event::Stamp;
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 /// Head of a readable line.
 #[derive(Debug, PartialEq, Eq)]
@@ -153,6 +153,15 @@ fn unusual(line: &[u8]) -> Option<Header<'_>> {
     Some(Header { stamp: stamp(inside)?, node, kind })
 }
 
+/// Lines that libauparse would leak memory for: it keeps a copy of each `cwd` in a CWD record, and frees one. The kernel
+/// writes one, and its value never has a space.
+pub(super) fn leaks(kind: &[u8], line: &[u8]) -> bool {
+    kind == b"type=CWD" && {
+        let names = [&b" cwd="[..], b" (cwd=", b" msg='cwd="];
+        names.iter().map(|name| memmem::find_iter(line, name).count()).sum::<usize>() > 1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +212,13 @@ mod tests {
         ] {
             assert_eq!(headers.header(line.as_bytes()), header(line.as_bytes()), "{line}");
         }
+    }
+
+    #[test]
+    fn a_second_directory_is_a_leak() {
+        assert!(leaks(b"type=CWD", b"type=CWD msg=audit(1.1:1): cwd=\"/a cwd=b\""));
+        assert!(!leaks(b"type=CWD", b"type=CWD msg=audit(1.1:1): cwd=\"/a,cwd=b\""));
+        assert!(!leaks(b"type=USER", b"type=USER msg=audit(1.1:1): cwd=a cwd=b"));
     }
 
     #[test]

@@ -4,8 +4,12 @@
 //! meaning and the others repeat. So: quoted and hex-encoded text is decoded here; what auditd appended in an
 //! enriched log is read from there; everything else is libauparse's answer, remembered by all it can depend on.
 
-use super::{auparse_sys::auparse_type_t as t, handle::Cursor};
-use crate::event::{Event, Field, Record, WINDOW};
+use super::{
+    auparse_sys::auparse_type_t as t,
+    handle::Cursor,
+    questions::{Answers, Question},
+};
+use crate::event::{Event, Field, Record};
 use foldhash::fast::RandomState;
 use memchr::{memchr, memmem};
 use std::{collections::HashMap, ffi::CStr};
@@ -92,103 +96,10 @@ struct CallNames {
     name: Box<[u8]>,
 }
 
-/// A question to libauparse: all that its answer depends on, in a fixed length so that copying and comparing take a few
-/// instructions. Longer ones are asked anew each time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Question {
-    words: [u64; 6],
-    len: usize,
-}
-
-impl Question {
-    /// Bytes it can hold.
-    const MOST: usize = 48;
-
-    fn new(about: &[u8]) -> Option<Self> {
-        let mut question = Self { words: [0; 6], len: 0 };
-        question.push(about).then_some(question)
-    }
-
-    /// Adds bytes; false when there is no room for them.
-    fn push(&mut self, bytes: &[u8]) -> bool {
-        if self.len + bytes.len() > Self::MOST {
-            return false;
-        }
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.push_word(u64::from_le_bytes(word), chunk.len());
-        }
-        true
-    }
-
-    /// Adds up to 8 bytes, in a word whose other bytes are 0. There must be room.
-    fn push_word(&mut self, word: u64, len: usize) {
-        let (at, shift) = (self.len / 8, 8 * (self.len % 8));
-        self.words[at] |= word << shift;
-        if shift > 0 && 8 * len + shift > 64 {
-            self.words[at + 1] |= word >> (64 - shift);
-        }
-        self.len += len;
-    }
-
-    /// Adds the text of a field.
-    fn push_text(&mut self, place: Place) -> bool {
-        let len = place.field.value.len();
-        match place.event.window(place.field.value) {
-            Some(window) if len <= WINDOW && self.len + len <= Self::MOST => {
-                let (low, high) = window.split_at(8);
-                let word = |bytes: &[u8], len: usize| {
-                    let word = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-                    if len < 8 { word & ((1 << (8 * len)) - 1) } else { word }
-                };
-                self.push_word(word(low, len.min(8)), len.min(8));
-                if len > 8 {
-                    self.push_word(word(high, len - 8), len - 8);
-                }
-                true
-            }
-            _ => self.push(place.text()),
-        }
-    }
-
-    /// A place in a table of `1 << bits`.
-    fn place(&self, bits: u32) -> usize {
-        let mix = |mixed: u64, word: &u64| (mixed.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        #[allow(clippy::cast_possible_truncation)] // a few bits
-        ((self.words.iter().fold(self.len as u64, mix) >> (64 - bits)) as usize)
-    }
-}
-
-/// Log 2 of the places in [`Front`].
-const FRONT_BITS: u32 = 8;
-
-/// A small table in front of the map: most questions were asked a moment ago. Two questions of one place drive each
-/// other out, which costs a look into the map.
-#[derive(Debug, Default)]
-struct Front {
-    entries: Vec<Option<(Question, usize)>>,
-}
-
-impl Front {
-    fn get(&self, question: &Question) -> Option<usize> {
-        let entry = self.entries.get(question.place(FRONT_BITS))?.as_ref()?;
-        (entry.0 == *question).then_some(entry.1)
-    }
-
-    fn set(&mut self, question: &Question, at: usize) {
-        self.entries.resize(1 << FRONT_BITS, None);
-        self.entries[question.place(FRONT_BITS)] = Some((*question, at));
-    }
-}
-
 /// What is remembered between events.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    front: Front,
-    /// Place of an answer in `answers`, by what it depends on.
-    known: HashMap<Question, usize, RandomState>,
-    answers: Vec<Box<[u8]>>,
+    answers: Answers,
     calls: HashMap<Box<[u8]>, u32, RandomState>,
     call_names: Vec<CallNames>,
     /// Counts how often all was forgotten.
@@ -199,29 +110,10 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn forget(&mut self) {
-        self.front.entries.clear();
-        self.known.clear();
-        self.answers.clear();
+        self.answers = Answers::default();
         self.calls.clear();
         self.call_names.clear();
         self.generation += 1;
-    }
-
-    fn remember(&mut self, question: &Question, answer: Box<[u8]>) -> usize {
-        let at = self.answers.len();
-        self.answers.push(answer);
-        self.known.insert(*question, at);
-        at
-    }
-
-    /// Place of the answer to a question that was asked before.
-    fn recall(&mut self, question: &Question) -> Option<usize> {
-        if let Some(at) = self.front.get(question) {
-            return Some(at);
-        }
-        let at = *self.known.get(question)?;
-        self.front.set(question, at);
-        Some(at)
     }
 }
 
@@ -257,7 +149,7 @@ const TRUSTED_APP: i32 = 1121;
 impl<'p> Meanings<'p> {
     pub(super) fn new(cursor: &'p mut Cursor, memory: &'p mut Memory) -> Self {
         // Forgetting happens here, between two events, so that a `Call` stays valid for all of one.
-        if memory.known.len() > MAX_REMEMBERED || memory.calls.len() > MAX_REMEMBERED {
+        if memory.answers.len() > MAX_REMEMBERED || memory.calls.len() > MAX_REMEMBERED {
             memory.forget();
         }
         memory.scratch.clear();
@@ -384,11 +276,11 @@ impl<'p> Meanings<'p> {
         if !question.push_text(place) {
             return self.asked(place, text);
         }
-        let at = self.memory.recall(&question).unwrap_or_else(|| {
+        let at = self.memory.answers.recall(&question).unwrap_or_else(|| {
             let answer = Box::from(self.asked(place, text));
-            self.memory.remember(&question, answer)
+            self.memory.answers.remember(&question, answer)
         });
-        self.memory.answers.get(at).map_or(text, |answer| answer)
+        self.memory.answers.get(at)
     }
 
     /// libauparse's answer, or the text where it has none.
@@ -406,7 +298,7 @@ impl<'p> Meanings<'p> {
     /// (all it keeps of a record besides the value: `idata` in its `auparse-idata.h`). Those two are told apart
     /// when they are small enough to be a command or a set of flags.
     fn argument<'s>(&'s mut self, place: Place<'s>, n: u8, call: Call, text: &'s [u8]) -> &'s [u8] {
-        let mut about = Question { words: [0; 6], len: 0 };
+        let mut about = Question::default();
         about.push_word(u64::from(b'a') | u64::from(n) << 8 | u64::from(call.id) << 16, 8);
         for argument in call.arguments.iter().take(usize::from(n)) {
             about.push_word(u64::from_le_bytes(argument.to_bytes()), 8);
@@ -416,13 +308,13 @@ impl<'p> Meanings<'p> {
         if !(9..=16).contains(&text.len()) {
             return self.remembered(place, Some(about));
         }
-        if self.memory.recall(&about).is_none() {
+        if self.memory.answers.recall(&about).is_none() {
             let answer = Box::<[u8]>::from(self.asked(place, text));
             if answer.strip_prefix(b"0x") != Some(text) {
                 self.memory.scratch = answer.into();
                 return &self.memory.scratch;
             }
-            self.memory.remember(&about, Box::default());
+            self.memory.answers.remember(&about, Box::default());
         }
         self.memory.scratch.clear();
         self.memory.scratch.extend_from_slice(b"0x");
@@ -589,37 +481,6 @@ mod tests {
         assert_eq!(appended(saddr, b"saddr"), Some(&b"{ saddr_fam=inet laddr=192.0.2.1 lport=443 }"[..]));
         for broken in [&b"="[..], b"UID", b"UID=\"", b" =x y", b"\"=\" = "] {
             assert_eq!(appended(broken, b"gid"), None);
-        }
-    }
-
-    #[test]
-    fn questions_are_the_same_only_when_all_of_them_is() {
-        let question = |parts: &[&[u8]]| {
-            let mut question = Question::new(b"").unwrap();
-            parts.iter().all(|part| question.push(part)).then_some(question)
-        };
-        let long = [b'x'; Question::MOST];
-        for cut in 0..=Question::MOST {
-            let (a, b) = long.split_at(cut);
-            assert_eq!(question(&[a, b]), question(&[&long]), "{cut}");
-            assert_ne!(question(&[a]), question(&[&long, b"\0"]));
-        }
-        assert_ne!(question(&[b"a"]), question(&[b"a\0"]));
-        assert_ne!(question(&[b"ab", b"c"]), question(&[b"ab", b"d"]));
-        assert_eq!(question(&[&long, b"x"]), None);
-        let mut event = Event::default();
-        for len in 0..20 {
-            event.begin(crate::event::Stamp::default());
-            let value = event.keep(&long[..len]);
-            event.keep(b"yyyyyyyyyyyyyyyyyyyyyyyyyyyyy");
-            event.end();
-            let field = Field { value, ..Field::default() };
-            for before in 0..10 {
-                let mut asked = question(&[&long[..before]]).unwrap();
-                let record = Record::default();
-                assert!(asked.push_text(Place { event: &event, number: 0, record: &record, field }));
-                assert_eq!(Some(asked), question(&[&long[..before + len]]), "{before} {len}");
-            }
         }
     }
 

@@ -6,7 +6,7 @@
 //! | `handle.rs` | every call of the library, with the reasons why it is sound |
 //! | `collect.rs` | copies libauparse's event into an [`Event`], values whole |
 //! | `lines.rs`, `header.rs`, `pending.rs` | lines from blocks; which can be read; which events are unfinished |
-//! | `meanings.rs` | interpretations, remembered |
+//! | `meanings.rs`, `questions.rs` | what fields mean; what libauparse was asked before |
 //!
 //! libauparse does the grouping: events may interleave, come with or without `node=`, RAW or ENRICHED.
 
@@ -17,6 +17,7 @@ mod header;
 mod lines;
 mod meanings;
 mod pending;
+mod questions;
 
 pub use lines::MAX_LINE;
 pub use meanings::{Call, Meanings, Place, Type, unhex, unquoted};
@@ -241,7 +242,7 @@ impl Parser {
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
-            match self.headers.header(line) {
+            match self.headers.header(line).filter(|header| !header::leaks(header.kind, line)) {
                 Some(header) => {
                     let identity = Identity { stamp: header.stamp, node: node_hash(header.node) };
                     let ends = header.kind == b"type=EOE";

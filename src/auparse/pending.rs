@@ -75,11 +75,11 @@ impl Pending {
 
     /// Notes that an event was handed out. True when a part of it was before.
     pub(super) fn handed_out(&mut self, identity: Identity) -> bool {
-        if let Some(at) = self.held.iter().position(|e| e.is(identity)) {
-            if let Some(entry) = self.held.remove(at) {
-                self.bytes -= entry.bytes;
-                self.long &= entry.records < MAX_RECORDS;
-            }
+        if let Some(at) = self.held.iter().position(|e| e.is(identity))
+            && let Some(entry) = self.held.remove(at)
+        {
+            self.bytes -= entry.bytes;
+            self.long &= entry.records < MAX_RECORDS;
         }
         #[allow(clippy::cast_possible_truncation)] // only the low bits are wanted
         let slot = &mut self.done[identity.stamp.serial as usize & (REMEMBERED - 1)];

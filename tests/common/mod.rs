@@ -1,6 +1,7 @@
 //! What the integration tests share: the built program, a strict JSON reader, servers, waiting.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod audit;
 pub mod json;
 pub mod server;
 

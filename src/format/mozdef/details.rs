@@ -7,6 +7,7 @@
 use super::{
     Details, MozDef, Scene,
     address::Address,
+    lists::Values,
     rules::{Key, Keys, OF_PATH, Role, RuleId, heads},
     summary::Denial,
 };
@@ -22,7 +23,7 @@ pub(super) struct FixedKeys {
     recordtypes: Key,
     command: Key,
     argv: Key,
-    paths: Key,
+    pub(super) paths: Key,
     user: Key,
     originaluser: Key,
     parentprocess: Key,
@@ -34,7 +35,7 @@ pub(super) struct FixedKeys {
     seresult: Key,
     seperms: Key,
     message: Key,
-    others: Key,
+    pub(super) others: Key,
 }
 
 impl FixedKeys {
@@ -66,69 +67,37 @@ impl FixedKeys {
 #[derive(Default)]
 pub(super) struct Work {
     /// The rule of each of the event's fields.
-    ids: Vec<RuleId>,
+    pub(super) ids: Vec<RuleId>,
     /// Some rule's fields go to `<type>_<name>`; which, the rules know.
-    has_typed: bool,
+    pub(super) has_typed: bool,
     /// Those fields: rule, record, and place in the event's list.
-    gathered: Vec<(RuleId, usize, usize)>,
+    pub(super) gathered: Vec<(RuleId, usize, usize)>,
     /// The values of the list at hand.
-    values: Values,
+    pub(super) values: Values,
     /// Fields that found no rule, as recorded.
-    others: Values,
+    pub(super) others: Values,
     /// Values that weren't UTF-8.
-    bytes: Vec<(Key, Vec<u8>)>,
+    pub(super) bytes: Vec<(Key, Vec<u8>)>,
     /// The process the event is about, and its name.
     pid: Option<u32>,
     comm: Vec<u8>,
-}
-
-/// A list of values, in one buffer.
-#[derive(Default)]
-struct Values {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Values {
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    /// Adds a value of at most [`WINDOW`] bytes.
-    fn push_window(&mut self, window: &[u8; WINDOW], len: usize) {
-        let end = self.bytes.len() + len;
-        self.bytes.extend_from_slice(window);
-        self.bytes.truncate(end);
-        self.ends.push(end);
-    }
-
-    fn push(&mut self, value: &[u8]) {
-        self.bytes.extend_from_slice(value);
-        self.ends.push(self.bytes.len());
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
-    }
 }
 
 /// The value of an id that was never set: (uid_t)-1.
 const UNSET: &[u8] = b"4294967295";
 
 /// Absent: no value, or the kernel's way to say so.
-fn is_absent(text: &[u8]) -> bool {
+pub(super) fn is_absent(text: &[u8]) -> bool {
     matches!(text, b"" | b"(null)")
 }
 
 /// Writes one event's details.
-struct Writer<'a, 'p> {
-    format: &'a mut MozDef,
-    scene: &'a Scene<'a>,
-    meanings: &'a mut Meanings<'p>,
-    out: &'a mut Vec<u8>,
-    full: bool,
+pub(super) struct Writer<'a, 'p> {
+    pub(super) format: &'a mut MozDef,
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) meanings: &'a mut Meanings<'p>,
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) full: bool,
     is_socket: bool,
     /// Whether a PATH has a field, for each field that is a PATH's first; found out when needed.
     of_path: [Option<bool>; OF_PATH.len()],
@@ -174,14 +143,14 @@ impl Writer<'_, '_> {
     }
 
     /// Takes a key (or a longer one, when a field already has it) and begins its member.
-    fn begin(&mut self, key: Key) -> Key {
+    pub(super) fn begin(&mut self, key: Key) -> Key {
         let key = self.format.keys.take_or_extend(key, usize::MAX);
         self.key(key);
         key
     }
 
     /// Writes a value; one that isn't UTF-8 gains its sibling later.
-    fn value(&mut self, key: Key, bytes: &[u8]) {
+    pub(super) fn value(&mut self, key: Key, bytes: &[u8]) {
         if !json::value(self.out, bytes) {
             self.format.work.bytes.push((key, bytes.to_vec()));
         }
@@ -220,84 +189,6 @@ impl Writer<'_, '_> {
             self.paths();
             self.addresses();
         }
-    }
-
-    /// All PATH names, when there is more than one PATH.
-    fn paths(&mut self) {
-        let (event, scene) = (self.scene.event, self.scene);
-        if scene.first_path == scene.last_path {
-            return;
-        }
-        let mut names = std::mem::take(&mut self.format.work.values);
-        names.clear();
-        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::PATH) {
-            let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
-            let name = match field {
-                Some(field) if !is_absent(event.bytes(field.value)) => {
-                    let place = Place { event, number, record, field: *field };
-                    self.meanings.value(place, Type::Escaped, None)
-                }
-                _ => b"",
-            };
-            names.push(name);
-        }
-        self.list(self.format.fixed.paths, &mut names);
-        self.format.work.values = names;
-    }
-
-    /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
-    fn list(&mut self, key: Key, values: &mut Values) {
-        let key = self.begin(key);
-        self.out.push(b'[');
-        let mut all_text = true;
-        // So that there is a window at the last value too.
-        values.bytes.extend_from_slice(&[0; WINDOW]);
-        let mut start = 0;
-        for (i, end) in values.ends.iter().enumerate() {
-            if i > 0 {
-                self.out.push(b',');
-            }
-            match values.bytes[start..].first_chunk() {
-                Some(window) if end - start <= WINDOW && json::is_plain(window, end - start) => {
-                    json::plain_string(self.out, window, end - start);
-                }
-                _ => all_text &= self.entry(&values.bytes[start..*end]),
-            }
-            start = *end;
-        }
-        self.out.push(b']');
-        if all_text {
-            return;
-        }
-        let name = [self.format.keys.name(key), b"_hex"].concat();
-        let hex = self.format.keys.key(&name);
-        self.begin(hex);
-        self.out.push(b'[');
-        for (i, value) in values.iter().enumerate() {
-            if i > 0 {
-                self.out.push(b',');
-            }
-            if str::from_utf8(value).is_ok() {
-                self.out.extend_from_slice(b"\"\"");
-            } else {
-                self.entry(&json::to_hex(value));
-            }
-        }
-        self.out.push(b']');
-    }
-
-    /// One value of a list; a very long one takes several entries.
-    fn entry(&mut self, value: &[u8]) -> bool {
-        if !json::may_be_long(value) {
-            return json::string(self.out, value);
-        }
-        for (i, piece) in json::pieces(&json::to_text(value)).enumerate() {
-            if i > 0 {
-                self.out.push(b',');
-            }
-            json::string(self.out, piece.as_bytes());
-        }
-        str::from_utf8(value).is_ok()
     }
 
     /// Where a connection came from or went to.
@@ -440,7 +331,7 @@ impl Writer<'_, '_> {
     }
 
     /// What a short value means by itself, as long as that is short and plain too.
-    fn recalled(&mut self, id: RuleId, place: Place, kind: Type) -> Option<(&[u8; WINDOW], usize)> {
+    pub(super) fn recalled(&mut self, id: RuleId, place: Place, kind: Type) -> Option<(&[u8; WINDOW], usize)> {
         let len = place.field.value.len();
         let window = place.event.window(place.field.value)?;
         if !kind.is_by_text() || !place.record.enriched.is_empty() || len > WINDOW || place.field.own {
@@ -577,101 +468,6 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// `<type>_<name>` for all that has no plain key of its own: one entry a record, "" where it has none.
-    fn typed(&mut self) {
-        let event = self.scene.event;
-        if !self.format.work.has_typed {
-            return;
-        }
-        // All fields of the noted rules, sorted by rule: one pass, however many there are.
-        let mut fields = std::mem::take(&mut self.format.work.gathered);
-        fields.clear();
-        for (number, record) in event.records().iter().enumerate() {
-            for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
-                let id = self.format.work.ids[at];
-                if id.is_rule() && !is_absent(event.bytes(field.value)) && self.format.rules.is_noted(id) {
-                    fields.push((id, number, at));
-                }
-            }
-        }
-        fields.sort_unstable();
-        let mut values = std::mem::take(&mut self.format.work.values);
-        for group in fields.chunk_by(|(a, ..), (b, ..)| a == b) {
-            let id = group[0].0;
-            self.typed_values(id, group, &mut values);
-            let key = self.format.rules.get(id).typed;
-            if let [_] = group {
-                let key = self.begin(key);
-                let value = values.iter().find(|v| !v.is_empty()).unwrap_or_default();
-                self.value(key, value);
-            } else {
-                self.list(key, &mut values);
-            }
-        }
-        self.format.work.gathered = fields;
-        self.format.work.values = values;
-    }
-
-    /// The values of one rule's fields, with "" for records of its type without one.
-    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], values: &mut Values) {
-        values.clear();
-        let event = self.scene.event;
-        let Some(sample) = fields.first().map(|(_, number, _)| self.scene.record(*number)) else {
-            return;
-        };
-        let rule = self.format.rules.get(id);
-        let (kind, role, name) = (rule.value, rule.role, event.bytes(sample.name));
-        let mut rest = fields;
-        for (number, record) in event.records().iter().enumerate() {
-            if record.kind != sample.kind || (sample.kind <= 0 && event.bytes(record.name) != name) {
-                continue;
-            }
-            let here = rest.iter().take_while(|(_, n, _)| *n == number).count();
-            if here == 0 {
-                values.push(b"");
-            }
-            let call = if record.kind == kind::SYSCALL { self.scene.call } else { None };
-            for (.., at) in &rest[..here] {
-                let place = Place { event, number, record, field: event.all_fields()[*at] };
-                let text = place.text();
-                if let Some((meaning, len)) = self.recalled(id, place, kind) {
-                    values.push_window(meaning, len);
-                    continue;
-                }
-                let value = match (role, kind) {
-                    (Role::Success, _) => truth(text),
-                    (_, Type::Text) => unquoted(text),
-                    _ => self.meanings.value(place, kind, call),
-                };
-                values.push(value);
-            }
-            rest = &rest[here..];
-        }
-    }
-
-    /// Fields beyond what an event may have rules for: listed as recorded.
-    fn others(&mut self) {
-        let mut others = std::mem::take(&mut self.format.work.others);
-        if !others.ends.is_empty() {
-            self.list(self.format.fixed.others, &mut others);
-            others.clear();
-        }
-        self.format.work.others = others;
-    }
-
-    /// `<key>_hex` for values that weren't UTF-8.
-    fn bytes(&mut self) {
-        if !self.full {
-            return;
-        }
-        for (key, bytes) in std::mem::take(&mut self.format.work.bytes) {
-            let name = [self.format.keys.name(key), b"_hex"].concat();
-            let key = self.format.keys.key(&name);
-            self.begin(key);
-            json::value(self.out, &json::to_hex(&bytes));
-        }
-    }
-
     /// Notes what the event says about processes, for the events after it.
     fn remember(&mut self) {
         let Some(pid) = self.format.work.pid else {
@@ -694,7 +490,7 @@ impl Writer<'_, '_> {
 }
 
 /// `success` as MozDef's index maps it.
-fn truth(text: &[u8]) -> &[u8] {
+pub(super) fn truth(text: &[u8]) -> &[u8] {
     match text {
         b"yes" => b"true",
         b"no" => b"false",

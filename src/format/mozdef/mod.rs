@@ -7,7 +7,7 @@
 //! | `category.rs` | what an event is about |
 //! | `rules.rs` | which key a field has |
 //! | `arguments.rs` | the command line from EXECVE records |
-//! | `details.rs` | the flat object of all fields |
+//! | `details.rs`, `lists.rs` | the flat object of all fields; its members with several values |
 //! | `summary.rs` | one line for a person |
 //! | `address.rs` | socket addresses |
 
@@ -15,6 +15,7 @@ mod address;
 mod arguments;
 mod category;
 mod details;
+mod lists;
 mod rules;
 mod summary;
 

@@ -1,0 +1,174 @@
+//! What libauparse was asked before, and what it said.
+
+use super::meanings::Place;
+use crate::event::WINDOW;
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+/// A question to libauparse: all that its answer depends on, in a fixed length so that copying and comparing take a few
+/// instructions. Longer ones are asked anew each time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Question {
+    words: [u64; 6],
+    len: usize,
+}
+
+impl Question {
+    /// Bytes it can hold.
+    const MOST: usize = 48;
+
+    /// A question that begins so; `None` when that is too long.
+    pub(super) fn new(about: &[u8]) -> Option<Self> {
+        let mut question = Self::default();
+        question.push(about).then_some(question)
+    }
+
+    /// Adds bytes; false when there is no room for them.
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        if self.len + bytes.len() > Self::MOST {
+            return false;
+        }
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.push_word(u64::from_le_bytes(word), chunk.len());
+        }
+        true
+    }
+
+    /// Adds up to 8 bytes, in a word whose other bytes are 0. There must be room.
+    pub(super) fn push_word(&mut self, word: u64, len: usize) {
+        let (at, shift) = (self.len / 8, 8 * (self.len % 8));
+        self.words[at] |= word << shift;
+        if shift > 0 && 8 * len + shift > 64 {
+            self.words[at + 1] |= word >> (64 - shift);
+        }
+        self.len += len;
+    }
+
+    /// Adds the text of a field.
+    pub(super) fn push_text(&mut self, place: Place) -> bool {
+        let len = place.field.value.len();
+        match place.event.window(place.field.value) {
+            Some(window) if len <= WINDOW && self.len + len <= Self::MOST => {
+                let (low, high) = window.split_at(8);
+                let word = |bytes: &[u8], len: usize| {
+                    let word = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
+                    if len < 8 { word & ((1 << (8 * len)) - 1) } else { word }
+                };
+                self.push_word(word(low, len.min(8)), len.min(8));
+                if len > 8 {
+                    self.push_word(word(high, len - 8), len - 8);
+                }
+                true
+            }
+            _ => self.push(place.text()),
+        }
+    }
+
+    /// A place in a table of `1 << bits`.
+    fn place(&self, bits: u32) -> usize {
+        let mix = |mixed: u64, word: &u64| (mixed.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        #[allow(clippy::cast_possible_truncation)] // a few bits
+        ((self.words.iter().fold(self.len as u64, mix) >> (64 - bits)) as usize)
+    }
+}
+
+/// Log 2 of the places in [`Front`].
+const FRONT_BITS: u32 = 8;
+
+/// A small table in front of the map: most questions were asked a moment ago. Two questions of one place drive each
+/// other out, which costs a look into the map.
+#[derive(Debug, Default)]
+struct Front {
+    entries: Vec<Option<(Question, usize)>>,
+}
+
+impl Front {
+    fn get(&self, question: &Question) -> Option<usize> {
+        let entry = self.entries.get(question.place(FRONT_BITS))?.as_ref()?;
+        (entry.0 == *question).then_some(entry.1)
+    }
+
+    fn set(&mut self, question: &Question, at: usize) {
+        self.entries.resize(1 << FRONT_BITS, None);
+        self.entries[question.place(FRONT_BITS)] = Some((*question, at));
+    }
+}
+
+/// Answers by their questions.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    front: Front,
+    /// Place of an answer in the list.
+    known: HashMap<Question, usize, RandomState>,
+    answers: Vec<Box<[u8]>>,
+}
+
+impl Answers {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.answers.len()
+    }
+
+    /// Keeps an answer, and returns its place.
+    pub(super) fn remember(&mut self, question: &Question, answer: Box<[u8]>) -> usize {
+        let at = self.answers.len();
+        self.answers.push(answer);
+        self.known.insert(*question, at);
+        at
+    }
+
+    /// Place of the answer to a question that was asked before.
+    pub(super) fn recall(&mut self, question: &Question) -> Option<usize> {
+        if let Some(at) = self.front.get(question) {
+            return Some(at);
+        }
+        let at = *self.known.get(question)?;
+        self.front.set(question, at);
+        Some(at)
+    }
+
+    /// The answer at a place.
+    pub(super) fn get(&self, at: usize) -> &[u8] {
+        self.answers.get(at).map_or(b"", |answer| answer)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Field, Record};
+
+    #[test]
+    fn questions_are_the_same_only_when_all_of_them_is() {
+        let question = |parts: &[&[u8]]| {
+            let mut question = Question::new(b"").unwrap();
+            parts.iter().all(|part| question.push(part)).then_some(question)
+        };
+        let long = [b'x'; Question::MOST];
+        for cut in 0..=Question::MOST {
+            let (a, b) = long.split_at(cut);
+            assert_eq!(question(&[a, b]), question(&[&long]), "{cut}");
+            assert_ne!(question(&[a]), question(&[&long, b"\0"]));
+        }
+        assert_ne!(question(&[b"a"]), question(&[b"a\0"]));
+        assert_ne!(question(&[b"ab", b"c"]), question(&[b"ab", b"d"]));
+        assert_eq!(question(&[&long, b"x"]), None);
+        let mut event = Event::default();
+        for len in 0..20 {
+            event.begin(crate::event::Stamp::default());
+            let value = event.keep(&long[..len]);
+            event.keep(b"yyyyyyyyyyyyyyyyyyyyyyyyyyyyy");
+            event.end();
+            let field = Field { value, ..Field::default() };
+            for before in 0..10 {
+                let mut asked = question(&[&long[..before]]).unwrap();
+                let record = Record::default();
+                assert!(asked.push_text(Place { event: &event, number: 0, record: &record, field }));
+                assert_eq!(Some(asked), question(&[&long[..before + len]]), "{before} {len}");
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The members of `details` that have several values, and the exact bytes of what isn't UTF-8.
+
+use super::{
+    details::{Writer, is_absent, truth},
+    rules::{Key, Role, RuleId},
+};
+use crate::{
+    auparse::{Place, Type, unquoted},
+    event::{WINDOW, kind},
+    format::json,
+};
+
+/// A list of values, in one buffer.
+#[derive(Default)]
+pub(super) struct Values {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Values {
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Adds a value of at most [`WINDOW`] bytes.
+    fn push_window(&mut self, window: &[u8; WINDOW], len: usize) {
+        let end = self.bytes.len() + len;
+        self.bytes.extend_from_slice(window);
+        self.bytes.truncate(end);
+        self.ends.push(end);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Adds a value.
+    pub(super) fn push(&mut self, value: &[u8]) {
+        self.bytes.extend_from_slice(value);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+}
+
+impl Writer<'_, '_> {
+    /// All PATH names, when there is more than one PATH.
+    pub(super) fn paths(&mut self) {
+        let (event, scene) = (self.scene.event, self.scene);
+        if scene.first_path == scene.last_path {
+            return;
+        }
+        let mut names = std::mem::take(&mut self.format.work.values);
+        names.clear();
+        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::PATH) {
+            let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
+            let name = match field {
+                Some(field) if !is_absent(event.bytes(field.value)) => {
+                    let place = Place { event, number, record, field: *field };
+                    self.meanings.value(place, Type::Escaped, None)
+                }
+                _ => b"",
+            };
+            names.push(name);
+        }
+        self.list(self.format.fixed.paths, &mut names);
+        self.format.work.values = names;
+    }
+
+    /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
+    fn list(&mut self, key: Key, values: &mut Values) {
+        let key = self.begin(key);
+        self.out.push(b'[');
+        let mut all_text = true;
+        // So that there is a window at the last value too.
+        values.bytes.extend_from_slice(&[0; WINDOW]);
+        let mut start = 0;
+        for (i, end) in values.ends.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            match values.bytes[start..].first_chunk() {
+                Some(window) if end - start <= WINDOW && json::is_plain(window, end - start) => {
+                    json::plain_string(self.out, window, end - start);
+                }
+                _ => all_text &= self.entry(&values.bytes[start..*end]),
+            }
+            start = *end;
+        }
+        self.out.push(b']');
+        if all_text {
+            return;
+        }
+        let name = [self.format.keys.name(key), b"_hex"].concat();
+        let hex = self.format.keys.key(&name);
+        self.begin(hex);
+        self.out.push(b'[');
+        for (i, value) in values.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            if str::from_utf8(value).is_ok() {
+                self.out.extend_from_slice(b"\"\"");
+            } else {
+                self.entry(&json::to_hex(value));
+            }
+        }
+        self.out.push(b']');
+    }
+
+    /// One value of a list; a very long one takes several entries.
+    pub(super) fn entry(&mut self, value: &[u8]) -> bool {
+        if !json::may_be_long(value) {
+            return json::string(self.out, value);
+        }
+        for (i, piece) in json::pieces(&json::to_text(value)).enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            json::string(self.out, piece.as_bytes());
+        }
+        str::from_utf8(value).is_ok()
+    }
+
+    /// `<type>_<name>` for all that has no plain key of its own: one entry a record, "" where it has none.
+    pub(super) fn typed(&mut self) {
+        let event = self.scene.event;
+        if !self.format.work.has_typed {
+            return;
+        }
+        // All fields of the noted rules, sorted by rule: one pass, however many there are.
+        let mut fields = std::mem::take(&mut self.format.work.gathered);
+        fields.clear();
+        for (number, record) in event.records().iter().enumerate() {
+            for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
+                let id = self.format.work.ids[at];
+                if id.is_rule() && !is_absent(event.bytes(field.value)) && self.format.rules.is_noted(id) {
+                    fields.push((id, number, at));
+                }
+            }
+        }
+        fields.sort_unstable();
+        let mut values = std::mem::take(&mut self.format.work.values);
+        for group in fields.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let id = group[0].0;
+            self.typed_values(id, group, &mut values);
+            let key = self.format.rules.get(id).typed;
+            if let [_] = group {
+                let key = self.begin(key);
+                let value = values.iter().find(|v| !v.is_empty()).unwrap_or_default();
+                self.value(key, value);
+            } else {
+                self.list(key, &mut values);
+            }
+        }
+        self.format.work.gathered = fields;
+        self.format.work.values = values;
+    }
+
+    /// The values of one rule's fields, with "" for records of its type without one.
+    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], values: &mut Values) {
+        values.clear();
+        let event = self.scene.event;
+        let Some(sample) = fields.first().map(|(_, number, _)| self.scene.record(*number)) else {
+            return;
+        };
+        let rule = self.format.rules.get(id);
+        let (kind, role, name) = (rule.value, rule.role, event.bytes(sample.name));
+        let mut rest = fields;
+        for (number, record) in event.records().iter().enumerate() {
+            if record.kind != sample.kind || (sample.kind <= 0 && event.bytes(record.name) != name) {
+                continue;
+            }
+            let here = rest.iter().take_while(|(_, n, _)| *n == number).count();
+            if here == 0 {
+                values.push(b"");
+            }
+            let call = if record.kind == kind::SYSCALL { self.scene.call } else { None };
+            for (.., at) in &rest[..here] {
+                let place = Place { event, number, record, field: event.all_fields()[*at] };
+                let text = place.text();
+                if let Some((meaning, len)) = self.recalled(id, place, kind) {
+                    values.push_window(meaning, len);
+                    continue;
+                }
+                let value = match (role, kind) {
+                    (Role::Success, _) => truth(text),
+                    (_, Type::Text) => unquoted(text),
+                    _ => self.meanings.value(place, kind, call),
+                };
+                values.push(value);
+            }
+            rest = &rest[here..];
+        }
+    }
+
+    /// Fields beyond what an event may have rules for: listed as recorded.
+    pub(super) fn others(&mut self) {
+        let mut others = std::mem::take(&mut self.format.work.others);
+        if !others.is_empty() {
+            self.list(self.format.fixed.others, &mut others);
+            others.clear();
+        }
+        self.format.work.others = others;
+    }
+
+    /// `<key>_hex` for values that weren't UTF-8.
+    pub(super) fn bytes(&mut self) {
+        if !self.full {
+            return;
+        }
+        for (key, bytes) in std::mem::take(&mut self.format.work.bytes) {
+            let name = [self.format.keys.name(key), b"_hex"].concat();
+            let key = self.format.keys.key(&name);
+            self.begin(key);
+            json::value(self.out, &json::to_hex(&bytes));
+        }
+    }
+}
