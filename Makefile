@@ -3,7 +3,6 @@
 PREFIX  ?= /usr
 DESTDIR ?=
 SBINDIR ?= $(PREFIX)/sbin
-MANDIR  ?= $(PREFIX)/share/man
 DOCDIR  ?= $(PREFIX)/share/doc/auship
 ETC     ?= /etc
 CARGO   ?= cargo
@@ -28,7 +27,7 @@ help:
 	@echo "make bench      speed, beside a program that only walks libauparse's fields"
 	@echo "make fuzz       fuzz the way from bytes to JSON (FUZZ_SECONDS=600)"
 	@echo "make deps       install what building and testing need (apt or dnf), only what is missing"
-	@echo "make build      target/release/auship; FEATURES=bsm for Solaris BSM"
+	@echo "make build      target/release/auship"
 	@echo "make install    into DESTDIR, under PREFIX (/usr); make uninstall takes it out again"
 	@echo "make clean"
 
@@ -84,7 +83,8 @@ install: $(BINARY)
 $(BINARY):
 	$(MAKE) build
 
-# Configuration stays, as a package manager would leave it; `make uninstall PURGE=1` takes it too.
+# auship.conf stays, as a package manager would leave it; `make uninstall PURGE=1` takes it too. What tells auditd to
+# start the plugin goes with the program.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/auship
 	rm -f $(DESTDIR)$(ETC)/audit/plugins.d/auship.conf $(DESTDIR)$(ETC)/audisp/plugins.d/auship.conf

@@ -102,7 +102,7 @@ struct State {
     reported: Option<Instant>,
 }
 
-/// Reasons that one report tells apart.
+/// Reasons that one report tells apart; a server may put something new into each answer.
 const MAX_REASONS: usize = 4;
 
 impl Losses {
@@ -113,12 +113,21 @@ impl Losses {
 
     /// Counts one loss, and reports it if it is time.
     pub fn lost(&self, why: &str) {
+        self.lost_many(1, why);
+    }
+
+    /// Counts losses, and reports them if it is time.
+    pub fn lost_many(&self, number: u64, why: &str) {
+        if number == 0 {
+            return;
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let full = state.unreported.len() >= MAX_REASONS;
+        let known = state.unreported.iter().any(|(reason, _)| reason == why);
+        let why = if full && !known { "other reasons" } else { why };
         match state.unreported.iter_mut().find(|(reason, _)| reason == why) {
-            Some((_, count)) => *count += 1,
-            None if full => state.unreported[MAX_REASONS - 1].1 += 1,
-            None => state.unreported.push((why.to_string(), 1)),
+            Some((_, count)) => *count += number,
+            None => state.unreported.push((why.to_string(), number)),
         }
         self.report_if_due(&mut state, REPORT_EVERY);
     }
@@ -152,5 +161,23 @@ impl Losses {
         log::error(format_args!("{}, {all} {events} lost{why}", self.what));
         state.unreported.clear();
         state.reported = Some(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_told_apart_up_to_a_number() {
+        let losses = Losses::new("test".into());
+        losses.lost("first, reported at once");
+        for n in 0..10 {
+            losses.lost(&format!("answer {n}"));
+        }
+        losses.lost_many(5, "answer 0");
+        let state = losses.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts: Vec<(&str, u64)> = state.unreported.iter().map(|(why, count)| (why.as_str(), *count)).collect();
+        assert_eq!(counts, [("answer 0", 6), ("answer 1", 1), ("answer 2", 1), ("answer 3", 1), ("other reasons", 6)]);
     }
 }

@@ -146,13 +146,14 @@ impl Closing {
             // A worker that is between two attempts sees the abort and leaves; one inside a request can't.
             self.running.wait(Instant::now() + Duration::from_millis(200));
         }
-        let left = shared.counters.figures().waiting();
+        // Read once: a worker inside a request may still deliver what is given up here, but not into these figures.
+        let mut figures = shared.counters.figures();
+        let left = figures.waiting();
+        figures.lost += left;
         shared.counters.lost_at_end.fetch_add(left, Ordering::Relaxed);
-        for _ in 0..left {
-            shared.refused.lost("time was up");
-        }
+        shared.refused.lost_many(left, "time was up");
         shared.refused.finish();
-        shared.counters.figures()
+        figures
     }
 
     /// How many were lost because time was up.

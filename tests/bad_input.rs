@@ -168,3 +168,22 @@ fn a_message_of_many_fields_takes_no_time() {
     assert!(details["fields"].as_array().unwrap().contains(&json!("f99999=2")));
     assert_eq!(details["user_g"].as_array().unwrap().len(), 100_000);
 }
+
+#[test]
+fn an_event_of_many_records_without_fields_takes_no_time() {
+    let log = "type=CWD msg=audit(1795320000.001:9): hello\n".repeat(16_000);
+    let start = Instant::now();
+    let documents = convert_text(&log);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert_eq!(documents[0]["details"]["cwd_msg"].as_array().unwrap().len(), 16_000);
+}
+
+#[test]
+fn lists_of_an_absurd_event_are_no_longer_than_its_fields() {
+    let fields: String = (0..4000).map(|n| format!(" f{n}=1")).collect();
+    let path = |fields: &str| format!("type=PATH msg=audit(1795320000.001:9): item=0{fields}\n");
+    let log = path(&fields) + &path(&fields) + &path("").repeat(16_000);
+    let output = auship(&["convert"], log.as_bytes());
+    assert!(output.stdout.len() < 2 * log.len(), "{} bytes of {}", output.stdout.len(), log.len());
+    assert_eq!(json::lines(&output.stdout)[0]["details"]["path_f7"], json!(["1", "1"]));
+}

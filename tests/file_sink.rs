@@ -330,6 +330,42 @@ fn a_stuck_reader_of_standard_output_stops_us_no_longer_than_max_wait() {
 }
 
 #[test]
+fn standard_output_that_does_not_block_gets_everything_once() {
+    let setup = Setup::new();
+    let config = write_config(setup.dir.path(), "file_log = -\n");
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let flags = nix::fcntl::OFlag::O_NONBLOCK;
+    nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETFL(flags)).unwrap();
+    let mut auship = Running::start_with(&config, |command| {
+        command.stdout(writer);
+    });
+    let tail = thread::spawn(move || {
+        let mut out = Vec::new();
+        let mut block = [0; 1000];
+        while let n @ 1.. = reader.read(&mut block).unwrap() {
+            out.extend_from_slice(&block[..n]);
+            if out.len() < 300_000 {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        out
+    });
+    auship.feed(&events(1, 2000));
+    let (status, said) = auship.finish();
+    assert!(status.success() && said.contains("delivered 2000, lost 0"), "{said}");
+    assert_eq!(serials(&json::lines(&tail.join().unwrap())), (1..=2000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_pipe_is_no_file() {
+    let setup = Setup::new();
+    nix::unistd::mkfifo(&setup.log, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let (status, said) = setup.start("").wait();
+    assert_eq!(status.code(), Some(2));
+    assert!(said.contains("neither a file nor a device"), "{said}");
+}
+
+#[test]
 fn a_reader_of_standard_output_that_leaves_is_counted() {
     let setup = Setup::new();
     let config = write_config(setup.dir.path(), "file_log = -\n");

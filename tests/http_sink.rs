@@ -100,6 +100,20 @@ fn a_server_that_is_down_costs_the_events_and_nothing_else() {
 }
 
 #[test]
+fn a_password_in_the_url_is_never_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::http(dir.path(), "refuse");
+    let url = server.url.replace("http://", "http://joe:s3cret@");
+    let config = config(dir.path(), &url, "attempts = 1\nssl_verify = no\n");
+    let (_, said) = run(&config, 2);
+    totals(&said, 0, 2);
+    let checked = auship(&["check", "--config", config.to_str().unwrap()], b"");
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    assert!(!said.contains("s3cret") && !checked.contains("s3cret"), "{said}{checked}");
+    assert!(said.contains("http://…@localhost:") && checked.contains("url = http://…@localhost:"), "{said}{checked}");
+}
+
+#[test]
 fn what_a_server_refuses_is_reported_with_its_words() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "refuse");

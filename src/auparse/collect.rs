@@ -8,8 +8,11 @@
 //! its beginning as they are from the beginning of ours. Where that doesn't hold (values it made itself, a library
 //! that stores them otherwise) the text is searched.
 
-use super::handle::Cursor;
-use crate::event::{Event, Field, Record, Span};
+use super::{
+    handle::Cursor,
+    words::{self, Denial},
+};
+use crate::event::{Event, Field, Record, Span, kind};
 use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
@@ -58,6 +61,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
             }
         }
         walk.end_value(text.len());
+        walk.words(kind, first);
     }
     let fields = first..event.field_count();
     let name = type_name(types.get(cursor, kind), event, fields.clone());
@@ -153,6 +157,12 @@ impl Walk<'_> {
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
                     return self.event.push_field(Field { name, value, own: true, number });
                 }
+                Some(value) if recorded == value => {
+                    self.done = value_at;
+                    self.open = Some(self.event.field_count());
+                    let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, value_at));
+                    return self.event.push_field(Field { name, value, own: false, number });
+                }
                 Some(value) if recorded.starts_with(value) => {
                     self.done = value_at + value.len();
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, self.done));
@@ -165,6 +175,39 @@ impl Walk<'_> {
         let name = self.event.keep(name);
         let value = self.event.keep(value.unwrap_or_default());
         self.event.push_field(Field { name, value, own: false, number });
+    }
+
+    /// Adds what the record says in words, as fields.
+    fn words(&mut self, kind: i32, first: usize) {
+        let text = self.text;
+        let fields = &self.event.all_fields()[first..];
+        let is = |n: usize, name: &[u8]| fields.get(n).is_some_and(|f| self.event.bytes(f.name) == name);
+        let heads = if is(0, b"node") { 2 } else { 1 };
+        // A kernel's record without words, which is nearly every one.
+        let second = fields.get(heads).map_or(text.len(), |f| f.name.start().wrapping_sub(self.copy));
+        if kind != kind::USER_AVC && !text.ends_with(b"'") && second < text.len() && text[..second].ends_with(b"): ") {
+            return;
+        }
+        let names = fields.iter().skip(heads).map(|f| f.name.start().wrapping_sub(self.copy));
+        let names: Vec<usize> = names.filter(|at| *at < text.len()).collect();
+        let denial = if matches!(kind, kind::AVC | kind::USER_AVC) { Denial::read(text) } else { None };
+        if let Some(denial) = &denial
+            && !fields.iter().any(|f| self.event.bytes(f.name) == b"seperms")
+        {
+            self.say(b"seresult", denial.result);
+            self.say(b"seperms", &denial.permissions);
+        }
+        for said in words::words(text, &names) {
+            if !(said.is_empty() || denial.is_some() && said.starts_with(b"avc:")) {
+                self.say(b"msg", said);
+            }
+        }
+    }
+
+    /// Adds a field that libauparse doesn't see.
+    fn say(&mut self, name: &[u8], value: &[u8]) {
+        let (name, value) = (self.event.keep(name), self.event.keep(value));
+        self.event.push_field(Field { name, value, own: true, number: u32::MAX });
     }
 
     /// Now that the next name (or the end) is known to begin at `next`: where the last value ends.

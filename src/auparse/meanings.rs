@@ -11,7 +11,7 @@ use super::{
 };
 use crate::event::{Event, Field, Record};
 use foldhash::fast::RandomState;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memmem, memrchr};
 use std::{collections::HashMap, ffi::CStr};
 
 /// How a field is to be read: libauparse's field types, as far as they differ in what they depend on.
@@ -43,7 +43,7 @@ impl Type {
 
     /// libauparse looks the meaning up, and says `unknown…` when it doesn't find it.
     fn is_looked_up(self) -> bool {
-        matches!(self, Self::Named(_) | Self::Argument(_) | Self::Other(_) | Self::Varies)
+        matches!(self, Self::Named(_) | Self::Exit | Self::Argument(_) | Self::Other(_) | Self::Varies)
     }
 }
 
@@ -199,12 +199,18 @@ impl<'p> Meanings<'p> {
     /// system call of the record, for its arguments.
     pub fn value<'s>(&'s mut self, place: Place<'s>, kind: Type, call: Option<Call>) -> &'s [u8] {
         let value = self.meaning(place, kind, call);
-        if kind.is_looked_up() && value.starts_with(b"unknown") { unquoted(place.text()) } else { value }
+        // A number that has no name is (null) in the C library's words.
+        let unknown = value.starts_with(b"unknown") || value.starts_with(b"(null)(");
+        if unknown && kind.is_looked_up() { unquoted(place.text()) } else { value }
     }
 
     /// The name that libauparse gives a user id, as it gives it: `unknown(1001)` for one without, since whoever wants
     /// to know a user's name wants to know that there is none.
     pub fn user<'s>(&'s mut self, place: Place<'s>) -> &'s [u8] {
+        if place.field.own {
+            // Words behind the number are none of its business.
+            return self.asked(place, place.text());
+        }
         let kind = Type::Named(u8::try_from(t::AUPARSE_TYPE_UID).unwrap_or(u8::MAX));
         self.meaning(place, kind, None)
     }
@@ -216,8 +222,8 @@ impl<'p> Meanings<'p> {
         }
         match kind {
             Type::Text => text,
-            Type::Escaped => self.escaped(place, text),
-            Type::Proctitle => self.proctitle(place, text),
+            Type::Escaped => self.escaped(text),
+            Type::Proctitle => self.proctitle(text),
             Type::Exit if text.len() < 18 && text.iter().all(u8::is_ascii_digit) => text,
             Type::Exit => self.remembered(place, Question::new(b"exit=")),
             Type::Named(code) => {
@@ -245,7 +251,7 @@ impl<'p> Meanings<'p> {
         }
     }
 
-    fn escaped<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
+    fn escaped<'s>(&'s mut self, text: &'s [u8]) -> &'s [u8] {
         if !text.iter().all(u8::is_ascii_hexdigit) || text.len() < 2 {
             // libauparse would decode as many hex digits as there are and lose the rest.
             return text;
@@ -253,13 +259,15 @@ impl<'p> Meanings<'p> {
         // A leading NUL is the mark of an abstract socket's name, which libauparse leaves out.
         let digits = text.strip_prefix(b"00").unwrap_or(text);
         self.memory.scratch.clear();
-        if unhex(digits, &mut self.memory.scratch) { &self.memory.scratch } else { self.asked(place, text) }
+        // Digits that lost one are no names: libauparse would make something up.
+        if unhex(digits, &mut self.memory.scratch) { &self.memory.scratch } else { text }
     }
 
-    fn proctitle<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
+    fn proctitle<'s>(&'s mut self, text: &'s [u8]) -> &'s [u8] {
         self.memory.scratch.clear();
-        if text.starts_with(b"00") || !unhex(text, &mut self.memory.scratch) {
-            return if text.iter().all(u8::is_ascii_hexdigit) { self.asked(place, text) } else { text };
+        // An empty first argument is an argument too: nothing is left out here.
+        if !unhex(text, &mut self.memory.scratch) {
+            return text;
         }
         for byte in &mut self.memory.scratch {
             if *byte == 0 {
@@ -447,7 +455,8 @@ fn appended<'a>(enriched: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         let value = &rest[equals + 1..];
         let end = match value.first() {
             Some(b'"') => memmem::find(&value[1..], b"\" ").map_or(value.len(), |n| n + 2),
-            Some(b'{') => memchr(b'}', value).map_or(value.len(), |n| n + 1),
+            // A path in it may have braces, and nothing else is appended to a socket address.
+            Some(b'{') => memrchr(b'}', value).map_or(value.len(), |n| n + 1),
             _ => memchr(b' ', value).unwrap_or(value.len()),
         };
         if found.eq_ignore_ascii_case(name) {

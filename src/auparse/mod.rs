@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `auparse_sys.rs` | bindgen's raw bindings |
 //! | `handle.rs` | every call of the library, with the reasons why it is sound |
-//! | `collect.rs` | copies libauparse's event into an [`Event`], values whole |
+//! | `collect.rs`, `words.rs` | copies libauparse's event into an [`Event`], values whole, words not forgotten |
 //! | `lines.rs`, `header.rs`, `pending.rs` | lines from blocks; which can be read; which events are unfinished |
 //! | `meanings.rs`, `questions.rs` | what fields mean; what libauparse was asked before |
 //!
@@ -18,6 +18,7 @@ mod lines;
 mod meanings;
 mod pending;
 mod questions;
+mod words;
 
 pub use lines::MAX_LINE;
 pub use meanings::{Call, Meanings, Place, Type, unhex, unquoted};
@@ -128,7 +129,8 @@ impl Parser {
         })
     }
 
-    /// Takes the next bytes of the log, cut anywhere.
+    /// Takes the next bytes of the log, cut anywhere. The handler must not use another parser: libauparse's callers take
+    /// turns.
     ///
     /// # Errors
     /// When libauparse has no memory; the block is lost then.

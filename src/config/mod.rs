@@ -128,6 +128,18 @@ pub struct Http {
     pub attempts: u32,
 }
 
+impl Http {
+    /// The URL without a user's name or password, for messages.
+    pub fn shown_url(&self) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        match rest[..end].rfind('@') {
+            Some(at) => format!("{scheme}://…{}", &rest[at..]),
+            None => self.url.clone(),
+        }
+    }
+}
+
 /// One thing wrong with a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -226,7 +238,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
                     } else if config.outputs.iter().any(|o| o.name == output) {
                         check.fault(section.line, name, "", "there is an output of that name already");
                     }
-                    check.output(section, output, false, &mut config);
+                    check.output(section, output, &mut config);
                 }
                 None => {
                     let what = "unknown section; allowed are [input] and [output:NAME]";
@@ -264,8 +276,12 @@ impl<'a> Given<'a> {
         found
     }
 
+    fn line(&self, key: &str) -> Option<usize> {
+        self.entries.iter().rev().find(|e| e.key == key).map(|e| e.line)
+    }
+
     fn has(&self, key: &str) -> bool {
-        self.entries.iter().any(|e| e.key == key)
+        self.line(key).is_some()
     }
 }
 
@@ -333,7 +349,8 @@ impl Check<'_> {
         let mut given = self.given(section, |key| key.top);
         config.shutdown_timeout = self.value(&mut given, "shutdown_timeout", config.shutdown_timeout, values::time);
         if given.has("mozdef_url") || given.has("file_log") {
-            self.output_of(given, section.line, "mozdef", true, config);
+            let line = ["file_log", "mozdef_url"].iter().find_map(|key| given.line(key)).unwrap_or_default();
+            self.output_of(given, line, "mozdef", true, config);
         } else if let Some(entry) = given.entries.first() {
             let what = "shapes an output, but there is none here: set mozdef_url or file_log";
             self.fault(entry.line, "", &entry.key, what);
@@ -348,9 +365,9 @@ impl Check<'_> {
         });
     }
 
-    fn output(&mut self, section: &ini::Section, name: &str, classic: bool, config: &mut Config) {
+    fn output(&mut self, section: &ini::Section, name: &str, config: &mut Config) {
         let given = self.given(section, |key| key.output);
-        self.output_of(given, section.line, name, classic, config);
+        self.output_of(given, section.line, name, false, config);
     }
 
     /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
@@ -501,7 +518,11 @@ impl Check<'_> {
             verify: self.value(given, "ssl_verify", true, yes),
             ca_file,
             verbose: self.value(given, "curl_verbose", false, yes),
-            log_file: self.value(given, "curl_logfile", None, |text| Ok(Some(PathBuf::from(text)))),
+            log_file: self.value(given, "curl_logfile", None, |text| {
+                let path = PathBuf::from(text);
+                let there = path.is_absolute() && path.parent().is_some_and(Path::is_dir) && !path.is_dir();
+                if there { Ok(Some(path)) } else { Err("the absolute path of a file in a directory that exists") }
+            }),
             workers: self.value(given, "workers", 4, |text| {
                 values::count(text).ok().filter(|n| *n <= 64).ok_or("a whole number from 1 to 64")
             }),

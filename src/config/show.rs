@@ -22,7 +22,7 @@ impl fmt::Display for Config {
             writeln!(f, "type = {}", sink_type(Some(&output.sink)))?;
             match &output.sink {
                 Sink::Http(http) => {
-                    writeln!(f, "url = {}", show_text(&http.url))?;
+                    writeln!(f, "url = {}", show_text(&http.shown_url()))?;
                     writeln!(f, "ssl_verify = {}", yes(http.verify))?;
                     if let Some(path) = &http.ca_file {
                         writeln!(f, "curl_cainfo = {}", show_text(&path.display().to_string()))?;

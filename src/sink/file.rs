@@ -7,11 +7,15 @@
 use super::{Alive, Shared};
 use crate::{log, queue::ring::Outlet};
 use crossbeam_channel::RecvTimeoutError;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     fmt,
     fs::{self, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::{
+        fd::AsFd,
+        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
+    },
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     thread,
@@ -45,6 +49,11 @@ impl fmt::Display for Target {
 
 /// Opens the file for appending, created for its owner alone.
 fn open(path: &PathBuf) -> io::Result<File> {
+    if let Ok(there) = fs::metadata(path)
+        && !(there.is_file() || there.file_type().is_char_device())
+    {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a device"));
+    }
     let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).or_else(|e| {
         // A pipe or a file that may be written but not read.
         if e.kind() == io::ErrorKind::PermissionDenied { OpenOptions::new().append(true).open(path) } else { Err(e) }
@@ -168,16 +177,25 @@ impl Lines {
         }
     }
 
+    /// Waits until a pipe that doesn't block has room, but not for long.
+    fn wait_for_room(&self) {
+        let output = io::stdout();
+        let fd = match &self.file {
+            Some(file) => file.as_fd(),
+            None => output.as_fd(),
+        };
+        // When waiting fails, writing fails too and says why.
+        let _ = poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], PollTimeout::from(50u8));
+    }
+
     /// Writes all that is gathered; false when that has become impossible.
     fn write(&mut self) -> bool {
         while self.written < self.gathered.len() {
             let rest = &self.gathered[self.written..];
-            let result = match (&self.target, &mut self.file) {
-                (Target::Stdout, _) => io::stdout().lock().write(rest).and_then(|n| {
-                    io::stdout().flush()?;
-                    Ok(n)
-                }),
-                (Target::Path(_), Some(file)) => file.write(rest),
+            let result = match (&self.target, &self.file) {
+                // Not through the standard library's buffer: what it took and couldn't pass on would come twice.
+                (Target::Stdout, _) => nix::unistd::write(io::stdout(), rest).map_err(io::Error::from),
+                (Target::Path(_), Some(file)) => nix::unistd::write(file, rest).map_err(io::Error::from),
                 (Target::Path(_), None) => Err(io::ErrorKind::NotFound.into()),
             };
             match result {
@@ -190,6 +208,13 @@ impl Lines {
                     continue;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    if self.shared.is_aborted() {
+                        return false;
+                    }
+                    self.wait_for_room();
+                    continue;
+                }
                 Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
                     for _ in self.ends.iter().filter(|end| **end > self.written) {
                         self.lose();

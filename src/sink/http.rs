@@ -52,7 +52,8 @@ pub(super) fn start(http: &Http, shared: &Arc<Shared>, outlet: Outlet, alive: &A
     if !http.verify {
         log::warning(format_args!(
             "output {}: ssl_verify = no: anybody on the way to {} can read and change audit events; for testing only",
-            shared.name, http.url
+            shared.name,
+            http.shown_url()
         ));
     }
     let log_file: CurlLog = match &http.log_file {
@@ -159,7 +160,7 @@ fn work(http: &Http, shared: &Shared, outlet: &Outlet, log_file: CurlLog) {
             if attempt >= http.attempts {
                 count(&shared.counters.lost_refused);
                 let tried = if attempt == 1 { "once".to_string() } else { format!("{attempt} times") };
-                shared.refused.lost(&format!("{}: {why}, tried {tried}", http.url));
+                shared.refused.lost(&format!("{}: {why}, tried {tried}", http.shown_url()));
                 break;
             }
             if !shared.pause(pause) {

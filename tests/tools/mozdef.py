@@ -63,7 +63,7 @@ class Record:
 def text_of(get):
     try:
         return get()
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, SystemError, RuntimeError):  # not text, or libauparse has none
         return None
 
 
@@ -85,7 +85,30 @@ def read_record(au):
     heads = 2 if fields and fields[0].name == "node" else 1
     record = Record(name, text_of(au.get_record_text) or "", fields[heads:])
     stretch(record)
+    add_words(record)
     return record
+
+
+def add_words(record):
+    """What a record says in words before its first field, and before the first of its user message."""
+    def say(name, text):
+        record.fields.append(Field(name, text, text, False))
+    denial = re.search(r"avc: +(\S+) +\{([^}]*)\}", record.text) if record.kind in ("AVC", "USER_AVC") else None
+    if denial and not any(f.name == "seperms" for f in record.fields):
+        say("seresult", denial[1])
+        say("seperms", ",".join(denial[2].split()))
+    said = [record.text.split("):", 1)[1]] if "):" in record.text else []
+    if record.text.endswith("'") and " msg='" in record.text:
+        said.append(record.text.split(" msg='", 1)[1])
+    for text in said:
+        words = text.split(" ")
+        end = next((i for i, word in enumerate(words) if "=" in word), len(words))
+        text = " ".join(words[:end])
+        if end == len(words) and text.endswith("'"):
+            text = text[:-1]
+        text = text.strip()
+        if text and not (denial and text.startswith("avc:")):
+            say("msg", text)
 
 
 def stretch(record):
@@ -159,10 +182,13 @@ def value(field, raw=False):
         return unquoted(text).encode()
     if field.escaped:
         if re.fullmatch("([0-9A-Fa-f]{2})+", text):
-            data = bytes.fromhex(text[2:] if text.startswith("00") else text)
-            return data.replace(b"\0", b" ") if field.escaped == "title" else data
-        return (field.meaning if re.fullmatch("[0-9A-Fa-f]+", text) else text).encode()
-    if field.meaning is None or (field.meaning.startswith("unknown") and field.name not in ("uid", "auid")):
+            if field.escaped == "title":
+                return bytes.fromhex(text).replace(b"\0", b" ")
+            return bytes.fromhex(text[2:] if text.startswith("00") else text)
+        return text.encode()
+    if field.meaning is None or field.meaning.startswith("(null)("):
+        return text.encode()
+    if field.meaning.startswith("unknown") and field.name not in ("uid", "auid"):
         return text.encode()
     return unquoted(field.meaning).encode()
 
@@ -255,7 +281,7 @@ def details(serial, records, parents, classic, node):
             if field.whole in ("", "(null)") or (field.raw is None and field.meaning is None and not field.escaped):
                 continue
             name, raw = field.name, field.name in RAW
-            plain = RENAMED.get(name, name if name not in DERIVED else None)
+            plain = RENAMED.get(name, name if name and name not in DERIVED else None)
             if apparmor and name in APPARMOR:
                 plain, raw = APPARMOR[name], False
             elif record.kind == "PATH" and name == "name":
@@ -266,7 +292,7 @@ def details(serial, records, parents, classic, node):
                 plain, raw = {"a0": "domain", "a1": "type", "a2": "protocol"}[name], True
             data = value(field, raw)
             if name == "success":
-                data = {b"yes": b"true", b"no": b"false"}.get(data, data)
+                data = {b"yes": b"true", b"no": b"false", b"1": b"true", b"0": b"false"}.get(data, data)
             if name == "key":
                 if seen_key:
                     continue
@@ -299,11 +325,6 @@ def details(serial, records, parents, classic, node):
             out.put(key, next(v for v in every if v))
         else:
             out.put_list(key, every)
-    for record in records:
-        if record.kind == "USER_AVC" and (m := re.search(r"avc: +(\S+) .*?\{ *(.*?) *\}", record.text)):
-            out["seresult"], out["seperms"] = m[1], m[2].replace(" ", ",")
-        if not record.fields and (said := record.text.split("):", 1)[1].strip()):
-            out["msg"] = said
     if syscall and syscall.first("pid") and syscall.first("comm"):
         parents[(node, syscall.first("pid").raw)] = value(syscall.first("comm"))
         made = syscall.first("exit")

@@ -8,8 +8,7 @@ use super::{
     Details, MozDef, Scene,
     address::Address,
     lists::Values,
-    rules::{Key, Keys, OF_PATH, Role, RuleId, heads},
-    summary::Denial,
+    rules::{Key, Keys, OF_PATH, Role, RuleId},
 };
 use crate::{
     auparse::{Call, Meanings, Place, Type, unquoted},
@@ -32,9 +31,6 @@ pub(super) struct FixedKeys {
     protocol: Key,
     source: (Key, Key),
     destination: (Key, Key),
-    seresult: Key,
-    seperms: Key,
-    message: Key,
     pub(super) others: Key,
 }
 
@@ -55,9 +51,6 @@ impl FixedKeys {
             protocol: key("protocol"),
             source: (key("sourceipaddress"), key("sourceport")),
             destination: (key("destinationipaddress"), key("destinationport")),
-            seresult: key("seresult"),
-            seperms: key("seperms"),
-            message: key("msg"),
             others: key("fields"),
         }
     }
@@ -151,9 +144,7 @@ impl Writer<'_, '_> {
 
     /// Writes a value; one that isn't UTF-8 gains its sibling later.
     pub(super) fn value(&mut self, key: Key, bytes: &[u8]) {
-        if !json::value(self.out, bytes) {
-            self.format.work.bytes.push((key, bytes.to_vec()));
-        }
+        put(self.out, &mut self.format.work.bytes, key, bytes);
     }
 
     /// The members that we derive from the event as a whole.
@@ -172,9 +163,7 @@ impl Writer<'_, '_> {
         }
         if self.format.arguments.len() > 0 {
             let key = self.begin(command);
-            if !json::value(self.out, self.format.arguments.command()) {
-                self.format.work.bytes.push((key, self.format.arguments.command().to_vec()));
-            }
+            put(self.out, &mut self.format.work.bytes, key, self.format.arguments.command());
             if self.full {
                 let key = self.begin(argv);
                 if !self.format.arguments.write(self.out) {
@@ -231,9 +220,6 @@ impl Writer<'_, '_> {
                 self.format.work.others.push(&pair);
             }
         }
-        if self.full {
-            self.words(number, fields);
-        }
     }
 
     fn field(&mut self, place: Place, id: RuleId, call: Option<Call>) {
@@ -280,9 +266,7 @@ impl Writer<'_, '_> {
         match role {
             Role::Plain | Role::OfPath(_) | Role::Pid if kind == Type::Text => {
                 let value = unquoted(text);
-                if !json::value(self.out, value) {
-                    self.format.work.bytes.push((key, value.to_vec()));
-                }
+                put(self.out, &mut self.format.work.bytes, key, value);
                 if role == Role::Pid {
                     self.format.work.pid = number(text);
                 }
@@ -297,16 +281,12 @@ impl Writer<'_, '_> {
                     Some(call) => self.meanings.call_name(call),
                     None => text,
                 };
-                if !json::value(self.out, value) {
-                    self.format.work.bytes.push((key, value.to_vec()));
-                }
+                put(self.out, &mut self.format.work.bytes, key, value);
             }
             Role::RuleKey => self.rule_keys(key, place),
             _ => {
                 let value = self.meanings.value(place, kind, call);
-                if !json::value(self.out, value) {
-                    self.format.work.bytes.push((key, value.to_vec()));
-                }
+                put(self.out, &mut self.format.work.bytes, key, value);
                 if role == Role::Comm {
                     self.format.work.comm.extend_from_slice(value);
                 }
@@ -389,16 +369,12 @@ impl Writer<'_, '_> {
             Role::Uid => {
                 let key = self.begin(self.format.fixed.user);
                 let user = self.meanings.user(place);
-                if !json::value(self.out, user) {
-                    self.format.work.bytes.push((key, user.to_vec()));
-                }
+                put(self.out, &mut self.format.work.bytes, key, user);
             }
             Role::Auid if text != UNSET && text != b"-1" => {
                 let key = self.begin(self.format.fixed.originaluser);
                 let user = self.meanings.user(place);
-                if !json::value(self.out, user) {
-                    self.format.work.bytes.push((key, user.to_vec()));
-                }
+                put(self.out, &mut self.format.work.bytes, key, user);
             }
             Role::Ppid => {
                 if let Some(ppid) = number(text)
@@ -406,9 +382,7 @@ impl Writer<'_, '_> {
                 {
                     let key = self.format.keys.take_or_extend(self.format.fixed.parentprocess, usize::MAX);
                     self.out.extend_from_slice(self.format.keys.json(key));
-                    if !json::value(self.out, name) {
-                        self.format.work.bytes.push((key, name.to_vec()));
-                    }
+                    put(self.out, &mut self.format.work.bytes, key, name);
                 }
             }
             _ => (),
@@ -422,9 +396,7 @@ impl Writer<'_, '_> {
         let is_key = |f: &&Field| event.bytes(f.name) == b"key" && !is_absent(event.bytes(f.value));
         if fields.iter().filter(is_key).count() == 1 {
             let value = self.meanings.value(place, Type::Escaped, None);
-            if !json::value(self.out, value) {
-                self.format.work.bytes.push((key, value.to_vec()));
-            }
+            put(self.out, &mut self.format.work.bytes, key, value);
             return;
         }
         self.out.push(b'[');
@@ -439,33 +411,6 @@ impl Writer<'_, '_> {
             }
         }
         self.out.push(b']');
-    }
-
-    /// Words that are no fields: what SELinux decided, in messages where libauparse has no field for it, and the text
-    /// of records that have no field at all.
-    fn words(&mut self, number: usize, fields: &[Field]) {
-        let (event, record) = (self.scene.event, self.scene.record(number));
-        if record.kind == kind::USER_AVC
-            && let Some(denial) = Denial::read(event, record)
-        {
-            let (result, permissions) = (self.format.fixed.seresult, self.format.fixed.seperms);
-            let key = self.begin(result);
-            self.value(key, denial.result);
-            let key = self.begin(permissions);
-            let list: Vec<u8> = denial.permissions.iter().map(|b| if *b == b' ' { b',' } else { *b }).collect();
-            self.value(key, &list);
-        }
-        if fields.len() == heads(event, record) {
-            let text = event.bytes(record.text);
-            let Some(at) = memchr::memmem::find(text, b"):") else {
-                return;
-            };
-            let message = text[at + 2..].trim_ascii();
-            if !message.is_empty() {
-                let key = self.begin(self.format.fixed.message);
-                self.value(key, message);
-            }
-        }
     }
 
     /// Notes what the event says about processes, for the events after it.
@@ -489,11 +434,18 @@ impl Writer<'_, '_> {
     }
 }
 
+/// Appends a value, and notes its exact bytes when it isn't UTF-8.
+fn put(out: &mut Vec<u8>, exact: &mut Vec<(Key, Vec<u8>)>, key: Key, value: &[u8]) {
+    if !json::value(out, value) {
+        exact.push((key, value.to_vec()));
+    }
+}
+
 /// `success` as MozDef's index maps it.
 pub(super) fn truth(text: &[u8]) -> &[u8] {
     match text {
-        b"yes" => b"true",
-        b"no" => b"false",
+        b"yes" | b"1" => b"true",
+        b"no" | b"0" => b"false",
         other => other,
     }
 }

@@ -10,6 +10,9 @@ use crate::{
     format::json,
 };
 
+/// Entries of all lists of an event, up to which there is one for each record.
+const MAX_ENTRIES: usize = 1 << 18;
+
 /// A list of values, in one buffer.
 #[derive(Default)]
 pub(super) struct Values {
@@ -145,9 +148,12 @@ impl Writer<'_, '_> {
         }
         fields.sort_unstable();
         let mut values = std::mem::take(&mut self.format.work.values);
+        // An entry for each record is for real events; an absurd one gets no more entries than it has fields.
+        let groups = fields.chunk_by(|(a, ..), (b, ..)| a == b).count();
+        let pad = groups.saturating_mul(event.records().len()) <= MAX_ENTRIES;
         for group in fields.chunk_by(|(a, ..), (b, ..)| a == b) {
             let id = group[0].0;
-            self.typed_values(id, group, &mut values);
+            self.typed_values(id, group, pad, &mut values);
             let key = self.format.rules.get(id).typed;
             if let [_] = group {
                 let key = self.begin(key);
@@ -162,7 +168,7 @@ impl Writer<'_, '_> {
     }
 
     /// The values of one rule's fields, with "" for records of its type without one.
-    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], values: &mut Values) {
+    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], pad: bool, values: &mut Values) {
         values.clear();
         let event = self.scene.event;
         let Some(sample) = fields.first().map(|(_, number, _)| self.scene.record(*number)) else {
@@ -176,7 +182,7 @@ impl Writer<'_, '_> {
                 continue;
             }
             let here = rest.iter().take_while(|(_, n, _)| *n == number).count();
-            if here == 0 {
+            if here == 0 && pad {
                 values.push(b"");
             }
             let call = if record.kind == kind::SYSCALL { self.scene.call } else { None };

@@ -165,12 +165,12 @@ impl<'e> Scene<'e> {
         let number = |text: Option<&[u8]>, base| u64::from_str_radix(str::from_utf8(text?).ok()?, base).ok();
         let flags = match name {
             b"open" => number(self.value(self.syscall, b"a1"), 16),
-            b"openat2" => number(self.value(self.openat2, b"oflag"), 8),
+            b"openat2" => None,
             _ => number(self.value(self.syscall, b"a2"), 16),
         };
-        // Some record openat2's how through openat's record layout.
+        // What openat2 was asked for is in a record of its own.
         let how = number(self.value(self.openat2, b"oflag"), 8);
-        created || flags.or(how).unwrap_or(0) & O_TRUNC != 0 || how.unwrap_or(0) & O_TRUNC != 0
+        created || (flags.unwrap_or(0) | how.unwrap_or(0)) & O_TRUNC != 0
     }
 
     /// What `skip_empty_execve` leaves out.

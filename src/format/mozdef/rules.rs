@@ -489,7 +489,7 @@ impl Rules {
             rule.plain = Some(keys.key(b"promiscuous"));
         } else if kind == kind::ANOM_PROMISCUOUS && name == b"old_prom" {
             rule.plain = Some(keys.key(b"old_promiscuous"));
-        } else if !DERIVED.contains(&name) {
+        } else if !DERIVED.contains(&name) && !name.is_empty() {
             rule.plain = Some(keys.key(name));
         }
         rule.role = match name {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     auparse::{Meanings, Place, Type},
-    event::{Event, Record, kind},
+    event::kind,
     format::json,
 };
 
@@ -139,10 +139,11 @@ impl Line<'_, '_> {
 
     fn selinux(&mut self) {
         let Some(number) = self.scene.avc else { return };
-        let (event, record) = (self.scene.event, self.scene.record(number));
-        if let Some(denial) = Denial::read(event, record) {
-            self.after(b": ", denial.result);
-            self.after(b" { ", denial.permissions);
+        if let Some(result) = self.scene.value(Some(number), b"seresult") {
+            self.after(b": ", result);
+            let permissions = self.scene.value(Some(number), b"seperms").unwrap_or_default();
+            let listed: Vec<u8> = permissions.iter().map(|b| if *b == b',' { b' ' } else { *b }).collect();
+            self.after(b" { ", &listed);
             self.after(b" }", b"");
         } else {
             self.after(b":", b"");
@@ -180,26 +181,6 @@ impl Line<'_, '_> {
         if self.out.ends_with(b":") {
             self.out.pop();
         }
-    }
-}
-
-/// What an SELinux message says in words: `avc:  denied  { read write } for …`.
-pub(super) struct Denial<'e> {
-    pub(super) result: &'e [u8],
-    /// Separated by spaces.
-    pub(super) permissions: &'e [u8],
-}
-
-impl<'e> Denial<'e> {
-    pub(super) fn read(event: &'e Event, record: &Record) -> Option<Self> {
-        let text = event.bytes(record.text);
-        let at = memchr::memmem::find(text, b"avc: ")? + 5;
-        let rest = text[at..].trim_ascii_start();
-        let result = &rest[..memchr::memchr(b' ', rest)?];
-        let open = memchr::memchr(b'{', rest)?;
-        let close = memchr::memchr(b'}', &rest[open..])?;
-        let permissions = rest[open + 1..open + close].trim_ascii();
-        Some(Self { result, permissions })
     }
 }
 

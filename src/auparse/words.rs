@@ -1,0 +1,91 @@
+//! What a record says in words, where libauparse sees no field: the message of a program that writes no `name=value`,
+//! and what SELinux decided, in messages where libauparse doesn't find it.
+
+use memchr::{memchr, memmem};
+
+/// What an SELinux message says: `avc:  denied  { read write } for …`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Denial<'a> {
+    pub(super) result: &'a [u8],
+    /// Separated by commas, as libauparse's own `seperms` is.
+    pub(super) permissions: Vec<u8>,
+}
+
+impl<'a> Denial<'a> {
+    pub(super) fn read(text: &'a [u8]) -> Option<Self> {
+        let at = memmem::find(text, b"avc: ")? + 5;
+        let rest = text[at..].trim_ascii_start();
+        let result = &rest[..memchr(b' ', rest)?];
+        let inside = rest[result.len()..].trim_ascii_start().strip_prefix(b"{")?;
+        let inside = inside[..memchr(b'}', inside)?].trim_ascii();
+        let permissions = inside.split(|b| *b == b' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(&b',');
+        Some(Self { result, permissions })
+    }
+}
+
+/// The words of a record that stand before its first field, and those before the first field of its user message
+/// (msg='…'). `names` are where the names of fields begin, in order, those of the head left out.
+pub(super) fn words<'a>(text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] {
+    let first = names.first().copied().unwrap_or(text.len());
+    // Nearly always a field follows the head at once, and there is no user message.
+    let head = match text[..first] {
+        [.., b')', b':', b' '] => first,
+        _ => memmem::find(&text[..first], b"):").map_or(first, |at| at + 2),
+    };
+    let message = match text {
+        [.., b'\''] => memmem::find(text, b" msg='").map_or(text.len(), |at| at + 6),
+        _ => text.len(),
+    };
+    let inside = names.iter().copied().find(|name| *name >= message).unwrap_or(text.len());
+    [until_pair(text, head, first), until_pair(text, message, inside)]
+}
+
+/// The words from `start` up to the first that has a `=`, at most up to `end`.
+fn until_pair(text: &[u8], start: usize, end: usize) -> &[u8] {
+    let region = &text[start.min(end)..end];
+    let mut length = 0;
+    for word in region.split_inclusive(|b| *b == b' ') {
+        if memchr(b'=', word).is_some() {
+            break;
+        }
+        length += word.len();
+    }
+    let said = &region[..length];
+    let said = if start + length == text.len() { said.strip_suffix(b"'").unwrap_or(said) } else { said };
+    // A bracket in front of a name is none of its words.
+    said.strip_suffix(b"(").unwrap_or(said).trim_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(text: &str, names: &[&str]) -> [String; 2] {
+        let at: Vec<usize> = names.iter().filter_map(|name| text.find(name)).collect();
+        words(text.as_bytes(), &at).map(|words| String::from_utf8_lossy(words).into_owned())
+    }
+
+    #[test]
+    fn words_before_fields_are_found() {
+        let none = [String::new(), String::new()];
+        assert_eq!(said("type=X msg=audit(1.1:1): a=b", &["a=b"]), none);
+        assert_eq!(said("type=X msg=audit(1.1:1): ", &[]), none);
+        assert_eq!(said("type=X msg=audit(1.1:1): some text", &[])[0], "some text");
+        assert_eq!(said("type=TTY msg=audit(1.1:1): tty pid=9", &["pid"])[0], "tty");
+        assert_eq!(said("type=X msg=audit(1.1:1): pid=1 msg='free text'", &["pid"])[1], "free text");
+        assert_eq!(said("type=X msg=audit(1.1:1): pid=1 msg='PAM: open acct=\"x\"'", &["pid", "acct"])[1], "PAM: open");
+        assert_eq!(said("type=X msg=audit(1.1:1): pid=1 msg='op=x acct=y'", &["pid", "op", "acct"]), none);
+        assert_eq!(said("type=X msg=audit(1.1:1): a= b", &[])[0], "");
+        assert_eq!(said("type=X msg=audit(1.1:1): pid=1 msg='got (n=1) x=2'", &["pid", "n=1", "x"])[1], "got");
+    }
+
+    #[test]
+    fn denials_are_read() {
+        let denial = Denial::read(b"x msg='avc:  denied  { read write } for pid=1");
+        assert_eq!(denial, Some(Denial { result: b"denied", permissions: b"read,write".to_vec() }));
+        assert_eq!(Denial::read(b"avc:  received policyload notice (seqno=2)  { x }"), None);
+        for broken in [&b"avc:"[..], b"avc: ", b"avc: denied {", b"avc: denied", b"avc:  { a }"] {
+            assert_eq!(Denial::read(broken).map(|d| d.permissions), None, "{broken:?}");
+        }
+    }
+}
