@@ -229,7 +229,10 @@ fn libcurls_words_go_to_its_log() {
     let mut auship = Running::start(&write_config(dir.path(), &text));
     auship.feed(&events(1, 1));
     server.wait_for(1);
-    let words = fs::read_to_string(&log).unwrap();
+    common::wait_until("libcurl's words", Duration::from_secs(10), || {
+        let words = fs::read_to_string(&log).unwrap();
+        words.contains("> POST /events HTTP/1.1") && words.contains("< HTTP/1.1 200")
+    });
     let moved = dir.path().join("curl.log.1");
     fs::rename(&log, &moved).unwrap();
     auship.signal(nix::sys::signal::Signal::SIGHUP);
@@ -238,7 +241,6 @@ fn libcurls_words_go_to_its_log() {
     let (_, said) = auship.finish();
     totals(&said, 2, 0);
     assert!(fs::read_to_string(&log).unwrap().contains("> POST"), "opened anew");
-    assert!(words.contains("> POST /events HTTP/1.1") && words.contains("< HTTP/1.1 200"), "{words}");
     assert_eq!(server.documents()[0]["processname"], "audisp-json");
 }
 

@@ -191,11 +191,15 @@ impl Walk<'_> {
         let names = fields.iter().skip(heads).map(|f| f.name.start().wrapping_sub(self.copy));
         let names: Vec<usize> = names.filter(|at| *at < text.len()).collect();
         let denial = if matches!(kind, kind::AVC | kind::USER_AVC) { Denial::read(text) } else { None };
-        if let Some(denial) = &denial
-            && !fields.iter().any(|f| self.event.bytes(f.name) == b"seperms")
-        {
-            self.say(b"seresult", denial.result);
-            self.say(b"seperms", &denial.permissions);
+        let has = |name: &[u8]| fields.iter().any(|f| self.event.bytes(f.name) == name);
+        let (result, permissions) = (has(b"seresult"), has(b"seperms"));
+        if let Some(denial) = &denial {
+            if !result {
+                self.say(b"seresult", denial.result);
+            }
+            if !permissions {
+                self.say(b"seperms", &denial.permissions);
+            }
         }
         for said in words::words(text, &names) {
             if !(said.is_empty() || denial.is_some() && said.starts_with(b"avc:")) {

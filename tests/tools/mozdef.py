@@ -94,8 +94,10 @@ def add_words(record):
     def say(name, text):
         record.fields.append(Field(name, text, text, False))
     denial = re.search(r"avc: +(\S+) +\{([^}]*)\}", record.text) if record.kind in ("AVC", "USER_AVC") else None
-    if denial and not any(f.name == "seperms" for f in record.fields):
+    names = [f.name for f in record.fields]
+    if denial and "seresult" not in names:
         say("seresult", denial[1])
+    if denial and "seperms" not in names:
         say("seperms", ",".join(denial[2].split()))
     said = [record.text.split("):", 1)[1]] if "):" in record.text else []
     if record.text.endswith("'") and " msg='" in record.text:
