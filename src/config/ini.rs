@@ -36,6 +36,11 @@ fn comment(text: &str) -> Option<usize> {
     })
 }
 
+/// White space, or that and a comment.
+fn is_nothing(text: &str) -> bool {
+    matches!(text.trim_start().chars().next(), None | Some('#' | ';'))
+}
+
 /// The value of a line: without comment and outer white space; quotes around it keep white space and comment marks.
 fn value(text: &str) -> &str {
     let text = text.trim();
@@ -43,7 +48,7 @@ fn value(text: &str) -> &str {
         // The quote that closes it is the first with nothing but a comment behind it, so that JSON needs no escapes.
         let close = inside.match_indices('"').find(|(at, _)| {
             let rest = &inside[at + 1..];
-            rest.is_empty() || (rest.starts_with(char::is_whitespace) && value(rest).is_empty())
+            rest.is_empty() || (rest.starts_with(char::is_whitespace) && is_nothing(rest))
         });
         if let Some((at, _)) = close {
             return &inside[..at];
@@ -69,7 +74,7 @@ pub(super) fn read(text: &str) -> (Vec<Section>, Vec<BadLine>) {
         }
         if let Some(rest) = line.strip_prefix('[') {
             match rest.split_once(']') {
-                Some((name, after)) if value(after).is_empty() && !name.trim().is_empty() => {
+                Some((name, after)) if is_nothing(after) && !name.trim().is_empty() => {
                     let name = name.trim().to_string();
                     sections.push(Section { name, line: number, entries: Vec::new() });
                 }
@@ -106,6 +111,12 @@ mod tests {
         assert_eq!(value("a ; b"), "a");
         assert_eq!(value("; only a comment"), "");
         assert_eq!(value(""), "");
+    }
+
+    #[test]
+    fn many_quotes_take_no_time() {
+        let quotes = "\" ".repeat(20_000);
+        assert_eq!(value(&quotes), quotes[1..].trim_end().strip_suffix('"').unwrap_or_default());
     }
 
     #[test]
