@@ -315,10 +315,7 @@ impl Check<'_> {
                 continue;
             }
             let known = KEYS.iter().filter(|key| allowed(key)).map(|key| key.name);
-            let what = match values::nearest(&entry.key, known.clone()) {
-                Some(near) => format!("unknown key; did you mean {near}?"),
-                None => format!("unknown key; allowed are {}", known.collect::<Vec<_>>().join(", ")),
-            };
+            let what = format!("unknown key; did you mean {}?", values::nearest(&entry.key, known));
             self.fault(entry.line, &section.name, &entry.key, what);
         }
         Given { section: &section.name, entries }
