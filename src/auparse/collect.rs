@@ -42,6 +42,8 @@ struct Walk<'a> {
     done: usize,
     /// The field whose value has its start but not yet its end.
     open: Option<usize>,
+    /// A field follows the record's head at once.
+    headed: bool,
 }
 
 fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
@@ -50,7 +52,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
     let copy = event.keep(text);
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
-    let mut walk = Walk { event, text, copy: copy.start(), base: 0, done: 0, open: None };
+    let mut walk = Walk { event, text, copy: copy.start(), base: 0, done: 0, open: None, headed: false };
     if cursor.first_field() {
         let mut number = 0;
         loop {
@@ -116,6 +118,9 @@ impl Walk<'_> {
         let in_order = self.done <= name_at && name_at < value_at && value_at < self.text.len();
         if in_order && self.text[value_at - 1] == b'=' {
             self.end_value(name_at);
+            if number <= 2 && self.text[..name_at].ends_with(b"): ") {
+                self.headed = true;
+            }
             self.done = value_at;
             self.open = Some(self.event.field_count());
             let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, value_at));
@@ -180,14 +185,12 @@ impl Walk<'_> {
     /// Adds what the record says in words, as fields.
     fn words(&mut self, kind: i32, first: usize) {
         let text = self.text;
-        let fields = &self.event.all_fields()[first..];
-        let is = |n: usize, name: &[u8]| fields.get(n).is_some_and(|f| self.event.bytes(f.name) == name);
-        let heads = if is(0, b"node") { 2 } else { 1 };
         // A kernel's record without words, which is nearly every one.
-        let second = fields.get(heads).map_or(text.len(), |f| f.name.start().wrapping_sub(self.copy));
-        if kind != kind::USER_AVC && !text.ends_with(b"'") && second < text.len() && text[..second].ends_with(b"): ") {
+        if self.headed && !matches!(kind, kind::AVC | kind::USER_AVC) && text.last() != Some(&b'\'') {
             return;
         }
+        let fields = &self.event.all_fields()[first..];
+        let heads = if fields.first().is_some_and(|f| self.event.bytes(f.name) == b"node") { 2 } else { 1 };
         let names = fields.iter().skip(heads).map(|f| f.name.start().wrapping_sub(self.copy));
         let names: Vec<usize> = names.filter(|at| *at < text.len()).collect();
         let denial = if matches!(kind, kind::AVC | kind::USER_AVC) { Denial::read(text) } else { None };

@@ -7,7 +7,7 @@
 use super::{
     Details, MozDef, Scene,
     address::Address,
-    lists::Values,
+    lists::{TypedField, Values},
     rules::{Key, Keys, OF_PATH, Role, RuleId},
 };
 use crate::{
@@ -63,8 +63,8 @@ pub(super) struct Work {
     pub(super) ids: Vec<RuleId>,
     /// Some rule's fields go to `<type>_<name>`; which, the rules know.
     pub(super) has_typed: bool,
-    /// Those fields: rule, record, and place in the event's list.
-    pub(super) gathered: Vec<(RuleId, usize, usize)>,
+    /// Those fields.
+    pub(super) gathered: Vec<TypedField>,
     /// The values of the list at hand.
     pub(super) values: Values,
     /// Fields that found no rule, as recorded.
@@ -106,8 +106,11 @@ impl MozDef {
             use std::hash::BuildHasher;
             foldhash::fast::FixedState::default().hash_one(node)
         });
-        self.work.ids.clear();
-        self.work.ids.resize(scene.event.all_fields().len(), RuleId::NONE);
+        // Every record but EOE writes its fields' rules anew, so there is nothing to clear.
+        let count = scene.event.all_fields().len();
+        if self.work.ids.len() < count {
+            self.work.ids.resize(count, RuleId::NONE);
+        }
         self.work.has_typed = false;
         self.work.bytes.clear();
         self.work.pid = None;

@@ -50,6 +50,24 @@ impl Values {
     }
 }
 
+/// A field that goes to a typed key: its rule, and its place among all fields of the event. Sorts by both.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TypedField(u64);
+
+impl TypedField {
+    fn new(rule: RuleId, at: usize) -> Self {
+        Self(u64::from(rule.number()) << 32 | at as u64)
+    }
+
+    fn rule(self) -> RuleId {
+        RuleId::from_number((self.0 >> 32) as u32)
+    }
+
+    fn at(self) -> usize {
+        (self.0 & 0xffff_ffff) as usize
+    }
+}
+
 impl Writer<'_, '_> {
     /// All PATH names, when there is more than one PATH.
     pub(super) fn paths(&mut self) {
@@ -138,21 +156,21 @@ impl Writer<'_, '_> {
         // All fields of the noted rules, sorted by rule: one pass, however many there are.
         let mut fields = std::mem::take(&mut self.format.work.gathered);
         fields.clear();
-        for (number, record) in event.records().iter().enumerate() {
+        for record in event.records().iter().filter(|r| r.kind != kind::EOE) {
             for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
                 let id = self.format.work.ids[at];
-                if id.is_rule() && !is_absent(event.bytes(field.value)) && self.format.rules.is_noted(id) {
-                    fields.push((id, number, at));
+                if id.is_rule() && self.format.rules.is_noted(id) && !is_absent(event.bytes(field.value)) {
+                    fields.push(TypedField::new(id, at));
                 }
             }
         }
         fields.sort_unstable();
         let mut values = std::mem::take(&mut self.format.work.values);
         // An entry for each record is for real events; an absurd one gets no more entries than it has fields.
-        let groups = fields.chunk_by(|(a, ..), (b, ..)| a == b).count();
+        let groups = fields.chunk_by(|a, b| a.rule() == b.rule()).count();
         let pad = groups.saturating_mul(event.records().len()) <= MAX_ENTRIES;
-        for group in fields.chunk_by(|(a, ..), (b, ..)| a == b) {
-            let id = group[0].0;
+        for group in fields.chunk_by(|a, b| a.rule() == b.rule()) {
+            let id = group[0].rule();
             self.typed_values(id, group, pad, &mut values);
             let key = self.format.rules.get(id).typed;
             if let [_] = group {
@@ -168,12 +186,11 @@ impl Writer<'_, '_> {
     }
 
     /// The values of one rule's fields, with "" for records of its type without one.
-    fn typed_values(&mut self, id: RuleId, fields: &[(RuleId, usize, usize)], pad: bool, values: &mut Values) {
+    fn typed_values(&mut self, id: RuleId, fields: &[TypedField], pad: bool, values: &mut Values) {
         values.clear();
         let event = self.scene.event;
-        let Some(sample) = fields.first().map(|(_, number, _)| self.scene.record(*number)) else {
-            return;
-        };
+        let first = fields.first().map_or(0, |field| field.at());
+        let Some(sample) = event.records().iter().find(|r| first < r.fields.end) else { return };
         let rule = self.format.rules.get(id);
         let (kind, role, name) = (rule.value, rule.role, event.bytes(sample.name));
         let mut rest = fields;
@@ -181,13 +198,13 @@ impl Writer<'_, '_> {
             if record.kind != sample.kind || (sample.kind <= 0 && event.bytes(record.name) != name) {
                 continue;
             }
-            let here = rest.iter().take_while(|(_, n, _)| *n == number).count();
+            let here = rest.iter().take_while(|field| field.at() < record.fields.end).count();
             if here == 0 && pad {
                 values.push(b"");
             }
             let call = if record.kind == kind::SYSCALL { self.scene.call } else { None };
-            for (.., at) in &rest[..here] {
-                let place = Place { event, number, record, field: event.all_fields()[*at] };
+            for field in &rest[..here] {
+                let place = Place { event, number, record, field: event.all_fields()[field.at()] };
                 let text = place.text();
                 if let Some((meaning, len)) = self.recalled(id, place, kind) {
                     values.push_window(meaning, len);

@@ -28,6 +28,16 @@ impl RuleId {
     /// For fields of an event that has more names than there may be rules.
     pub(super) const OTHER: Self = Self(u32::MAX - 1);
 
+    /// Its number, to be packed with others.
+    pub(super) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// What [`RuleId::number`] was of.
+    pub(super) fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
     /// There is a rule behind it.
     pub(super) fn is_rule(self) -> bool {
         self < Self::OTHER
