@@ -12,7 +12,7 @@ fn goes_on(bad: &[u8]) -> Vec<serde_json::Value> {
     let log = [event(1, "before").as_bytes(), bad, b"\n", event(2, "after").as_bytes()].concat();
     let start = Instant::now();
     let documents = convert(&log);
-    assert!(start.elapsed() < Duration::from_secs(20), "took {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "took {:?}", start.elapsed());
     let serials = serials(&documents);
     assert!(serials.contains(&1) && serials.contains(&2), "{serials:?}");
     documents
@@ -147,7 +147,7 @@ fn events_that_never_end_take_no_time() {
     let mut found = serials(&convert_text(&unfinished));
     found.sort_unstable();
     assert_eq!(found, (1..60_000).collect::<Vec<_>>());
-    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
 
     let endless = "type=PATH msg=audit(1795320000.001:7): item=0 name=\"/x\" inode=1\n".repeat(60_000);
     let documents = convert_text(&endless);
@@ -162,7 +162,7 @@ fn a_message_of_many_fields_takes_no_time() {
     let fields: String = (0..100_000).map(|n| format!(" f{n}=1 f{n}=2 g=x y")).collect();
     let start = Instant::now();
     let documents = goes_on(format!("type=USER msg=audit(1795320000.001:9):{fields}").as_bytes());
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     let details = &documents.iter().find(|d| d["details"]["auditserial"] == "9").unwrap()["details"];
     assert_eq!(details["user_f0"], json!(["1", "2"]));
     assert!(details["fields"].as_array().unwrap().contains(&json!("f99999=2")));
@@ -174,7 +174,7 @@ fn an_event_of_many_records_without_fields_takes_no_time() {
     let log = "type=CWD msg=audit(1795320000.001:9): hello\n".repeat(16_000);
     let start = Instant::now();
     let documents = convert_text(&log);
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert_eq!(documents[0]["details"]["cwd_msg"].as_array().unwrap().len(), 16_000);
 }
 
