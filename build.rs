@@ -17,7 +17,6 @@ const FUNCTIONS: &[&str] = &[
     "auparse_feed",
     "auparse_flush_feed",
     "auparse_feed_age_events",
-    "auparse_feed_has_data",
     "auparse_get_timestamp",
     "auparse_first_record",
     "auparse_next_record",

@@ -3,7 +3,8 @@
 //! An event owns its bytes: record texts lie one behind the other in one buffer, and records and fields are spans
 //! into it. One `Event` is filled again and again, so that an event costs no allocation once its buffers have grown.
 
-use std::ops::Range;
+use foldhash::fast::FixedState;
+use std::{hash::BuildHasher, ops::Range};
 
 /// A piece of an event's buffer, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,6 +121,11 @@ pub mod kind {
 /// Bytes that [`Event::window`] shows.
 pub const WINDOW: usize = 16;
 
+/// A number for a node's name, 0 for none: what tells events and processes of different hosts apart.
+pub fn node_id(node: &[u8]) -> u64 {
+    if node.is_empty() { 0 } else { FixedState::default().hash_one(node) }
+}
+
 impl Event {
     /// Empties it for the next event, keeping its buffers.
     pub fn begin(&mut self, stamp: Stamp) {
@@ -207,6 +213,11 @@ impl Event {
     /// The host that the records name with `node=`.
     pub fn node(&self) -> Option<&[u8]> {
         self.node.map(|span| self.bytes(span))
+    }
+
+    /// The [`node_id`] of that host.
+    pub fn node_id(&self) -> u64 {
+        self.node().map_or(0, node_id)
     }
 
     /// The first record of a type.

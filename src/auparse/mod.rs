@@ -23,19 +23,15 @@ mod words;
 pub use lines::MAX_LINE;
 pub use meanings::{Call, Meanings, Place, Type, unhex, unquoted};
 
-use crate::event::{Event, Stamp, kind};
+use crate::event::{Event, Stamp, kind, node_id};
 use collect::TypeNames;
-use foldhash::fast::FixedState;
 use handle::{Cursor, Handle};
 use header::Headers;
 use lines::{Lines, Piece};
 use meanings::Memory;
 use memchr::{memchr, memchr_iter};
 use pending::{Identity, Pending};
-use std::{
-    hash::BuildHasher,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Buffers larger than this are given back after the event that needed them.
 const KEEP_BUFFER: usize = 1 << 20;
@@ -88,7 +84,7 @@ impl Group {
         };
         self.event.begin(stamp);
         collect::collect(cursor, &mut self.types, &mut self.event);
-        let node = self.event.node().map_or(0, node_hash);
+        let node = self.event.node_id();
         let again = self.pending.handed_out(Identity { stamp, node });
         self.event.partial = again || lacks_its_end(&self.event);
         handler(&self.event, &mut Meanings::new(cursor, &mut self.memory));
@@ -101,10 +97,6 @@ impl Group {
 fn lacks_its_end(event: &Event) -> bool {
     let begins = event.records().iter().any(|r| matches!(r.kind, kind::SYSCALL | kind::URINGOP));
     begins && !event.records().last().is_some_and(|r| matches!(r.kind, kind::EOE | kind::PROCTITLE))
-}
-
-fn node_hash(node: &[u8]) -> u64 {
-    if node.is_empty() { 0 } else { FixedState::default().hash_one(node) }
 }
 
 impl Parser {
@@ -246,7 +238,7 @@ impl Parser {
             let next = end + 1;
             match self.headers.header(line).filter(|header| !header::leaks(header.kind, line)) {
                 Some(header) => {
-                    let identity = Identity { stamp: header.stamp, node: node_hash(header.node) };
+                    let identity = Identity { stamp: header.stamp, node: node_id(header.node) };
                     let ends = header.kind == b"type=EOE";
                     self.last_seconds = header.stamp.seconds;
                     if self.group.pending.is_full(identity != last) {

@@ -3,7 +3,6 @@
 //! The kernel splits a long command line into several records and a long argument into fragments (`a1[0]`, `a1[1]`
 //! …), each hex-encoded or quoted by itself, so fragments are joined as bytes.
 
-use super::rules::{self, Argument};
 use crate::{
     auparse::{Meanings, Place, Type},
     event::{Event, kind},
@@ -14,6 +13,33 @@ use crate::{
 const MAX_MISSING: usize = 65_536;
 /// Buffers larger than this are given back.
 const KEEP: usize = 1 << 20;
+
+/// An argument's number, and what its field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Argument {
+    /// `a1`: all of it.
+    Whole(usize),
+    /// `a1[0]`: a fragment.
+    Fragment(usize, usize),
+    /// `a1_len`: the length of all fragments.
+    Length,
+}
+
+/// Reads the name of an EXECVE record's field (`audit_log_execve_info` in the kernel's auditsc.c).
+pub(super) fn argument(name: &[u8]) -> Option<Argument> {
+    let rest = name.strip_prefix(b"a")?;
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let number = |text: &[u8]| str::from_utf8(text).ok()?.parse::<usize>().ok();
+    let n = number(&rest[..digits])?;
+    match &rest[digits..] {
+        b"" => Some(Argument::Whole(n)),
+        b"_len" => Some(Argument::Length),
+        fragment => {
+            let inside = fragment.strip_prefix(b"[")?.strip_suffix(b"]")?;
+            Some(Argument::Fragment(n, number(inside)?))
+        }
+    }
+}
 
 /// The arguments of one event.
 #[derive(Debug, Default)]
@@ -37,7 +63,7 @@ impl Arguments {
         }
         for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::EXECVE) {
             for field in event.fields(record) {
-                let Some(argument) = rules::argument(event.bytes(field.name)) else {
+                let Some(argument) = argument(event.bytes(field.name)) else {
                     continue;
                 };
                 let value = meanings.value(Place { event, number, record, field: *field }, Type::Escaped, None);
@@ -157,6 +183,17 @@ fn entry(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_arguments() {
+        assert_eq!(argument(b"a0"), Some(Argument::Whole(0)));
+        assert_eq!(argument(b"a8999"), Some(Argument::Whole(8999)));
+        assert_eq!(argument(b"a1[12]"), Some(Argument::Fragment(1, 12)));
+        assert_eq!(argument(b"a1_len"), Some(Argument::Length));
+        for other in [&b"argc"[..], b"a", b"a1x", b"a1[", b"a1[]", b"a[1]", b"b1", b"a99999999999999999999999"] {
+            assert_eq!(argument(other), None, "{other:?}");
+        }
+    }
 
     #[test]
     fn arguments_keep_their_places() {

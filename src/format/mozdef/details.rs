@@ -102,10 +102,7 @@ impl MozDef {
     pub(super) fn details(&mut self, scene: &Scene, meanings: &mut Meanings, out: &mut Vec<u8>) {
         let full = self.settings.details == Details::Full;
         let is_socket = scene.call.is_some_and(|call| meanings.call_name(call) == b"socket");
-        let node = scene.event.node().map_or(0, |node| {
-            use std::hash::BuildHasher;
-            foldhash::fast::FixedState::default().hash_one(node)
-        });
+        let node = scene.event.node_id();
         // Every record but EOE writes its fields' rules anew, so there is nothing to clear.
         let count = scene.event.all_fields().len();
         if self.work.ids.len() < count {

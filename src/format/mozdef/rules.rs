@@ -3,6 +3,7 @@
 //! Records of one type nearly always have the same fields in the same order, so the rule for a field is first
 //! guessed from its place in the record before, and looked up by name only when the guess is wrong.
 
+use super::arguments;
 use crate::{
     auparse::{Meanings, Place, Type},
     event::{Event, Field, Record, WINDOW, kind},
@@ -403,7 +404,7 @@ impl Rules {
     ) -> RuleId {
         let RecordRules { layout, heads, apparmor } = common;
         let name = place.event.bytes(place.field.name);
-        if nth < heads || (place.record.kind == kind::EXECVE && argument(name).is_some()) {
+        if nth < heads || (place.record.kind == kind::EXECVE && arguments::argument(name).is_some()) {
             return RuleId::NONE;
         }
         let word = word(place.event, &place.field);
@@ -541,47 +542,9 @@ pub(super) fn heads(event: &Event, record: &Record) -> usize {
     if is(0, b"type") { 1 } else { usize::from(is(0, b"node")) + usize::from(is(0, b"node") && is(1, b"type")) }
 }
 
-/// An argument's number, and what its field holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Argument {
-    /// `a1`: all of it.
-    Whole(usize),
-    /// `a1[0]`: a fragment.
-    Fragment(usize, usize),
-    /// `a1_len`: the length of all fragments.
-    Length,
-}
-
-/// Reads the name of an EXECVE record's field (`audit_log_execve_info` in the kernel's auditsc.c).
-pub(super) fn argument(name: &[u8]) -> Option<Argument> {
-    let rest = name.strip_prefix(b"a")?;
-    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    let number = |text: &[u8]| str::from_utf8(text).ok()?.parse::<usize>().ok();
-    let n = number(&rest[..digits])?;
-    match &rest[digits..] {
-        b"" => Some(Argument::Whole(n)),
-        b"_len" => Some(Argument::Length),
-        fragment => {
-            let inside = fragment.strip_prefix(b"[")?.strip_suffix(b"]")?;
-            Some(Argument::Fragment(n, number(inside)?))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_of_arguments() {
-        assert_eq!(argument(b"a0"), Some(Argument::Whole(0)));
-        assert_eq!(argument(b"a8999"), Some(Argument::Whole(8999)));
-        assert_eq!(argument(b"a1[12]"), Some(Argument::Fragment(1, 12)));
-        assert_eq!(argument(b"a1_len"), Some(Argument::Length));
-        for other in [&b"argc"[..], b"a", b"a1x", b"a1[", b"a1[]", b"a[1]", b"b1", b"a99999999999999999999999"] {
-            assert_eq!(argument(other), None, "{other:?}");
-        }
-    }
 
     #[test]
     fn keys_are_taken_once_an_event() {
