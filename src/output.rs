@@ -48,13 +48,13 @@ impl Output {
     /// # Errors
     /// When the file can't be opened, or a thread can't be started.
     pub fn start(config: &config::Output, hostname: &str) -> io::Result<Self> {
-        let (inlet, outlet) = ring(config.ring.slots, config.ring.bytes);
+        let (inlet, outlet) = ring(config.queue.slots, config.queue.bytes);
         Ok(Self {
             format: format(&config.format, hostname, true),
             inlet,
             running: sink::start(config, outlet)?,
             full: Losses::new(format!("output {}: ring full", config.name)),
-            patience: config.ring.max_wait,
+            patience: config.queue.max_wait,
             buffer: Vec::new(),
             config: config.clone(),
         })
@@ -78,7 +78,7 @@ impl Output {
             pushed => pushed,
         };
         match pushed {
-            Ok(()) => self.patience = self.config.ring.max_wait,
+            Ok(()) => self.patience = self.config.queue.max_wait,
             Err(Full(_)) => {
                 count(&self.running.shared.counters.lost_full);
                 self.full.lost("");

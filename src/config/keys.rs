@@ -1,60 +1,117 @@
 //! Every key there is, once: what is allowed where.
 
-/// A key of the configuration.
-#[derive(Debug)]
-pub struct Key {
-    /// Its name, lower case.
-    pub name: &'static str,
-    /// Allowed before any section.
-    pub top: bool,
-    /// Allowed in `[input]`.
-    pub input: bool,
-    /// Allowed in `[output:NAME]`.
-    pub output: bool,
+/// What a key is about, and with that where it may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The program as a whole: before any section.
+    Program,
+    /// audisp-json's own names: before any section.
+    Legacy,
+    /// `[input]`.
+    Input,
+    /// `[metrics]`.
+    Metrics,
+    /// `[filter:NAME]`.
+    Filter,
+    /// An output as such: in its section only.
+    Output,
+    /// What an output's documents look like. These and those below may stand before any section too, and then shape
+    /// the output that audisp-json's keys make.
+    Document,
+    /// An output's queue.
+    Queue,
+    /// Outputs of type `http`, or those that speak TLS.
+    Http,
+    /// Outputs of type `file`.
+    File,
+    /// Outputs of type `syslog`: in their section only.
+    Syslog,
 }
 
-const fn top(name: &'static str) -> Key {
-    Key { name, top: true, input: false, output: false }
-}
-
-const fn input(name: &'static str) -> Key {
-    Key { name, top: false, input: true, output: false }
-}
-
-/// In an output's section only.
-const fn output(name: &'static str) -> Key {
-    Key { name, top: false, input: false, output: true }
-}
-
-/// In an output's section, and before any section for the output that audisp-json's keys make.
-const fn both(name: &'static str) -> Key {
-    Key { name, top: true, input: false, output: true }
-}
-
-/// All keys. `conf/auship.conf` explains each.
-pub const KEYS: &[Key] = &[
-    top("shutdown_timeout"),
-    top("mozdef_url"),
-    top("file_log"),
-    input("source"),
-    output("type"),
-    output("url"),
-    output("path"),
-    both("format"),
-    both("program_name"),
-    both("details"),
-    both("skip_empty_execve"),
-    both("prepend_msg"),
-    both("postpend_msg"),
-    both("ring_slots"),
-    both("ring_bytes"),
-    both("max_wait"),
-    both("ssl_verify"),
-    both("curl_cainfo"),
-    both("curl_verbose"),
-    both("curl_logfile"),
-    both("workers"),
-    both("connect_timeout"),
-    both("timeout"),
-    both("attempts"),
+/// All keys. `conf/auship.conf` explains each. A name that ends in a dot stands for all that begin with it.
+pub const KEYS: &[(Of, &[&str])] = &[
+    (Of::Program, &["shutdown_timeout"]),
+    (Of::Legacy, &["mozdef_url", "file_log"]),
+    (Of::Input, &["source"]),
+    (Of::Output, &["type", "url", "path"]),
+    (Of::Document, &["format", "program_name", "details", "skip_empty_execve", "prepend_msg", "postpend_msg"]),
+    (
+        Of::Queue,
+        &[
+            "ring_slots",
+            "ring_bytes",
+            "max_wait",
+            "spool_dir",
+            "spool",
+            "spool_limit",
+            "spool_full",
+            "dead_letter_file",
+            "dead_letter_limit",
+        ],
+    ),
+    (
+        Of::Http,
+        &[
+            "ssl_verify",
+            "curl_cainfo",
+            "ca_cert",
+            "client_cert",
+            "client_key",
+            "curl_verbose",
+            "curl_logfile",
+            "workers",
+            "connect_timeout",
+            "timeout",
+            "idle_conn_timeout",
+            "attempts",
+            "retry_min",
+            "retry_max",
+            "breaker_failure_ratio",
+            "batch",
+            "batch_bytes",
+            "batch_interval",
+            "gzip",
+            "proxy",
+            "trace_header_name",
+            "header.",
+            "user",
+            "password_file",
+            "bearer_file",
+        ],
+    ),
 ];
+
+/// Where keys stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Top,
+    Input,
+    Output,
+}
+
+impl Of {
+    fn may_stand(self, place: Place) -> bool {
+        match place {
+            Place::Top => !matches!(self, Self::Input | Self::Metrics | Self::Filter | Self::Output | Self::Syslog),
+            Place::Input => self == Self::Input,
+            Place::Output => {
+                matches!(self, Self::Output | Self::Document | Self::Queue | Self::Http | Self::File | Self::Syslog)
+            }
+        }
+    }
+}
+
+/// The keys that may stand in a place.
+pub(super) fn allowed(place: Place) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(move |(of, _)| of.may_stand(place)).flat_map(|(_, names)| names.iter().copied())
+}
+
+/// True when `key` is `name`, or one of the many that `name` stands for.
+pub(super) fn is_named(key: &str, name: &str) -> bool {
+    if name.ends_with('.') { key.strip_prefix(name).is_some_and(|rest| !rest.is_empty()) } else { key == name }
+}
+
+/// True when a key is about that.
+pub(super) fn is_of(key: &str, of: Of) -> bool {
+    KEYS.iter().filter(|(its, _)| *its == of).any(|(_, names)| names.iter().any(|name| is_named(key, name)))
+}

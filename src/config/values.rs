@@ -24,8 +24,13 @@ pub(super) fn time(text: &str) -> Result<Duration, Expected> {
     number.checked_mul(thousandth).map(Duration::from_millis).ok_or(EXPECTED)
 }
 
+/// A time that limits something: none would be no limit to libcurl.
+pub(super) fn time_above_0(text: &str) -> Result<Duration, Expected> {
+    time(text).and_then(|time| if time.is_zero() { Err("a time above 0, as in 10s") } else { Ok(time) })
+}
+
 /// `8MiB`, `512KiB`, `1GiB`, `100B`.
-pub(super) fn size(text: &str) -> Result<usize, Expected> {
+pub(super) fn size(text: &str) -> Result<u64, Expected> {
     const EXPECTED: Expected = "a size with its unit: B, KiB, MiB or GiB, as in 8MiB";
     let (number, unit) = split(text).ok_or(EXPECTED)?;
     let shift = match unit {
@@ -35,7 +40,7 @@ pub(super) fn size(text: &str) -> Result<usize, Expected> {
         "GiB" => 30,
         _ => return Err(EXPECTED),
     };
-    number.checked_mul(1 << shift).and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0).ok_or(EXPECTED)
+    number.checked_mul(1 << shift).filter(|n| *n > 0).ok_or(EXPECTED)
 }
 
 /// Yes or no.
@@ -69,7 +74,7 @@ pub(super) fn show_time(time: Duration) -> String {
 }
 
 /// A size as it is written.
-pub(super) fn show_size(size: usize) -> String {
+pub(super) fn show_size(size: u64) -> String {
     match size {
         _ if size.is_multiple_of(1 << 30) => format!("{}GiB", size >> 30),
         _ if size.is_multiple_of(1 << 20) => format!("{}MiB", size >> 20),

@@ -49,7 +49,7 @@ impl CurlLogFile {
 /// Starts the workers.
 pub(super) fn start(http: &Http, shared: &Arc<Shared>, outlet: Outlet, alive: &Alive) -> io::Result<()> {
     curl::init();
-    if !http.verify {
+    if !http.tls.verify {
         log::warning(format_args!(
             "output {}: ssl_verify = no: anybody on the way to {} can read and change audit events; for testing only",
             shared.name,
@@ -121,9 +121,9 @@ fn connection(http: &Http, log_file: CurlLog) -> Result<Easy2<Answer>, curl::Err
     easy.tcp_keepalive(true)?;
     easy.connect_timeout(http.connect_timeout)?;
     easy.timeout(http.timeout)?;
-    easy.ssl_verify_peer(http.verify)?;
-    easy.ssl_verify_host(http.verify)?;
-    if let Some(path) = &http.ca_file {
+    easy.ssl_verify_peer(http.tls.verify)?;
+    easy.ssl_verify_host(http.tls.verify)?;
+    if let Some(path) = &http.tls.ca_file {
         easy.cainfo(path)?;
     }
     easy.verbose(http.verbose)?;

@@ -1,0 +1,181 @@
+//! An output: what its documents look like, and where they go.
+
+use super::{
+    Config, Http, Queue,
+    check::{Check, Given, file_in_directory},
+    keys::Of,
+    show::Shown,
+    values,
+};
+use crate::format::mozdef::Details;
+use std::{fmt, path::PathBuf};
+
+/// One branch of the line: format, queue and sink.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// What messages and figures call it.
+    pub name: String,
+    /// Where in the file it begins.
+    pub line: usize,
+    /// How documents look.
+    pub format: Format,
+    /// Written before each document.
+    pub prepend_msg: String,
+    /// Written after each document.
+    pub postpend_msg: String,
+    /// The queue's bounds.
+    pub queue: Queue,
+    /// Where documents go.
+    pub sink: Sink,
+}
+
+impl Output {
+    /// Says the same as another, wherever it stands in its file.
+    pub fn is_as(&self, other: &Self) -> bool {
+        Self { line: other.line, ..self.clone() } == *other
+    }
+
+    pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "\n[output:{}]", self.name)?;
+        writeln!(f, "type = {}", self.sink.kind())?;
+        match &self.sink {
+            Sink::Http(http) => http.show(f)?,
+            Sink::File(path) => writeln!(f, "path = {}", Shown::path(path))?,
+            Sink::Stdout => (),
+        }
+        writeln!(f, "format = mozdef")?;
+        writeln!(f, "program_name = {}", Shown::text(&self.format.program_name))?;
+        let details = match self.format.details {
+            Details::Full => "full",
+            Details::Classic => "classic",
+        };
+        writeln!(f, "details = {details}")?;
+        writeln!(f, "skip_empty_execve = {}", Shown::yes(self.format.skip_empty_execve))?;
+        writeln!(f, "prepend_msg = {}", Shown::text(&self.prepend_msg))?;
+        writeln!(f, "postpend_msg = {}", Shown::text(&self.postpend_msg))?;
+        self.queue.show(f)
+    }
+}
+
+/// Keys that shape documents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Format {
+    /// `processname` and first tag of documents.
+    pub program_name: String,
+    /// Which fields documents have.
+    pub details: Details,
+    /// Leave out successful execve events without an EXECVE record.
+    pub skip_empty_execve: bool,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self { program_name: "auship".into(), details: Details::Full, skip_empty_execve: false }
+    }
+}
+
+/// Where documents go.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sink {
+    /// POST over HTTP or HTTPS.
+    Http(Box<Http>),
+    /// Lines of a file.
+    File(PathBuf),
+    /// Lines on standard output.
+    Stdout,
+}
+
+impl Sink {
+    /// Its `type` in the configuration.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+            Self::File(_) => "file",
+            Self::Stdout => "stdout",
+        }
+    }
+
+    /// True when documents leave this machine, or may: there is a server that may be down.
+    pub fn is_network(&self) -> bool {
+        matches!(self, Self::Http(_))
+    }
+}
+
+/// The types there are, for messages.
+const TYPES: &str = "http, file or stdout";
+
+impl Check<'_> {
+    /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
+    pub(super) fn output_of(&mut self, mut given: Given, line: usize, name: &str, legacy: bool, config: &mut Config) {
+        let default = Format::default();
+        let program_name = if legacy { "audisp-json".to_string() } else { default.program_name };
+        let text = |text: &str| Ok(text.to_string());
+        let format = Format {
+            program_name: self.value(&mut given, "program_name", program_name, text),
+            details: self.value(&mut given, "details", default.details, |text| match text {
+                "full" => Ok(Details::Full),
+                "classic" => Ok(Details::Classic),
+                _ => Err("full or classic"),
+            }),
+            skip_empty_execve: self.value(&mut given, "skip_empty_execve", default.skip_empty_execve, values::yes),
+        };
+        self.value(&mut given, "format", (), |text| if text == "mozdef" { Ok(()) } else { Err("mozdef") });
+        let prepend_msg = self.value(&mut given, "prepend_msg", String::new(), text);
+        let postpend_msg = self.value(&mut given, "postpend_msg", String::new(), text);
+        let Some(sink) = self.sink(&mut given, line, legacy) else {
+            return;
+        };
+        let queue = self.queue(&mut given, sink.is_network());
+        if legacy && !sink.is_network() {
+            given.ignore(Of::Queue);
+        }
+        self.no_meaning(&mut given, &format!("this output's type ({})", sink.kind()));
+        let name = name.to_string();
+        config.outputs.push(Output { name, line, format, prepend_msg, postpend_msg, queue, sink });
+    }
+
+    fn sink(&mut self, given: &mut Given, line: usize, legacy: bool) -> Option<Sink> {
+        let (kind, at) = match given.take("type") {
+            Some(kind) => kind,
+            // When file_log is set, events go there and not to mozdef_url.
+            None if legacy => (if given.has("file_log") { "file" } else { "http" }, line),
+            None => {
+                self.fault(line, given.section, "type", format!("is missing; must be {TYPES}"));
+                return None;
+            }
+        };
+        match kind {
+            "http" => self.http(given, line, legacy).map(|http| Sink::Http(Box::new(http))),
+            "file" => self.file(given, line, legacy),
+            "stdout" => Some(Sink::Stdout),
+            _ => {
+                self.fault(at, given.section, "type", format!("is {kind:?}, must be {TYPES}"));
+                None
+            }
+        }
+    }
+
+    fn file(&mut self, given: &mut Given, line: usize, legacy: bool) -> Option<Sink> {
+        let key = if legacy { "file_log" } else { "path" };
+        if legacy {
+            // The keys of the server that isn't used have no effect, so they can't be wrong.
+            given.take("mozdef_url");
+            given.ignore(Of::Http);
+        }
+        let Some((path, at)) = given.take(key) else {
+            self.fault(line, given.section, key, "is missing; name the file to write");
+            return None;
+        };
+        if matches!(path, "-" | "/dev/stdout") {
+            return Some(Sink::Stdout);
+        }
+        match file_in_directory(path) {
+            Ok(path) => Some(Sink::File(path)),
+            Err(what) => {
+                let or = if what.contains("absolute") { ", or - for standard output" } else { "" };
+                self.fault(at, given.section, key, format!("{what}{or}"));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Secrets: in files of their own, never in the configuration, never shown.
+
+use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path, path::PathBuf};
+
+/// The most that a secret's file may hold, in bytes.
+const MOST: u64 = 64 << 10;
+
+/// A file that holds a password or a token: its first line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Secret(pub PathBuf);
+
+impl Secret {
+    /// A file that can serve; else what is wrong with it.
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let secret = Self(PathBuf::from(text));
+        secret.read().map(|_| secret)
+    }
+
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// When the file can't be read, holds nothing, or may be read by everybody.
+    pub fn read(&self) -> Result<String, String> {
+        let path: &Path = &self.0;
+        let can_not = |e: std::io::Error| format!("can't read {}: {e}", path.display());
+        let file = fs::File::open(path).map_err(can_not)?;
+        let meta = file.metadata().map_err(can_not)?;
+        if !meta.is_file() {
+            return Err(format!("{} is not a regular file", path.display()));
+        }
+        if meta.mode() & 0o007 != 0 {
+            return Err(format!("{} holds a secret that everybody can get at; chmod o= it", path.display()));
+        }
+        let mut text = String::new();
+        file.take(MOST).read_to_string(&mut text).map_err(can_not)?;
+        match text.lines().next().map(str::trim_end) {
+            Some(secret) if !secret.is_empty() && !secret.contains(char::is_control) => Ok(secret.to_string()),
+            _ => Err(format!("{} must hold the secret as its first line", path.display())),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_secret_is_the_first_line_of_a_file_that_few_can_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("password");
+        let write = |text: &str, mode| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            Secret(path.clone()).read()
+        };
+        assert_eq!(write("s3 cret\n", 0o640), Ok("s3 cret".into()));
+        assert!(write("s3cret\n", 0o644).unwrap_err().contains("chmod o="));
+        assert!(write("\n", 0o600).unwrap_err().contains("first line"));
+        assert!(Secret(dir.path().join("none")).read().unwrap_err().contains("can't read"));
+    }
+}
