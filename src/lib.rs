@@ -15,17 +15,17 @@
 //! | ring: the bounded queue in front of a sink | [`queue`] |
 //! | sink: where documents go | [`sink`] |
 //!
-//! Beside the line: [`config`], [`log`] (auship's own messages), [`counters`], and the commands in [`cli`].
+//! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], and the commands in [`cli`].
 
 pub mod auparse;
 pub mod cli;
 pub mod config;
 pub mod convert;
-pub mod counters;
 pub mod event;
 pub mod format;
 pub mod host;
 pub mod log;
+pub mod losses;
 pub mod output;
 pub mod processes;
 pub mod queue;

@@ -3,20 +3,20 @@
 use crate::{
     auparse::Meanings,
     config,
-    counters::{Figures, Losses, count},
     event::Event,
     format::{Format, mozdef},
-    queue::ring::{Full, Inlet, ring},
-    sink::{self, Running},
+    queue::{Inlet, Outlet, books::Books, queue},
+    sink::{self, Requests, Running},
 };
 use std::{
     io,
-    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 /// Buffers larger than this are given back.
 const KEEP_BUFFER: usize = 1 << 20;
+/// How long sinks get to leave what they are doing when time is up: libcurl looks up once a second.
+const LEAVE: Duration = Duration::from_millis(1500);
 
 /// Makes the writer of documents that an output's configuration asks for.
 pub fn format(settings: &config::Format, hostname: &str, live: bool) -> Format {
@@ -35,69 +35,46 @@ pub struct Output {
     pub config: config::Output,
     format: Format,
     inlet: Inlet,
+    outlet: Outlet,
     running: Running,
-    full: Losses,
-    /// How long the reader may still wait for this output before it must have let something in.
-    patience: Duration,
     buffer: Vec<u8>,
 }
 
 impl Output {
-    /// Starts an output's sink.
+    /// Starts an output's queue and sink.
     ///
     /// # Errors
-    /// When the file can't be opened, or a thread can't be started.
+    /// When the file can't be opened, the spool is in use, or a thread can't be started.
     pub fn start(config: &config::Output, hostname: &str) -> io::Result<Self> {
-        let (inlet, outlet) = ring(config.queue.slots, config.queue.bytes);
+        let (inlet, outlet) = queue(&config.name, &config.queue, !config.sink.is_network())?;
         Ok(Self {
             format: format(&config.format, hostname, true),
             inlet,
-            running: sink::start(config, outlet)?,
-            full: Losses::new(format!("output {}: ring full", config.name)),
-            patience: config.queue.max_wait,
+            running: sink::start(config, outlet.clone())?,
+            outlet,
             buffer: Vec::new(),
             config: config.clone(),
         })
     }
 
-    /// Writes the event's document and puts it into the ring.
+    /// Writes the event's document and puts it into the queue.
     pub fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
-        count(&self.running.shared.counters.events);
         self.buffer.clear();
         self.buffer.extend_from_slice(self.config.prepend_msg.as_bytes());
         if !self.format.write(event, meanings, &mut self.buffer) {
-            count(&self.running.shared.counters.left_out);
+            self.inlet.leave_out();
             return;
         }
         self.buffer.extend_from_slice(self.config.postpend_msg.as_bytes());
         let document = self.buffer.clone();
         self.buffer.shrink_to(KEEP_BUFFER);
-        let pushed = match self.inlet.push(document) {
-            // The reader never waits for the network; for a local file it does, within a bound.
-            Err(Full(document)) if !matches!(self.config.sink, config::Sink::Http(_)) => self.wait(document),
-            pushed => pushed,
-        };
-        match pushed {
-            Ok(()) => self.patience = self.config.queue.max_wait,
-            Err(Full(_)) => {
-                count(&self.running.shared.counters.lost_full);
-                self.full.lost("");
-            }
-        }
-    }
-
-    /// Waits for room, at most `max_wait` in a row: what one event used up the next can't.
-    fn wait(&mut self, document: Vec<u8>) -> Result<(), Full> {
-        let start = Instant::now();
-        let pushed = self.inlet.push_until(document, start + self.patience);
-        self.patience = self.patience.saturating_sub(start.elapsed());
-        pushed
+        self.inlet.push(document);
     }
 
     /// To be called about once a second: reports what was held back.
     pub fn tick(&self) {
-        self.full.tick();
-        self.running.shared.refused.tick();
+        self.inlet.tick();
+        self.running.shared.tick();
     }
 
     /// Opens log files anew.
@@ -105,21 +82,32 @@ impl Output {
         self.running.reopen();
     }
 
-    /// Ends the input: the sink goes on until the ring is empty.
+    /// Ends the input: the sink goes on until the queue is empty.
     pub fn close(self) -> Closing {
-        self.full.finish();
-        Closing { running: self.running }
+        self.inlet.close();
+        Closing { running: self.running, outlet: self.outlet }
     }
 
-    /// The figures now.
-    pub fn figures(&self) -> Figures {
-        self.running.shared.counters.figures()
+    /// What came of the events so far.
+    pub fn books(&self) -> Books {
+        self.outlet.books()
+    }
+
+    /// Bytes in the ring, and in the spool's files.
+    pub fn bytes(&self) -> (u64, u64) {
+        self.outlet.bytes()
+    }
+
+    /// What its server answered.
+    pub fn requests(&self) -> Requests {
+        self.running.shared.requests().clone()
     }
 }
 
-/// An output that gets no more events, and empties its ring.
+/// An output that gets no more events, and empties its queue.
 pub struct Closing {
     running: Running,
+    outlet: Outlet,
 }
 
 impl Closing {
@@ -128,36 +116,34 @@ impl Closing {
         &self.running.shared.name
     }
 
-    /// True when the ring is empty and all is delivered or counted.
+    /// True when the queue is empty and all is delivered or counted.
     pub fn has_ended(&self) -> bool {
         self.running.has_ended()
     }
 
     /// To be called about once a second: reports what was held back.
     pub fn tick(&self) {
-        self.running.shared.refused.tick();
+        self.running.shared.tick();
     }
 
-    /// Waits until all is delivered; what isn't by `deadline` is counted as lost.
-    pub fn finish(&self, deadline: Instant) -> Figures {
-        let shared = &self.running.shared;
+    /// What came of the events so far.
+    pub fn books(&self) -> Books {
+        self.outlet.books()
+    }
+
+    /// Waits until all is delivered; what isn't by `deadline` goes to the spool, or is counted as lost. Says what came
+    /// of all events, and how many were lost because time was up.
+    pub fn finish(&self, deadline: Instant) -> (Books, u64) {
         if !self.running.wait(deadline) {
             self.running.abort();
-            // A worker that is between two attempts sees the abort and leaves; one inside a request can't.
-            self.running.wait(Instant::now() + Duration::from_millis(200));
+            self.outlet.abandon();
+            self.running.wait(Instant::now() + LEAVE);
         }
-        // Read once: a worker inside a request may still deliver what is given up here, but not into these figures.
-        let mut figures = shared.counters.figures();
-        let left = figures.waiting();
-        figures.lost += left;
-        shared.counters.lost_at_end.fetch_add(left, Ordering::Relaxed);
+        let (books, left) = self.outlet.finish();
+        let shared = &self.running.shared;
         shared.refused.lost_many(left, "time was up");
         shared.refused.finish();
-        figures
-    }
-
-    /// How many were lost because time was up.
-    pub fn left(&self) -> u64 {
-        self.running.shared.counters.lost_at_end.load(Ordering::Relaxed)
+        shared.dead_lettered.finish();
+        (books, left)
     }
 }

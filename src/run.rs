@@ -6,10 +6,10 @@
 use crate::{
     auparse::{Meanings, OutOfMemory, Parser},
     config::{self, Config},
-    counters::Figures,
     event::Event,
     host, log,
     output::{Closing, Output},
+    queue::books::Books,
     source::stdin::{Next, Stdin},
 };
 use std::{
@@ -92,10 +92,11 @@ fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
 }
 
 /// Adds the figures of an output that has ended to those of its predecessors of that name.
-fn add(ended: &mut Vec<(String, Figures)>, name: &str, figures: Figures) {
+fn add(ended: &mut Vec<(String, Books)>, name: &str, books: Books) {
     match ended.iter_mut().find(|(other, _)| other == name) {
-        Some((_, sum)) => *sum += figures,
-        None => ended.push((name.to_string(), figures)),
+        // What one left in the spool the next has found there.
+        Some((_, sum)) => *sum += books,
+        None => ended.push((name.to_string(), books)),
     }
 }
 
@@ -108,7 +109,7 @@ struct Line {
     /// Outputs that a reload replaced, while they empty their rings.
     closing: Vec<Closing>,
     /// What came of those that have ended.
-    ended: Vec<(String, Figures)>,
+    ended: Vec<(String, Books)>,
     events: u64,
 }
 
@@ -159,7 +160,7 @@ impl Line {
         self.closing.iter().for_each(Closing::tick);
         let ended = self.closing.extract_if(.., |output| output.has_ended());
         for output in ended {
-            add(&mut self.ended, output.name(), output.finish(Instant::now()));
+            add(&mut self.ended, output.name(), output.finish(Instant::now()).0);
         }
     }
 
@@ -207,9 +208,9 @@ impl Line {
         let deadline = Instant::now() + self.config.shutdown_timeout;
         let mut left = 0;
         for output in std::mem::take(&mut self.closing).into_iter().chain(self.outputs.drain(..).map(Output::close)) {
-            let figures = output.finish(deadline);
-            left += output.left();
-            add(&mut self.ended, output.name(), figures);
+            let (books, lost) = output.finish(deadline);
+            left += lost;
+            add(&mut self.ended, output.name(), books);
         }
         let figures = match &self.ended[..] {
             [(_, figures)] => figures.to_string(),

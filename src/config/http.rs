@@ -1,7 +1,7 @@
 //! Keys of an HTTP output.
 
 use super::{
-    Secret, Tls,
+    Retry, Secret, Tls,
     check::{Check, Given, file_in_directory},
     show::Shown,
     values,
@@ -27,14 +27,8 @@ pub struct Http {
     pub timeout: Duration,
     /// A connection that did nothing for so long isn't used again.
     pub idle_conn_timeout: Duration,
-    /// How often a document is tried where there is no spool.
-    pub attempts: u32,
-    /// Pause before the second attempt; each further one doubles it.
-    pub retry_min: Duration,
-    /// The longest pause between two attempts.
-    pub retry_max: Duration,
-    /// The share of failed requests, above 0, that opens the circuit breaker.
-    pub breaker_failure_ratio: f64,
+    /// What happens when a request fails.
+    pub retry: Retry,
     /// Documents of a request: more than one make it a JSON array. `None`: one document a request, and no array.
     pub batch: Option<usize>,
     /// Bytes of a batch's documents.
@@ -85,14 +79,11 @@ impl Http {
             ("connect_timeout", self.connect_timeout),
             ("timeout", self.timeout),
             ("idle_conn_timeout", self.idle_conn_timeout),
-            ("retry_min", self.retry_min),
-            ("retry_max", self.retry_max),
             ("batch_interval", self.batch_interval),
         ] {
             writeln!(f, "{key} = {}", values::show_time(time))?;
         }
-        writeln!(f, "attempts = {}", self.attempts)?;
-        writeln!(f, "breaker_failure_ratio = {}", self.breaker_failure_ratio)?;
+        self.retry.show(f)?;
         if let Some(batch) = self.batch {
             writeln!(f, "batch = {batch}")?;
         }
@@ -163,15 +154,7 @@ impl Check<'_> {
             connect_timeout: self.value(given, "connect_timeout", seconds(5), limit),
             timeout: self.value(given, "timeout", seconds(30), limit),
             idle_conn_timeout: self.value(given, "idle_conn_timeout", seconds(10), limit),
-            attempts: self.value(given, "attempts", 3, |text| {
-                values::count(text).ok().and_then(|n| u32::try_from(n).ok()).ok_or("a whole number from 1")
-            }),
-            retry_min: self.value(given, "retry_min", Duration::from_millis(250), limit),
-            retry_max: self.value(given, "retry_max", seconds(30), limit),
-            breaker_failure_ratio: self.value(given, "breaker_failure_ratio", 0.05, |text| {
-                let ratio = text.parse().ok().filter(|n: &f64| *n > 0.0 && *n <= 1.0);
-                ratio.ok_or("a number above 0, at most 1, as in 0.05")
-            }),
+            retry: self.retry(given),
             batch: self.value(given, "batch", None, |text| {
                 let batch = values::count(text).ok().filter(|n| *n <= 10_000);
                 batch.map(Some).ok_or("a whole number from 1 to 10000")

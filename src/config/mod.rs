@@ -8,6 +8,7 @@ mod ini;
 mod keys;
 mod output;
 mod queue;
+mod retry;
 mod secrets;
 mod show;
 mod tls;
@@ -19,6 +20,7 @@ use keys::Place;
 pub use keys::{KEYS, Of};
 pub use output::{Format, Output, Sink};
 pub use queue::{Queue, Spool, SpoolFull};
+pub use retry::Retry;
 pub use secrets::Secret;
 use std::{
     fmt,

@@ -34,7 +34,7 @@ fn an_audisp_json_conf_is_understood() {
     assert_eq!(http.url, "http://127.0.0.1:8080/events");
     assert!(!http.tls.verify);
     assert!(http.verbose, "anything but no… is yes, but never isn't no");
-    assert_eq!((http.workers, http.attempts), (4, 3));
+    assert_eq!((http.workers, http.retry.attempts), (4, 3));
 }
 
 #[test]

@@ -5,8 +5,13 @@
 //! tried until it can: the ring fills meanwhile, and its inlet decides what that means.
 
 use super::{Alive, Shared};
-use crate::{log, queue::ring::Outlet};
-use crossbeam_channel::RecvTimeoutError;
+use crate::{
+    log,
+    queue::{
+        Batch, Outlet, Taken, Want,
+        books::{Fate, Loss},
+    },
+};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     fmt,
@@ -48,7 +53,7 @@ impl fmt::Display for Target {
 }
 
 /// Opens the file for appending, created for its owner alone.
-fn open(path: &PathBuf) -> io::Result<File> {
+pub(super) fn open(path: &PathBuf) -> io::Result<File> {
     if let Ok(there) = fs::metadata(path)
         && !(there.is_file() || there.file_type().is_char_device())
     {
@@ -81,9 +86,17 @@ pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive:
     let shared = shared.clone();
     let name = format!("file {}", shared.name);
     thread::Builder::new().name(name).spawn(move || {
-        let mut lines =
-            Lines { target, file, shared, gathered: Vec::new(), ends: Vec::new(), written: 0, complained: None };
-        lines.run(&outlet);
+        let mut lines = Lines {
+            target,
+            file,
+            shared,
+            outlet,
+            gathered: Vec::new(),
+            ends: Vec::new(),
+            written: 0,
+            complained: None,
+        };
+        lines.run();
         drop(alive);
     })?;
     Ok(())
@@ -93,6 +106,7 @@ struct Lines {
     target: Target,
     file: Option<File>,
     shared: Arc<Shared>,
+    outlet: Outlet,
     /// Whole lines to be written.
     gathered: Vec<u8>,
     /// Where each of them ends.
@@ -103,44 +117,47 @@ struct Lines {
 }
 
 impl Lines {
-    fn run(&mut self, outlet: &Outlet) {
+    fn run(&mut self) {
+        let want = Want { documents: usize::MAX, bytes: GATHER, interval: Duration::ZERO };
         loop {
-            match outlet.pop_within(IDLE) {
-                Ok(document) => self.gather(&document),
-                Err(RecvTimeoutError::Timeout) => {
+            let mut batch = match self.outlet.take_within(&want, IDLE) {
+                Taken::Batch(batch) => batch,
+                Taken::Nothing => {
                     self.look_after();
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            while self.gathered.len() < GATHER
-                && let Some(document) = outlet.try_pop()
-            {
-                self.gather(&document);
-            }
+                Taken::End => return,
+            };
+            self.gather(&batch);
             self.look_after();
-            if !self.write() {
-                // Time is up, or nobody reads any more.
-                if self.shared.is_aborted() {
-                    return;
-                }
-                while outlet.pop().is_some() {
-                    self.lose();
-                }
+            if self.write(&mut batch) {
+                self.outlet.done(batch);
+                continue;
+            }
+            // Time is up, or nobody reads any more.
+            if self.shared.is_aborted() {
                 return;
             }
+            self.lose(batch);
+            while let Some(batch) = self.outlet.take(&want) {
+                self.lose(batch);
+            }
+            return;
         }
     }
 
-    fn gather(&mut self, document: &[u8]) {
-        self.gathered.extend_from_slice(document);
-        self.gathered.push(b'\n');
-        self.ends.push(self.gathered.len());
+    fn gather(&mut self, batch: &Batch) {
+        for document in &batch.documents {
+            self.gathered.extend_from_slice(document);
+            self.gathered.push(b'\n');
+            self.ends.push(self.gathered.len());
+        }
     }
 
-    fn lose(&self) {
-        crate::counters::count(&self.shared.counters.lost_refused);
-        self.shared.refused.lost(&format!("nobody reads {}", self.target));
+    fn lose(&self, batch: Batch) {
+        let number = batch.unsettled();
+        self.outlet.settle_all(batch, Fate::Lost(Loss::Refused));
+        self.shared.refused.lost_many(number as u64, &format!("nobody reads {}", self.target));
     }
 
     fn complain(&mut self, e: &io::Error) {
@@ -189,7 +206,7 @@ impl Lines {
     }
 
     /// Writes all that is gathered; false when that has become impossible.
-    fn write(&mut self) -> bool {
+    fn write(&mut self, batch: &mut Batch) -> bool {
         while self.written < self.gathered.len() {
             let rest = &self.gathered[self.written..];
             let result = match (&self.target, &self.file) {
@@ -204,7 +221,7 @@ impl Lines {
                     let before = self.written;
                     self.written += n;
                     let whole = self.ends.iter().filter(|end| **end > before && **end <= self.written).count();
-                    self.shared.counters.delivered.fetch_add(whole as u64, Ordering::Relaxed);
+                    self.outlet.settle(batch, whole, Fate::Delivered);
                     continue;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -215,12 +232,7 @@ impl Lines {
                     self.wait_for_room();
                     continue;
                 }
-                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
-                    for _ in self.ends.iter().filter(|end| **end > self.written) {
-                        self.lose();
-                    }
-                    return false;
-                }
+                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return false,
                 Err(e) => self.complain(&e),
             }
             if !self.shared.pause(RETRY) {

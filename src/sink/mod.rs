@@ -1,18 +1,23 @@
 //! Sinks: where documents go. One file each, and one line in [`start`].
 
+mod breaker;
+mod carrier;
+mod dead_letters;
 mod file;
 mod http;
+mod requests;
 
 use crate::{
     config::{self, Sink},
-    counters::{Counters, Losses},
-    queue::ring::Outlet,
+    losses::Losses,
+    queue::Outlet,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
+pub use requests::{Latency, Requests};
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -24,13 +29,15 @@ use std::{
 pub struct Shared {
     /// The output's name.
     pub name: String,
-    /// The output's figures.
-    pub counters: Counters,
     /// Reports what the sink gave up.
     pub refused: Losses,
-    /// The ring is to be left as it is: time is up.
+    /// Reports what the server will never take.
+    pub dead_lettered: Losses,
+    /// What servers answered.
+    requests: Mutex<Requests>,
+    /// The queue is to be left as it is: time is up.
     abort: AtomicBool,
-    /// The file is to be opened anew.
+    /// Files are to be opened anew.
     reopen: AtomicBool,
 }
 
@@ -38,11 +45,17 @@ impl Shared {
     fn new(name: &str) -> Self {
         Self {
             name: name.to_string(),
-            counters: Counters::default(),
             refused: Losses::new(format!("output {name}: not delivered")),
+            dead_lettered: Losses::kept(format!("output {name}: refused for good"), "put into the dead-letter file"),
+            requests: Mutex::default(),
             abort: AtomicBool::new(false),
             reopen: AtomicBool::new(false),
         }
+    }
+
+    /// What servers answered so far.
+    pub fn requests(&self) -> MutexGuard<'_, Requests> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_aborted(&self) -> bool {
@@ -51,8 +64,13 @@ impl Shared {
 
     /// Sleeps, but not beyond an abort; false when it was aborted.
     fn pause(&self, length: Duration) -> bool {
+        self.pause_unless(length, || false)
+    }
+
+    /// As [`Shared::pause`]; false too when `leave` says not to wait.
+    fn pause_unless(&self, length: Duration, leave: impl Fn() -> bool) -> bool {
         let end = Instant::now() + length;
-        while !self.is_aborted() {
+        while !self.is_aborted() && !leave() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return true;
@@ -61,9 +79,15 @@ impl Shared {
         }
         false
     }
+
+    /// To be called about once a second: reports what was held back.
+    pub fn tick(&self) {
+        self.refused.tick();
+        self.dead_lettered.tick();
+    }
 }
 
-/// A running sink: its threads empty the ring until the ring's inlet is gone.
+/// A running sink: its threads empty the queue until no more comes.
 #[derive(Debug)]
 pub struct Running {
     /// Figures and switches.
@@ -83,7 +107,7 @@ pub fn start(output: &config::Output, outlet: Outlet) -> io::Result<Running> {
     let shared = Arc::new(Shared::new(&output.name));
     let (alive, ended) = bounded(0);
     match &output.sink {
-        Sink::Http(http) => http::start(http, &shared, outlet, &alive)?,
+        Sink::Http(http) => http::start(output, http, &shared, outlet, &alive)?,
         Sink::File(path) => file::start(file::Target::Path(path.clone()), &shared, outlet, alive.clone())?,
         Sink::Stdout => file::start(file::Target::Stdout, &shared, outlet, alive.clone())?,
     }
@@ -96,7 +120,7 @@ impl Running {
         self.shared.reopen.store(true, Ordering::Release);
     }
 
-    /// Waits for the sink to empty the ring, whose inlet is gone; false when it didn't by `deadline`.
+    /// Waits for the sink to empty the queue, which gets no more; false when it didn't by `deadline`.
     pub fn wait(&self, deadline: Instant) -> bool {
         self.ended.recv_deadline(deadline) == Err(crossbeam_channel::RecvTimeoutError::Disconnected)
     }

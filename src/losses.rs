@@ -1,97 +1,21 @@
-//! What went in and what came out. The law: in = delivered + left out + lost + still waiting.
+//! Reports of losses: at once, then at most every ten seconds, with their number and their reasons.
 
 use crate::log;
 use std::{
-    fmt,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 /// Losses are reported at most this often, with their count.
 pub const REPORT_EVERY: Duration = Duration::from_secs(10);
 
-/// Figures of one output. Every event it is offered ends in exactly one of the others.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Events offered.
-    pub events: AtomicU64,
-    /// Documents that arrived: a 2xx answer, or written to the file.
-    pub delivered: AtomicU64,
-    /// Events that the output's own settings leave out.
-    pub left_out: AtomicU64,
-    /// Documents lost because the ring was full.
-    pub lost_full: AtomicU64,
-    /// Documents lost because the sink refused them as often as they were tried.
-    pub lost_refused: AtomicU64,
-    /// Documents that were still waiting when time was up.
-    pub lost_at_end: AtomicU64,
-}
-
-/// [`Counters`] at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
-    /// Events offered.
-    pub events: u64,
-    /// Documents that arrived.
-    pub delivered: u64,
-    /// Events left out by settings.
-    pub left_out: u64,
-    /// Documents lost, for whatever reason.
-    pub lost: u64,
-}
-
-impl Figures {
-    /// Events that have no fate yet.
-    pub fn waiting(&self) -> u64 {
-        self.events.saturating_sub(self.delivered + self.left_out + self.lost)
-    }
-}
-
-impl std::ops::AddAssign for Figures {
-    fn add_assign(&mut self, other: Self) {
-        self.events += other.events;
-        self.delivered += other.delivered;
-        self.left_out += other.left_out;
-        self.lost += other.lost;
-    }
-}
-
-impl fmt::Display for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "delivered {}, lost {}", self.delivered, self.lost)?;
-        if self.left_out > 0 {
-            write!(f, ", left out {}", self.left_out)?;
-        }
-        Ok(())
-    }
-}
-
-/// Adds one.
-pub fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-impl Counters {
-    /// The figures now.
-    pub fn figures(&self) -> Figures {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Figures {
-            events: read(&self.events),
-            delivered: read(&self.delivered),
-            left_out: read(&self.left_out),
-            lost: read(&self.lost_full) + read(&self.lost_refused) + read(&self.lost_at_end),
-        }
-    }
-}
-
 /// Reports losses of one kind, at most every [`REPORT_EVERY`].
 #[derive(Debug)]
 pub struct Losses {
     /// What is lost where, as the message says it: `output siem: ring full`.
     what: String,
+    /// What became of them: `lost`.
+    fate: &'static str,
     state: Mutex<State>,
 }
 
@@ -108,7 +32,12 @@ const MAX_REASONS: usize = 4;
 impl Losses {
     /// Nothing lost yet.
     pub fn new(what: String) -> Self {
-        Self { what, state: Mutex::default() }
+        Self { what, fate: "lost", state: Mutex::default() }
+    }
+
+    /// Of events that aren't lost, but kept where nobody will find them without being told.
+    pub fn kept(what: String, fate: &'static str) -> Self {
+        Self { what, fate, state: Mutex::default() }
     }
 
     /// Counts one loss, and reports it if it is time.
@@ -158,7 +87,7 @@ impl Losses {
                 format!(" ({})", reasons.join("; "))
             }
         };
-        log::error(format_args!("{}, {all} {events} lost{why}", self.what));
+        log::error(format_args!("{}, {all} {events} {}{why}", self.what, self.fate));
         state.unreported.clear();
         state.reported = Some(Instant::now());
     }

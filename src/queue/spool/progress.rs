@@ -1,0 +1,145 @@
+//! How far an output has come, kept in a small file so that the next process knows.
+//!
+//! Two slots are written in turn, each with a checksum: a write that is cut, or a damaged slot, leaves the other one.
+//! A third slot counts documents that entered the ring. It is written before each of them does, so that after a
+//! `kill -9` the difference tells exactly how many were in memory.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// Distance of the slots, in bytes.
+const SLOT: u64 = 64;
+const TAKEN: u64 = 2 * SLOT;
+
+/// How far an output has come. All numbers count from the spool's making on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Spooled documents below this number are done with.
+    pub(super) done: u64,
+    /// The number that the next spooled document gets.
+    pub(super) written: u64,
+    /// Documents that left the ring and were not spooled: delivered, given up, or secured.
+    pub(super) direct: u64,
+}
+
+/// The file.
+#[derive(Debug)]
+pub(super) struct Progress {
+    file: File,
+    mark: Mark,
+    generation: u64,
+    taken: u64,
+}
+
+/// What the file said when it was opened.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Before {
+    /// How far the process before came; `None` when the file is new, or damaged.
+    pub(super) mark: Option<Mark>,
+    /// Documents that had entered the ring.
+    pub(super) taken: Option<u64>,
+}
+
+fn number(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+/// The numbers of a slot, if its checksum is right.
+fn read_slot<const N: usize>(file: &File, at: u64) -> Option<[u64; N]> {
+    let mut bytes = [0; SLOT as usize];
+    file.read_exact_at(&mut bytes, at).ok()?;
+    let (numbers, rest) = bytes.split_at(8 * N);
+    let sound = rest.get(..4)? == crc32fast::hash(numbers).to_le_bytes() && numbers.iter().any(|b| *b != 0);
+    sound.then(|| std::array::from_fn(|n| number(numbers, 8 * n)))
+}
+
+fn write_slot<const N: usize>(file: &File, at: u64, numbers: [u64; N]) -> io::Result<()> {
+    let mut bytes = [0; SLOT as usize];
+    for (n, number) in numbers.iter().enumerate() {
+        bytes[8 * n..8 * n + 8].copy_from_slice(&number.to_le_bytes());
+    }
+    let checksum = crc32fast::hash(&bytes[..8 * N]);
+    bytes[8 * N..8 * N + 4].copy_from_slice(&checksum.to_le_bytes());
+    file.write_all_at(&bytes, at)
+}
+
+impl Progress {
+    /// Opens the file, or makes it.
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Before)> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let slots = [0, SLOT].map(|at| read_slot::<4>(&file, at));
+        let newest = slots.into_iter().flatten().max_by_key(|slot| slot[0]);
+        let mark = newest.map(|[_, done, written, direct]| Mark { done, written, direct });
+        let taken = read_slot::<2>(&file, TAKEN).map(|[_, taken]| taken);
+        let before = Before { mark, taken };
+        let generation = newest.map_or(0, |slot| slot[0]);
+        Ok((Self { file, mark: mark.unwrap_or_default(), generation, taken: taken.unwrap_or(0) }, before))
+    }
+
+    /// The mark now.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark
+    }
+
+    /// Starts anew from a mark, with nothing in the ring.
+    pub(super) fn begin(&mut self, mark: Mark) -> io::Result<()> {
+        self.set(mark)?;
+        self.taken = mark.direct + mark.written;
+        write_slot(&self.file, TAKEN, [1, self.taken])
+    }
+
+    /// Writes a new mark.
+    pub(super) fn set(&mut self, mark: Mark) -> io::Result<()> {
+        self.mark = mark;
+        self.generation += 1;
+        let at = if self.generation.is_multiple_of(2) { 0 } else { SLOT };
+        write_slot(&self.file, at, [self.generation, mark.done, mark.written, mark.direct])
+    }
+
+    /// Counts one more document that enters the ring.
+    pub(super) fn take(&mut self) -> io::Result<()> {
+        self.taken += 1;
+        write_slot(&self.file, TAKEN, [1, self.taken])
+    }
+
+    /// Puts all that was written onto the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_sound_slot_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("progress");
+        let (mut progress, before) = Progress::open(&path).unwrap();
+        assert_eq!(before, Before::default());
+        let mark = |done| Mark { done, written: 10, direct: 5 };
+        progress.begin(mark(1)).unwrap();
+        progress.set(mark(2)).unwrap();
+        progress.take().unwrap();
+        drop(progress);
+        let (_, before) = Progress::open(&path).unwrap();
+        assert_eq!(before, Before { mark: Some(mark(2)), taken: Some(16) });
+
+        // Every byte that is damaged costs at most one step.
+        let whole = std::fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+            let (_, before) = Progress::open(&path).unwrap();
+            assert!(before.mark == Some(mark(1)) || before.mark == Some(mark(2)), "{at}: {before:?}");
+            assert!(matches!(before.taken, None | Some(16)), "{at}: {before:?}");
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The circuit breaker in front of a server: closed while it answers, open while it doesn't, so that nothing waits on
+//! a dead server; half-open when it is time for one request to find out.
+
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::{Condvar, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Requests whose outcome is remembered.
+const WINDOW: usize = 100;
+/// A share of fewer requests than this says nothing.
+const ENOUGH: usize = 20;
+/// So many failures in a row open it anyway.
+const IN_A_ROW: u32 = 5;
+/// How often one who waits looks whether it should leave.
+const LOOK: Duration = Duration::from_millis(50);
+/// The longest time that a server may ask for with `Retry-After`.
+const LONGEST_REQUEST: Duration = Duration::from_secs(3600);
+
+/// How long to wait before trying again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backoff {
+    /// Before the second attempt.
+    pub(super) least: Duration,
+    /// Never longer than this, unless a server asks for it.
+    pub(super) most: Duration,
+}
+
+impl Backoff {
+    /// The pause after so many failures in a row: doubled with each, and somewhere between half of that and all, so
+    /// that ten thousand hosts don't come back at the same moment. At least what the server asked for.
+    pub(super) fn pause(self, failures: u32, asked: Option<Duration>) -> Duration {
+        let doubled = self.least.saturating_mul(1 << failures.saturating_sub(1).min(20));
+        let whole = doubled.min(self.most.max(self.least));
+        let random = RandomState::new().build_hasher().finish() % 1000;
+        let jittered = whole / 2 + whole.mul_f64(random as f64 / 2000.0);
+        match asked {
+            // Ten thousand hosts were asked the same.
+            Some(asked) => asked.min(LONGEST_REQUEST) + jittered / 4,
+            None => jittered,
+        }
+    }
+}
+
+/// Where the breaker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position {
+    /// Requests go through.
+    Closed,
+    /// No requests until then.
+    Open(Instant),
+    /// One request is on its way to find out.
+    HalfOpen,
+}
+
+#[derive(Debug)]
+struct State {
+    position: Position,
+    /// Outcomes of the last requests: true for a failure.
+    window: VecDeque<bool>,
+    in_a_row: u32,
+    /// Times it opened since the last success.
+    opened: u32,
+}
+
+/// The circuit breaker of an output, shared by its workers.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    ratio: f64,
+    backoff: Backoff,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Breaker {
+    /// One that opens when more than this share of the last requests failed.
+    pub(super) fn new(ratio: f64, backoff: Backoff) -> Self {
+        let state = State { position: Position::Closed, window: VecDeque::new(), in_a_row: 0, opened: 0 };
+        Self { ratio, backoff, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it stands.
+    pub(super) fn position(&self) -> Position {
+        self.state().position
+    }
+
+    /// Waits until a request may be made; false when `leave` says not to wait any longer.
+    pub(super) fn enter(&self, leave: impl Fn() -> bool) -> bool {
+        let mut state = self.state();
+        loop {
+            let wait = match state.position {
+                Position::Closed => return true,
+                Position::Open(until) => {
+                    let now = Instant::now();
+                    if until <= now {
+                        state.position = Position::HalfOpen;
+                        return true;
+                    }
+                    until - now
+                }
+                Position::HalfOpen => LOOK,
+            };
+            drop(state);
+            if leave() {
+                return false;
+            }
+            state = self.state();
+            let waited = self.changed.wait_timeout(state, wait.min(LOOK)).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+        }
+    }
+
+    /// A request was answered as it should be. True when that closes the breaker.
+    pub(super) fn success(&self) -> bool {
+        let mut state = self.state();
+        let was_open = state.position != Position::Closed;
+        state.in_a_row = 0;
+        if was_open {
+            state.position = Position::Closed;
+            state.opened = 0;
+            state.window.clear();
+            self.changed.notify_all();
+        }
+        note(&mut state.window, false);
+        was_open
+    }
+
+    /// A request failed; the server may have asked for a pause. True when that opens the breaker.
+    pub(super) fn failure(&self, asked: Option<Duration>) -> bool {
+        let mut state = self.state();
+        state.in_a_row += 1;
+        note(&mut state.window, true);
+        let failures = state.window.iter().filter(|failed| **failed).count();
+        let too_many = state.window.len() >= ENOUGH && failures as f64 >= self.ratio * state.window.len() as f64;
+        let opens = match state.position {
+            Position::Closed => too_many || state.in_a_row >= IN_A_ROW || asked.is_some(),
+            Position::HalfOpen => true,
+            // One that was on its way when it opened.
+            Position::Open(_) => false,
+        };
+        if opens {
+            let was_closed = state.position == Position::Closed;
+            state.opened += 1;
+            state.position = Position::Open(Instant::now() + self.backoff.pause(state.opened, asked));
+            self.changed.notify_all();
+            return was_closed;
+        }
+        false
+    }
+
+    /// A request was given up before its outcome was known.
+    pub(super) fn unknown(&self) {
+        let mut state = self.state();
+        if state.position == Position::HalfOpen {
+            state.position = Position::Open(Instant::now());
+            self.changed.notify_all();
+        }
+    }
+}
+
+fn note(window: &mut VecDeque<bool>, failed: bool) {
+    if window.len() == WINDOW {
+        window.pop_front();
+    }
+    window.push_back(failed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAST: Backoff = Backoff { least: Duration::from_millis(20), most: Duration::from_millis(100) };
+
+    #[test]
+    fn pauses_double_within_bounds_and_differ() {
+        let backoff = Backoff { least: Duration::from_millis(100), most: Duration::from_secs(1) };
+        for (failures, whole) in [(1, 100), (2, 200), (4, 800), (5, 1000), (60, 1000)] {
+            for _ in 0..50 {
+                let pause = backoff.pause(failures, None).as_millis();
+                assert!((whole / 2..=whole).contains(&pause), "{failures}: {pause}");
+            }
+        }
+        let pauses: std::collections::HashSet<_> = (0..20).map(|_| backoff.pause(9, None)).collect();
+        assert!(pauses.len() > 5);
+        assert!(backoff.pause(1, Some(Duration::from_secs(7))) >= Duration::from_secs(7));
+        assert!(backoff.pause(1, Some(Duration::MAX)) < Duration::from_secs(4000));
+    }
+
+    #[test]
+    fn it_opens_tries_and_closes() {
+        let breaker = Breaker::new(0.5, FAST);
+        for _ in 0..IN_A_ROW - 1 {
+            assert!(!breaker.failure(None));
+        }
+        assert!(breaker.enter(|| true), "still closed");
+        assert!(breaker.failure(None), "now open");
+        assert!(!breaker.enter(|| true), "nothing waits on a dead server");
+        let start = Instant::now();
+        assert!(breaker.enter(|| false), "one may try");
+        assert!(start.elapsed() >= Duration::from_millis(5));
+        assert_eq!(breaker.position(), Position::HalfOpen);
+        assert!(!breaker.enter(|| true), "but only one");
+        assert!(!breaker.failure(None), "open again");
+        assert!(matches!(breaker.position(), Position::Open(_)));
+        assert!(breaker.enter(|| false) && breaker.success());
+        assert_eq!(breaker.position(), Position::Closed);
+        assert!(!breaker.failure(None), "what was before is forgotten");
+    }
+
+    #[test]
+    fn a_share_of_failures_opens_it() {
+        let breaker = Breaker::new(0.2, FAST);
+        let opened = (1..100).find(|n| if n % 4 == 0 { breaker.failure(None) } else { breaker.success() });
+        assert_eq!(opened, Some(20));
+        let breaker = Breaker::new(0.3, FAST);
+        assert!((1..100).all(|n| !(if n % 4 == 0 { breaker.failure(None) } else { breaker.success() })));
+    }
+
+    #[test]
+    fn one_that_gives_up_leaves_the_try_to_another() {
+        let breaker = Breaker::new(0.5, FAST);
+        breaker.failure(Some(Duration::from_millis(1)));
+        assert!(breaker.enter(|| false));
+        breaker.unknown();
+        assert!(breaker.enter(|| false));
+    }
+}

@@ -1,0 +1,78 @@
+//! The dead-letter file: documents that the server will never take, one JSON object a line, with what it said.
+
+use super::file;
+use crate::format::json;
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+use time::OffsetDateTime;
+
+/// The dead-letter file of an output.
+#[derive(Debug)]
+pub(super) struct DeadLetters {
+    output: String,
+    path: Option<PathBuf>,
+    limit: u64,
+    /// Documents are JSON as they are: nothing stands before or after them.
+    plain: bool,
+    /// One line at a time.
+    writing: Mutex<()>,
+}
+
+impl DeadLetters {
+    /// As an output's configuration says.
+    pub(super) fn new(config: &crate::config::Output) -> Self {
+        Self {
+            output: config.name.clone(),
+            path: config.queue.dead_letter_file.clone(),
+            limit: config.queue.dead_letter_limit,
+            plain: config.prepend_msg.is_empty() && config.postpend_msg.is_empty(),
+            writing: Mutex::new(()),
+        }
+    }
+
+    /// Where they go.
+    pub(super) fn path(&self) -> Option<&PathBuf> {
+        self.path.as_ref()
+    }
+
+    fn line(&self, document: &[u8], why: &str) -> Vec<u8> {
+        let now = OffsetDateTime::now_utc();
+        let (hour, minute, second) = now.to_hms();
+        let time = format!("{}T{hour:02}:{minute:02}:{second:02}Z", now.date());
+        let mut line = Vec::with_capacity(document.len() + 200);
+        line.extend_from_slice(format!("{{\"time\":\"{time}\",\"output\":").as_bytes());
+        json::string(&mut line, self.output.as_bytes());
+        line.extend_from_slice(b",\"why\":");
+        json::string(&mut line, why.as_bytes());
+        line.extend_from_slice(b",\"document\":");
+        if self.plain {
+            line.extend_from_slice(document);
+        } else {
+            json::string(&mut line, document);
+        }
+        line.extend_from_slice(b"}\n");
+        line
+    }
+
+    /// Writes a document and why it can't be delivered.
+    ///
+    /// # Errors
+    /// When there is no such file, it is at its limit, or the disk refuses: the document is lost then.
+    pub(super) fn write(&self, document: &[u8], why: &str) -> io::Result<()> {
+        let path = self.path.as_ref().ok_or_else(|| io::Error::other("there is no dead_letter_file"))?;
+        let line = self.line(document, why);
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = file::open(path)?;
+        let size = file.metadata()?.len();
+        if size + line.len() as u64 > self.limit {
+            return Err(io::Error::other("dead_letter_limit is reached"));
+        }
+        file.write_all(&line).inspect_err(|_| {
+            // Half a line would spoil the next one.
+            let _ = file.set_len(size);
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! What servers answered, and how long it took them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// Times that wait to be reported; more are counted only.
+const WAITING: usize = 4096;
+
+/// Times of requests.
+#[derive(Clone, Debug, Default)]
+pub struct Latency {
+    /// How many there were.
+    pub count: u64,
+    /// All of them together.
+    pub sum: Duration,
+    /// The longest.
+    pub longest: Duration,
+    /// Those that nobody has asked for yet.
+    waiting: Vec<Duration>,
+}
+
+impl Latency {
+    fn note(&mut self, time: Duration) {
+        self.count += 1;
+        self.sum += time;
+        self.longest = self.longest.max(time);
+        if self.waiting.len() < WAITING {
+            self.waiting.push(time);
+        }
+    }
+
+    /// The single times since this was asked last, at most some thousand.
+    pub fn take_waiting(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.waiting)
+    }
+}
+
+/// What servers answered.
+#[derive(Clone, Debug, Default)]
+pub struct Requests {
+    /// Requests made.
+    pub count: u64,
+    /// Those that got no answer.
+    pub errors: u64,
+    /// Answers by their status.
+    pub codes: BTreeMap<u32, u64>,
+    /// From sending a request to its whole answer.
+    pub latency: Latency,
+}
+
+impl Requests {
+    /// Notes a request: its status, if it got an answer, and how long it took.
+    pub(super) fn note(&mut self, status: Option<u32>, time: Duration) {
+        self.count += 1;
+        match status {
+            Some(status) => *self.codes.entry(status).or_default() += 1,
+            None => self.errors += 1,
+        }
+        self.latency.note(time);
+    }
+}
