@@ -95,6 +95,13 @@ pub fn flush() {
     }
 }
 
+#[cfg(test)]
+fn to_stderr(line: &str) {
+    // So that it is shown with the test that failed, and only then.
+    eprintln!("auship: {line}");
+}
+
+#[cfg(not(test))]
 fn to_stderr(line: &str) {
     // There is nobody left to tell when this fails.
     let _ = writeln!(std::io::stderr().lock(), "auship: {line}");

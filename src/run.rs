@@ -186,11 +186,35 @@ impl Line {
 
     /// Starts what is new in a configuration and closes what is gone; an output that is as it was goes on.
     fn replace(&mut self, config: &Config) -> Result<(), Error> {
+        let stays = |running: &Output| config.outputs.iter().any(|output| output.is_as(&running.config));
+        let spool = |output: &config::Output| output.queue.spool.as_ref().map(|spool| spool.dir.clone());
+        // A spool has one owner: who had it leaves it before another takes over. What it held stays in it.
+        let handed_over = |running: &mut Output| {
+            let dir = spool(&running.config);
+            dir.is_some() && !stays(running) && config.outputs.iter().any(|output| spool(output) == dir)
+        };
+        let mut handed = Vec::new();
+        for output in self.outputs.extract_if(.., handed_over) {
+            handed.push(output.config.clone());
+            let closing = output.close();
+            let (books, _) = closing.finish(Instant::now());
+            add(&mut self.ended, closing.name(), books);
+        }
         let mut started = Vec::new();
         for output in &config.outputs {
-            if !self.outputs.iter().any(|running| running.config.is_as(output)) {
-                let new = Output::start(output, &self.hostname);
-                started.push(new.map_err(|e| unusable(&self.path, output, &e))?);
+            if self.outputs.iter().any(|running| running.config.is_as(output)) {
+                continue;
+            }
+            match Output::start(output, &self.hostname) {
+                Ok(new) => started.push(new),
+                Err(e) => {
+                    drop(started);
+                    for old in &handed {
+                        self.outputs
+                            .push(Output::start(old, &self.hostname).map_err(|e| unusable(&self.path, old, &e))?);
+                    }
+                    return Err(unusable(&self.path, output, &e));
+                }
             }
         }
         let (kept, gone) = std::mem::take(&mut self.outputs)

@@ -118,13 +118,12 @@ impl Carrier {
     ) -> Result<Option<String>, Leave> {
         let mut failures = 0;
         loop {
-            let waits = self.waits(batch);
-            if waits && !self.breaker.enter(|| !self.waits(batch) || self.leaves(batch)) && self.leaves(batch) {
-                return Err(Leave);
-            }
+            // At the end each is tried at once, whatever the breaker says.
+            self.breaker.enter(|| self.shared.is_aborted() || self.outlet.is_closed());
             if self.shared.is_aborted() {
                 return Err(Leave);
             }
+            let ending = self.outlet.is_closed();
             match send(&batch.documents[range.clone()]) {
                 Answer::Delivered => {
                     self.works();
@@ -150,26 +149,19 @@ impl Carrier {
                         self.lose(batch, range.len(), Loss::Refused, &why);
                         return Ok(None);
                     }
-                    if batch.is_on_disk() {
+                    let on_disk = batch.is_on_disk();
+                    if on_disk {
                         self.say(&why);
+                        if ending {
+                            // The next process goes on.
+                            return Err(Leave);
+                        }
                     }
                     let pause = self.backoff.pause(failures, asked);
-                    if !self.shared.pause_unless(pause, || self.leaves(batch)) {
-                        return Err(Leave);
-                    }
+                    self.shared.pause_unless(pause, || on_disk && self.outlet.is_closed());
                 }
             }
         }
-    }
-
-    /// Documents that nothing else keeps go on being tried at the end, whatever the breaker says.
-    fn waits(&self, batch: &Batch) -> bool {
-        batch.is_on_disk() || !self.outlet.is_closed()
-    }
-
-    /// At the end, documents on disk need not wait for a server that fails.
-    fn leaves(&self, batch: &Batch) -> bool {
-        self.shared.is_aborted() || (self.outlet.is_closed() && batch.is_on_disk())
     }
 
     fn works(&self) {

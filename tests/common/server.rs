@@ -3,6 +3,7 @@
 
 use super::{PYTHON, json, tool, wait_until};
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -38,6 +39,23 @@ impl Certificates {
         fs::write(dir.path().join("san"), "subjectAltName=DNS:localhost").unwrap();
         run("x509 -req -in csr.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out cert.pem");
         Self { dir }
+    }
+
+    /// A client's certificate and key, made anew with this serial number.
+    pub fn client(&self, serial: u32) -> (PathBuf, PathBuf) {
+        let run = |args: String| {
+            let status = Command::new("openssl").args(args.split(' ')).current_dir(self.dir.path()).output().unwrap();
+            assert!(status.status.success(), "openssl {args}: {status:?}");
+        };
+        run(format!(
+            "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=client -keyout client{serial}.key \
+             -out client.csr"
+        ));
+        run(format!(
+            "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -set_serial {serial} -days 2 -out client{serial}.pem"
+        ));
+        let path = |name: String| self.dir.path().join(name);
+        (path(format!("client{serial}.pem")), path(format!("client{serial}.key")))
     }
 
     /// The CA's certificate.
@@ -78,9 +96,38 @@ impl Server {
         self.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
     }
 
-    /// The documents that it answered with 2xx, in the order of their answers.
+    /// The documents that it answered with 2xx, in the order of their answers; those of arrays one by one.
     pub fn documents(&self) -> Vec<serde_json::Value> {
-        json::lines(&self.bodies())
+        let lines = json::lines(&self.bodies()).into_iter();
+        lines.flat_map(|line| if let serde_json::Value::Array(all) = line { all } else { vec![line] }).collect()
+    }
+
+    /// The serials it has got, by connection, in the order they came on it.
+    pub fn serials_by_connection(&self) -> BTreeMap<String, Vec<usize>> {
+        let numbers = fs::read_to_string(self.received.with_extension("connections")).unwrap_or_default();
+        let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (number, line) in numbers.lines().zip(json::lines(&self.bodies())) {
+            let documents = if let serde_json::Value::Array(all) = line { all } else { vec![line] };
+            all.entry(number.to_string()).or_default().extend(super::serials(&documents));
+        }
+        all
+    }
+
+    /// The headers of each request.
+    pub fn headers(&self) -> Vec<serde_json::Value> {
+        json::lines(&fs::read(self.received.with_extension("headers")).unwrap_or_default())
+    }
+
+    /// Makes it behave differently from now on.
+    pub fn behave(&self, behaviour: &str) {
+        let new = self.received.with_extension("behaviour-new");
+        fs::write(&new, behaviour).unwrap();
+        fs::rename(new, self.received.with_extension("behaviour")).unwrap();
+    }
+
+    /// With behaviour "login": what it wants to be told.
+    pub fn expect_login(&self, authorization: &str) {
+        fs::write(self.received.with_extension("login"), authorization).unwrap();
     }
 
     /// Their bodies, a line each.

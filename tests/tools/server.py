@@ -3,12 +3,20 @@
 
 usage: server.py BEHAVIOUR RECEIVED PORT [CERTIFICATES]
 
-Prints its port. Bodies answered with 2xx are appended to RECEIVED, a line each; RECEIVED.seen gets a "c" for each
-connection and an "r" for each request. BEHAVIOUR: ok, slow (answers after 0.2 s), hang (never answers), refuse (500
-with a long answer), flaky (every other request 503), cut (closes in the middle of an answer), reset (closes without
-one), created (201 without a body).
+Prints its port. Bodies answered with 2xx are appended to RECEIVED, a line each, and the number of the connection to
+RECEIVED.connections; RECEIVED.seen gets a "c" for each connection and an "r" for each request, RECEIVED.headers the
+headers of each request as a line of JSON (with the client certificate's serial number as "client" where there is one).
+A file RECEIVED.behaviour, where there is one, says how to behave from now on.
+
+BEHAVIOUR: ok, slow (answers after 0.2 s), hang (never answers), refuse (500 with a long answer), busy (503), later
+(503 and Retry-After: 2), flaky (every other request 503), cut (closes in the middle of an answer), reset (closes
+without one), created (201 without a body), picky (400 for what holds "bad", 413 for more than 2000 bytes in several
+documents), login (401 unless the header Authorization is what RECEIVED.login says), mutual (asks for a client
+certificate).
 """
+import gzip
 import http.server
+import json
 import os
 import ssl
 import sys
@@ -17,12 +25,19 @@ import time
 
 behaviour, received, port = sys.argv[1:4]
 lock = threading.Lock()
-requests = 0
+requests = connections = 0
+bodies = open(received, "ab", buffering=0)
+numbers = open(received + ".connections", "ab", buffering=0)
+seen = open(received + ".seen", "ab", buffering=0)
+headers = open(received + ".headers", "ab", buffering=0)
 
 
-def note(what):
-    with lock, open(received + ".seen", "a") as seen:
-        seen.write(what)
+def present_behaviour():
+    try:
+        with open(received + ".behaviour") as file:
+            return file.read().strip() or behaviour
+    except FileNotFoundError:
+        return behaviour
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -32,32 +47,67 @@ class Handler(http.server.BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self):
-        note("c")
+        global connections
+        with lock:
+            connections += 1
+            self.number = connections
+            seen.write(b"c")
+        if len(sys.argv) > 4:
+            self.request.do_handshake()
         super().setup()
 
-    def answer(self, status, body):
+    def answer(self, status, body, *more):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
+        for name, value in more:
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
-    def do_POST(self):
+    def note(self):
         global requests
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        note("r")
+        told = {name.lower(): value for name, value in self.headers.items()}
+        if isinstance(self.request, ssl.SSLSocket) and self.request.getpeercert():
+            told["client"] = self.request.getpeercert()["serialNumber"]
         with lock:
             requests += 1
-            turn = requests
-        if self.headers["Content-Type"] != "application/json" or self.path != "/events":
+            seen.write(b"r")
+            headers.write(json.dumps(told).encode() + b"\n")
+            return requests
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        turn = self.note()
+        behaviour = present_behaviour()
+        if self.headers["Content-Encoding"] == "gzip":
+            body = gzip.decompress(body)
+        if self.headers["Content-Type"] != "application/json" or not self.path.endswith("/events"):
             return self.answer(400, b"wrong type or path")
         if behaviour == "hang":
-            time.sleep(600)
+            # Until it shall behave differently; whoever waited is let down.
+            while present_behaviour() == "hang":
+                time.sleep(0.1)
+            self.close_connection = True
+            return
         if behaviour == "slow":
             time.sleep(0.2)
         if behaviour == "refuse":
             return self.answer(500, b"the index\nis full: " + b"x" * 1000)
+        if behaviour == "busy":
+            return self.answer(503, b"busy")
+        if behaviour == "later":
+            return self.answer(503, b"later", ("Retry-After", "2"))
         if behaviour == "flaky" and turn % 2:
             return self.answer(503, b"busy")
+        if behaviour == "picky":
+            if body.startswith(b"[{") and len(body) > 2000 and b"},{\"category" in body:
+                return self.answer(413, b"too much at once")
+            if b"bad" in body:
+                return self.answer(400, b"no such field: bad")
+        if behaviour == "login":
+            with open(received + ".login") as file:
+                if self.headers["Authorization"] != file.read().strip():
+                    return self.answer(401, b"who are you?")
         if behaviour == "cut":
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
             self.wfile.flush()
@@ -66,8 +116,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if behaviour == "reset":
             self.close_connection = True
             return
-        with lock, open(received, "ab") as out:
-            out.write(body + b"\n")
+        with lock:
+            bodies.write(body + b"\n")
+            numbers.write(b"%d-%d\n" % (os.getpid(), self.number))
         self.answer(201 if behaviour == "created" else 200, b"" if behaviour == "created" else b"{}")
 
     def log_message(self, *_):
@@ -83,9 +134,16 @@ class Server(http.server.ThreadingHTTPServer):
 
 server = Server(("localhost", int(port)), Handler)
 if len(sys.argv) > 4:
+    def path(name):
+        return os.path.join(sys.argv[4], name)
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(os.path.join(sys.argv[4], "cert.pem"), os.path.join(sys.argv[4], "key.pem"))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    context.load_cert_chain(path("cert.pem"), path("key.pem"))
+    if behaviour == "mutual":
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(path("ca.pem"))
+    # The handshake is the connection's thread's business: one that hangs mustn't stop the others.
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 print(server.server_address[1], flush=True)
 
 

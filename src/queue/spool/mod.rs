@@ -443,7 +443,7 @@ impl Spool {
         let mut size = 0;
         while batch.documents.len() < most && size < bytes {
             match self.read_next(&mut reader, &mut batch) {
-                Ok(true) => size = batch.documents.iter().map(Vec::len).sum(),
+                Ok(true) => size += batch.documents.last().map_or(0, Vec::len),
                 Ok(false) => break,
                 Err(e) if batch.documents.is_empty() && batch.damaged == 0 => return Err(e),
                 // What was read already can go its way; the error comes again.
