@@ -256,6 +256,10 @@ impl<'e> Scene<'e> {
     /// Whether the relative names of the event's files begin at the working directory. Of a call that was given an open
     /// directory the records don't say which that is.
     fn is_relative_to_cwd(&mut self, meanings: &mut Meanings) -> bool {
+        // A request in an io_uring has arguments of its own, which no record holds.
+        if self.event.first(kind::URINGOP).is_some() {
+            return false;
+        }
         let Some(call) = self.call(meanings) else { return false };
         let Some(directories) = directories(call_names(meanings.call_name(call)).0) else { return false };
         let record = self.subject.and_then(|number| self.event.records().get(number));

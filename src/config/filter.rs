@@ -142,8 +142,9 @@ impl Syscall {
         if let Some(number) = number(text) {
             return Ok(Self::Number(number));
         }
-        if tables::is_call(text) {
-            return Ok(Self::Name(text.to_string()));
+        let lower = text.to_ascii_lowercase();
+        if tables::is_call(&lower) {
+            return Ok(Self::Name(lower));
         }
         Err(format!("{text:?} is no system call's name that libaudit knows; give its number, or see ausyscall --dump"))
     }
@@ -414,7 +415,7 @@ mod tests {
     #[test]
     fn every_key_reads_back_as_it_is_shown() {
         let filter = read(
-            "action = keep\nsyscall = execve, 59\nrecord_type = path, 1300, UNKNOWN[1420]\nkey = a b, c;d\n\
+            "action = keep\nsyscall = Execve, 59\nrecord_type = path, 1300, UNKNOWN[1420]\nkey = a b, c;d\n\
              uid = 0, 1000-1999, unset\nauid = -1\nuser = root, EXAMPLE\\joe\nexe = /bin/sh, /usr/lib/*\n\
              path = /etc/, /tmp/../var//log/.\naddress = 10.0.0.0/8, [2001:db8::]/32:1-9, ::1,[::1]:443,1.2.3.4:5\n\
              port = 443, 6000-6063\nregex = \"a \"b\"; #c \"",

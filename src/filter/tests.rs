@@ -210,6 +210,7 @@ fn names_below_an_open_directory_are_nowhere() {
         // a1 is 0
         + &at(6, symlinkat, "ffffff9c")
         + &at(7, unknown, "ffffff9c")
+        + &event(9, &[("SYSCALL", &syscall(426, "uid=0")), ("URINGOP", "uring_op=18 uid=0"), ("CWD", "cwd=\"/etc\""), ("PATH", "name=\"x\"")])
         + &event(8, &[("URINGOP", "uring_op=18 uid=0"), ("CWD", "cwd=\"/etc\""), ("PATH", "item=0 name=\"x\"")]);
     assert_eq!(dropped("path = /etc", &log), [1, 2, 4]);
 }
