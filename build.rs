@@ -1,14 +1,15 @@
-//! Binds libauparse: runs bindgen over the header that is installed, and says where the library is.
+//! Binds libauparse and libaudit's tables: runs bindgen over the headers that are installed, and says where the
+//! libraries are.
 
 use std::{env, path::PathBuf, process::exit};
 
 /// What to tell somebody whose build stops here.
-const MISSING: &str = "libauparse's header or library is missing. Install it:
-    Debian, Ubuntu:  apt-get install libauparse-dev libclang-dev
+const MISSING: &str = "A header or library of libauparse or libaudit is missing. Install it:
+    Debian, Ubuntu:  apt-get install libauparse-dev libaudit-dev libclang-dev
     Fedora, RHEL:    dnf install audit-libs-devel clang-devel
 or run `make deps`, which does the same.";
 
-/// Every function of libauparse that auship calls; nothing else is bound.
+/// Every function of these libraries that auship calls; nothing else is bound.
 const FUNCTIONS: &[&str] = &[
     "auparse_init",
     "auparse_destroy",
@@ -32,6 +33,8 @@ const FUNCTIONS: &[&str] = &[
     "auparse_get_field_str",
     "auparse_get_field_type",
     "auparse_interpret_field",
+    "audit_name_to_syscall",
+    "audit_name_to_msg_type",
 ];
 
 fn fail(why: &str) -> ! {
@@ -42,16 +45,16 @@ fn fail(why: &str) -> ! {
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // audit-userspace ships auparse.pc; old packages without it still have the library where the linker looks.
-    let include = match pkg_config::Config::new().probe("auparse") {
-        Ok(found) => found.include_paths,
-        Err(_) => {
-            println!("cargo:rustc-link-lib=auparse");
-            Vec::new()
+    let mut include = Vec::new();
+    for library in ["auparse", "audit"] {
+        match pkg_config::Config::new().probe(library) {
+            Ok(found) => include.extend(found.include_paths),
+            Err(_) => println!("cargo:rustc-link-lib={library}"),
         }
-    };
+    }
 
     let mut bindings = bindgen::Builder::default()
-        .header_contents("auparse_sys.h", "#include <auparse.h>\n")
+        .header_contents("auparse_sys.h", "#include <auparse.h>\n#include <libaudit.h>\n")
         .allowlist_type("auparse_type_t")
         .default_enum_style(bindgen::EnumVariation::ModuleConsts)
         .layout_tests(false)
@@ -65,7 +68,7 @@ fn main() {
     }
     let bindings = match bindings.generate() {
         Ok(bindings) => bindings,
-        Err(e) => fail(&format!("bindgen can't read <auparse.h>: {e}")),
+        Err(e) => fail(&format!("bindgen can't read <auparse.h> and <libaudit.h>: {e}")),
     };
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else {
         fail("OUT_DIR is not set: run this through cargo")

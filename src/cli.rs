@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{config, convert, host, log, output, run};
+use crate::{config, convert, filter::Filters, host, log, output, run};
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
     ffi::OsString,
@@ -43,7 +43,7 @@ Writes one JSON document a line on standard output for each event in the audit l
 input (also as '-'). Logs are read in the order given, oldest first, so that an event may go on in the next.
 
   --format NAME   mozdef (the default)
-  --config FILE   take the format, and its keys, of the first output in FILE
+  --config FILE   take the format, and its keys, of the first output in FILE, and FILE's filters
 
 example: what happened, from all logs there are
   auship convert /var/log/audit/audit.log.2 /var/log/audit/audit.log.1 /var/log/audit/audit.log
@@ -198,16 +198,17 @@ fn convert_command(given: &Given) -> u8 {
     let settings = match &given.config {
         None => None,
         Some(path) => match load(Some(path)) {
-            Ok((_, mut config)) => Some(config.outputs.swap_remove(0)),
+            Ok((_, mut config)) => Some((config.outputs.swap_remove(0), Filters::new(&config.filters))),
             Err(status) => return status,
         },
     };
-    let (format, prepend, postpend) = match settings {
-        Some(output) => (output.format, output.prepend_msg, output.postpend_msg),
-        None => (config::Format::default(), String::new(), String::new()),
+    let (format, prepend, postpend, mut filters) = match settings {
+        Some((output, filters)) => (output.format, output.prepend_msg, output.postpend_msg, filters),
+        None => (config::Format::default(), String::new(), String::new(), Filters::default()),
     };
     let mut format = output::format(&format, &host::fully_qualified_name(), false);
-    match convert::convert(&given.files, &mut format, prepend.as_bytes(), postpend.as_bytes(), io::stdout().lock()) {
+    let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
+    match convert::convert(&given.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
         Ok(totals) => {
             if totals.unreadable > 0 {
                 complain(&format!("auship: {} lines could not be read", totals.unreadable));

@@ -5,6 +5,8 @@
 
 use crate::{
     auparse::{OutOfMemory, Parser},
+    config::Action,
+    filter::Filters,
     format::Format,
 };
 use std::{
@@ -57,6 +59,7 @@ impl From<OutOfMemory> for Error {
 
 /// Lines of documents on their way out.
 struct Output<'a, W> {
+    filters: &'a mut Filters,
     format: &'a mut Format,
     prepend: &'a [u8],
     postpend: &'a [u8],
@@ -69,6 +72,9 @@ struct Output<'a, W> {
 impl<W: Write> Output<'_, W> {
     fn event(&mut self, event: &crate::event::Event, meanings: &mut crate::auparse::Meanings) {
         self.events += 1;
+        if self.filters.decide(event, meanings).action == Action::Drop {
+            return;
+        }
         let start = self.buffer.len();
         self.buffer.extend_from_slice(self.prepend);
         if !self.format.write(event, meanings, &mut self.buffer) {
@@ -98,6 +104,7 @@ impl<W: Write> Output<'_, W> {
 /// When the output can't be written.
 pub fn convert(
     inputs: &[PathBuf],
+    filters: &mut Filters,
     format: &mut Format,
     prepend: &[u8],
     postpend: &[u8],
@@ -106,7 +113,7 @@ pub fn convert(
     let mut totals = Totals::default();
     let mut parser = Parser::new()?;
     let buffer = Vec::with_capacity(2 * GATHER);
-    let mut output = Output { format, prepend, postpend, buffer, to, events: 0, failed: None };
+    let mut output = Output { filters, format, prepend, postpend, buffer, to, events: 0, failed: None };
     let standard_input = [PathBuf::from("-")];
     for path in if inputs.is_empty() { &standard_input } else { inputs } {
         let read = open(path).and_then(|input| read_all(input, &mut parser, &mut output));

@@ -118,6 +118,11 @@ pub mod kind {
     pub const ANOM_PROMISCUOUS: i32 = 1700;
 }
 
+/// True for a value that says there is none: empty, or the kernel's way to say so.
+pub fn is_absent(value: &[u8]) -> bool {
+    matches!(value, b"" | b"(null)")
+}
+
 /// Bytes that [`Event::window`] shows.
 pub const WINDOW: usize = 16;
 

@@ -3,7 +3,7 @@
 //! One straight line, left to right; no step looks back:
 //!
 //! ```text
-//! source ──► assembler ──► format ──► ring ──► sink
+//! source ──► assembler ──► filter ──► format ──► ring ──► sink
 //! ```
 //!
 //! | step | module |
@@ -11,17 +11,20 @@
 //! | source: where records come from | [`source`] |
 //! | assembler: records become one event | [`auparse`] |
 //! | event: what an assembler yields and a format reads | [`event`] |
+//! | filter: which events are kept | [`filter`] |
 //! | format: event to JSON | [`format`] |
 //! | ring: the bounded queue in front of a sink | [`queue`] |
 //! | sink: where documents go | [`sink`] |
 //!
 //! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], and the commands in [`cli`].
 
+pub mod address;
 pub mod auparse;
 pub mod cli;
 pub mod config;
 pub mod convert;
 pub mod event;
+pub mod filter;
 pub mod format;
 pub mod host;
 pub mod log;

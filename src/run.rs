@@ -7,6 +7,7 @@ use crate::{
     auparse::{Meanings, OutOfMemory, Parser},
     config::{self, Config},
     event::Event,
+    filter::Filters,
     host, log,
     output::{Closing, Output},
     queue::books::Books,
@@ -66,11 +67,13 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     let mut line = Line {
         path: path.to_path_buf(),
         hostname,
+        filters: Filters::new(&config.filters),
         config,
         outputs: Vec::new(),
         closing: Vec::new(),
         ended: Vec::new(),
         events: 0,
+        filtered: 0,
     };
     for output in &line.config.outputs {
         line.outputs.push(Output::start(output, &line.hostname).map_err(|e| unusable(path, output, &e))?);
@@ -105,17 +108,24 @@ struct Line {
     path: PathBuf,
     hostname: String,
     config: Config,
+    filters: Filters,
     outputs: Vec<Output>,
     /// Outputs that a reload replaced, while they empty their rings.
     closing: Vec<Closing>,
     /// What came of those that have ended.
     ended: Vec<(String, Books)>,
     events: u64,
+    /// Those that a filter dropped.
+    filtered: u64,
 }
 
 impl Line {
     fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
         self.events += 1;
+        if self.filters.decide(event, meanings).action == config::Action::Drop {
+            self.filtered += 1;
+            return;
+        }
         for output in &mut self.outputs {
             output.offer(event, meanings);
         }
@@ -175,6 +185,7 @@ impl Line {
             }
             Ok(config) => match self.replace(&config) {
                 Ok(()) => {
+                    self.filters.replace(&config.filters);
                     self.config = config;
                     log::info(format_args!("{} reloaded", self.path.display()));
                 }
@@ -245,7 +256,15 @@ impl Line {
             0 => String::new(),
             _ => format!("; shutdown_timeout ran out with {left} left"),
         };
-        log::info(format_args!("ended: events in {}, {figures}{lines}{late}", self.events));
+        let filtered = match self.filtered {
+            0 if self.filters.is_empty() => String::new(),
+            filtered => format!("filtered {filtered}, "),
+        };
+        if !self.filters.is_empty() {
+            let hits: Vec<String> = self.filters.hits().map(|(name, hits)| format!("{name} {hits}")).collect();
+            log::info(format_args!("hits of filters: {}", hits.join(", ")));
+        }
+        log::info(format_args!("ended: events in {}, {filtered}{figures}{lines}{late}", self.events));
         left == 0
     }
 }

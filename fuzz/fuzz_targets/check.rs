@@ -2,10 +2,12 @@
 
 use auship::{
     auparse::Parser,
+    config,
+    filter::Filters,
     format::mozdef::{Details, MozDef, Settings},
 };
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, path::Path};
 
 /// Any JSON value in which no object repeats a key.
 struct Strict;
@@ -45,6 +47,11 @@ impl<'de> Deserialize<'de> for Strict {
     }
 }
 
+/// Filters of which each asks for something else, and none matches often.
+const FILTERS: &str = "[output:o]\ntype = stdout\n[filter:a]\nsyscall = execve, 9999\nregex = ^x$\n[filter:b]\n\
+    key = k\n[filter:c]\nuid = 7\n[filter:d]\nuser = nobody\n[filter:e]\nexe = /nowhere/*\n[filter:f]\npath = /x\n\
+    [filter:g]\nport = 7\naddress = ::/1\n[filter:h]\nrecord_type = PATH\nregex = ^x$\n[filter:i]\nregex = ^x$\n";
+
 /// Converts a log in two pieces, with both sets of keys, and checks each document.
 pub fn check(log: &[u8], cut: usize) {
     let settings = |details| Settings {
@@ -56,8 +63,11 @@ pub fn check(log: &[u8], cut: usize) {
     };
     let mut formats = [MozDef::new(settings(Details::Full)), MozDef::new(settings(Details::Classic))];
     let mut parser = Parser::new().expect("there is memory");
+    let config = config::parse(Path::new("x"), FILTERS).expect("it is sound");
+    let mut filters = Filters::new(&config.filters);
     let mut out = Vec::new();
     let mut each = |event: &auship::event::Event, meanings: &mut auship::auparse::Meanings| {
+        filters.decide(event, meanings);
         for format in &mut formats {
             out.clear();
             if format.write(event, meanings, &mut out) {

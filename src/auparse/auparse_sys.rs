@@ -1,4 +1,5 @@
-//! Raw bindings to libauparse, made by bindgen in `build.rs` from the installed `<auparse.h>`.
+//! Raw bindings to libauparse and libaudit, made by bindgen in `build.rs` from the installed `<auparse.h>` and
+//! `<libaudit.h>`.
 //!
 //! Nothing outside `src/auparse/` uses these; [`super::Parser`] is the safe type over them.
 #![allow(

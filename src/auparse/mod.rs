@@ -7,6 +7,7 @@
 //! | `collect.rs`, `words.rs` | copies libauparse's event into an [`Event`], values whole, words not forgotten |
 //! | `lines.rs`, `header.rs`, `pending.rs` | lines from blocks; which can be read; which events are unfinished |
 //! | `meanings.rs`, `questions.rs` | what fields mean; what libauparse was asked before |
+//! | `tables.rs` | names that libaudit knows |
 //!
 //! libauparse does the grouping: events may interleave, come with or without `node=`, RAW or ENRICHED.
 
@@ -18,6 +19,7 @@ mod lines;
 mod meanings;
 mod pending;
 mod questions;
+pub mod tables;
 mod words;
 
 pub use lines::MAX_LINE;

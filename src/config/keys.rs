@@ -33,6 +33,24 @@ pub const KEYS: &[(Of, &[&str])] = &[
     (Of::Program, &["shutdown_timeout"]),
     (Of::Legacy, &["mozdef_url", "file_log"]),
     (Of::Input, &["source"]),
+    (
+        Of::Filter,
+        &[
+            "action",
+            "syscall",
+            "record_type",
+            "key",
+            "no_key",
+            "uid",
+            "auid",
+            "user",
+            "exe",
+            "path",
+            "address",
+            "port",
+            "regex",
+        ],
+    ),
     (Of::Output, &["type", "url", "path"]),
     (Of::Document, &["format", "program_name", "details", "skip_empty_execve", "prepend_msg", "postpend_msg"]),
     (
@@ -86,6 +104,7 @@ pub const KEYS: &[(Of, &[&str])] = &[
 pub(super) enum Place {
     Top,
     Input,
+    Filter,
     Output,
 }
 
@@ -94,6 +113,7 @@ impl Of {
         match place {
             Place::Top => !matches!(self, Self::Input | Self::Metrics | Self::Filter | Self::Output | Self::Syslog),
             Place::Input => self == Self::Input,
+            Place::Filter => self == Self::Filter,
             Place::Output => {
                 matches!(self, Self::Output | Self::Document | Self::Queue | Self::Http | Self::File | Self::Syslog)
             }

@@ -3,6 +3,7 @@
 //! Every fault is one line, `FILE:LINE: [section] key: what is wrong and what is allowed`.
 
 mod check;
+mod filter;
 mod http;
 mod ini;
 mod keys;
@@ -15,6 +16,7 @@ mod tls;
 mod values;
 
 use check::Check;
+pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, Syscall};
 pub use http::Http;
 use keys::Place;
 pub use keys::{KEYS, Of};
@@ -42,6 +44,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Where records come from.
     pub source: Source,
+    /// Which events are kept: the first that matches decides.
+    pub filters: Vec<Filter>,
     /// At least one.
     pub outputs: Vec<Output>,
 }
@@ -137,25 +141,40 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
     for line in bad {
         check.fault(line.line, &line.section, "", line.why);
     }
-    let mut config =
-        Config { shutdown_timeout: Duration::from_secs(10), source: Source::default(), outputs: Vec::new() };
+    let mut config = Config {
+        shutdown_timeout: Duration::from_secs(10),
+        source: Source::default(),
+        filters: Vec::new(),
+        outputs: Vec::new(),
+    };
     for section in &sections {
         match section.name.as_str() {
             "" => check.top(section, &mut config),
             "input" => check.input(section, &mut config),
-            name => match name.strip_prefix("output:") {
-                Some(output) => {
-                    let output = output.trim();
-                    let letters = output.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-                    if output.is_empty() || !letters {
-                        check.fault(section.line, name, "", "an output's name is letters, digits, '-', '_' and '.'");
-                    } else if config.outputs.iter().any(|o| o.name == output) {
-                        check.fault(section.line, name, "", "there is an output of that name already");
+            name => match name.split_once(':') {
+                Some((kind @ ("output" | "filter"), its)) => {
+                    let its = its.trim();
+                    let is_filter = kind == "filter";
+                    let letters = its.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+                    let (a, is_taken) = if is_filter {
+                        ("a filter", config.filters.iter().any(|f| f.name == its))
+                    } else {
+                        ("an output", config.outputs.iter().any(|o| o.name == its))
+                    };
+                    if its.is_empty() || !letters {
+                        let what = format!("{a}'s name is letters, digits, '-', '_' and '.'");
+                        check.fault(section.line, name, "", what);
+                    } else if is_taken {
+                        check.fault(section.line, name, "", format!("there is {a} of that name already"));
                     }
-                    check.output(section, output, &mut config);
+                    if is_filter {
+                        check.filter(section, its, &mut config);
+                    } else {
+                        check.output(section, its, &mut config);
+                    }
                 }
-                None => {
-                    let what = "unknown section; allowed are [input] and [output:NAME]";
+                _ => {
+                    let what = "unknown section; allowed are [input], [filter:NAME] and [output:NAME]";
                     check.fault(section.line, name, "", what);
                 }
             },

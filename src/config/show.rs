@@ -30,6 +30,7 @@ impl fmt::Display for Config {
         writeln!(f, "shutdown_timeout = {}\n", values::show_time(self.shutdown_timeout))?;
         let Source::Stdin = self.source;
         writeln!(f, "[input]\nsource = stdin")?;
+        self.filters.iter().try_for_each(|filter| filter.show(f))?;
         self.outputs.iter().try_for_each(|output| output.show(f))
     }
 }

@@ -6,13 +6,13 @@
 
 use super::{
     Details, MozDef, Scene,
-    address::Address,
     lists::{TypedField, Values},
     rules::{Key, Keys, OF_PATH, Role, RuleId},
 };
 use crate::{
+    address::Address,
     auparse::{Call, Meanings, Place, Type, unquoted},
-    event::{Field, Span, WINDOW, kind},
+    event::{Field, Span, WINDOW, is_absent, kind},
     format::json,
 };
 
@@ -78,11 +78,6 @@ pub(super) struct Work {
 
 /// The value of an id that was never set: (uid_t)-1.
 const UNSET: &[u8] = b"4294967295";
-
-/// Absent: no value, or the kernel's way to say so.
-pub(super) fn is_absent(text: &[u8]) -> bool {
-    matches!(text, b"" | b"(null)")
-}
 
 /// Writes one event's details.
 pub(super) struct Writer<'a, 'p> {
@@ -192,7 +187,7 @@ impl Writer<'_, '_> {
         let saddr = self.scene.value(self.scene.sockaddr, b"saddr");
         if let Some(Address::Internet(host, port)) = saddr.and_then(Address::read) {
             self.begin(host_key);
-            json::string(self.out, host.as_bytes());
+            json::string(self.out, host.to_string().as_bytes());
             self.begin(port_key);
             json::string(self.out, port.to_string().as_bytes());
         }

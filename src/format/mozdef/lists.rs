@@ -1,12 +1,12 @@
 //! The members of `details` that have several values, and the exact bytes of what isn't UTF-8.
 
 use super::{
-    details::{Writer, is_absent, truth},
+    details::{Writer, truth},
     rules::{Key, Role, RuleId},
 };
 use crate::{
     auparse::{Place, Type, unquoted},
-    event::{WINDOW, kind},
+    event::{WINDOW, is_absent, kind},
     format::json,
 };
 

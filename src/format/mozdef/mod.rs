@@ -9,9 +9,7 @@
 //! | `arguments.rs` | the command line from EXECVE records |
 //! | `details.rs`, `lists.rs` | the flat object of all fields; its members with several values |
 //! | `summary.rs` | one line for a person |
-//! | `address.rs` | socket addresses |
 
-mod address;
 mod arguments;
 mod category;
 mod details;

@@ -1,12 +1,8 @@
 //! `summary`: one line for a person. Its second word is matched by deployed alerts.
 
-use super::{
-    Scene,
-    address::{self, Address},
-    arguments::Arguments,
-    category::Category,
-};
+use super::{Scene, arguments::Arguments, category::Category};
 use crate::{
+    address::{self, Address},
     auparse::{Meanings, Place, Type},
     event::kind,
     format::json,

@@ -1,0 +1,198 @@
+//! Socket addresses as SOCKADDR records hold them: the raw `struct sockaddr`, in hex. And networks, to look for them in.
+
+use crate::auparse::unhex;
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
+
+/// An address that can be named.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An internet address, and its port.
+    Internet(IpAddr, u16),
+    /// A unix socket's path; abstract names begin with `@`.
+    Unix(Vec<u8>),
+}
+
+/// Address families (`<linux/socket.h>`).
+const AF_UNIX: u8 = 1;
+const AF_INET: u8 = 2;
+const AF_INET6: u8 = 10;
+
+/// The family of an address, and what follows it; `bytes` is where they lie.
+fn decoded<'a>(saddr: &[u8], bytes: &'a mut Vec<u8>) -> Option<(u8, &'a [u8])> {
+    bytes.clear();
+    // A digit that lost its partner says nothing.
+    if !unhex(&saddr[..saddr.len() & !1], bytes) {
+        return None;
+    }
+    let (family, rest) = bytes.split_at_checked(2)?;
+    // The family is in the recording machine's byte order; all families are below 256.
+    Some((family[0] | family[1], rest))
+}
+
+fn of_internet(family: u8, rest: &[u8]) -> Option<(IpAddr, u16)> {
+    let port = || Some(u16::from_be_bytes(rest.get(..2)?.try_into().ok()?));
+    match family {
+        AF_INET => {
+            let host: [u8; 4] = rest.get(2..6)?.try_into().ok()?;
+            Some((Ipv4Addr::from(host).into(), port()?))
+        }
+        AF_INET6 => {
+            let host: [u8; 16] = rest.get(6..22)?.try_into().ok()?;
+            Some((Ipv6Addr::from(host).into(), port()?))
+        }
+        _ => None,
+    }
+}
+
+/// Reads `saddr` where it is an internet address; `bytes` is a buffer to work in.
+pub fn internet(saddr: &[u8], bytes: &mut Vec<u8>) -> Option<(IpAddr, u16)> {
+    let (family, rest) = decoded(saddr, bytes)?;
+    of_internet(family, rest)
+}
+
+impl Address {
+    /// Reads `saddr`; `None` for other families, unnamed sockets, and what is cut short.
+    pub fn read(saddr: &[u8]) -> Option<Self> {
+        let mut bytes = Vec::new();
+        let (family, rest) = decoded(saddr, &mut bytes)?;
+        if family != AF_UNIX {
+            return of_internet(family, rest).map(|(host, port)| Self::Internet(host, port));
+        }
+        let named = match rest.first()? {
+            0 => [b"@", &rest[1..]].concat(),
+            _ => rest.split(|b| *b == 0).next()?.to_vec(),
+        };
+        (named != b"@").then_some(Self::Unix(named))
+    }
+
+    /// As a person writes it: `192.0.2.1:443`, `[2001:db8::1]:443`, `/run/x.sock`, `@name`.
+    pub fn shown(&self) -> Vec<u8> {
+        match self {
+            Self::Internet(IpAddr::V6(host), port) => format!("[{host}]:{port}").into_bytes(),
+            Self::Internet(IpAddr::V4(host), port) => format!("{host}:{port}").into_bytes(),
+            Self::Unix(path) => path.clone(),
+        }
+    }
+}
+
+/// The family's name in libauparse's answer (`{ saddr_fam=netlink … }`, or `{ fam=netlink … }`).
+pub fn family(meaning: &[u8]) -> &[u8] {
+    meaning
+        .split(|b| *b == b' ')
+        .find_map(|word| word.strip_prefix(b"saddr_fam=").or_else(|| word.strip_prefix(b"fam=")))
+        .unwrap_or(meaning)
+}
+
+/// All addresses that begin with the same bits: `10.0.0.0/8`, `2001:db8::/32`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    first: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// The network of an address, whose further bits are taken away; `None` when it hasn't so many bits.
+    pub fn new(address: IpAddr, bits: u32) -> Option<Self> {
+        let first = match address {
+            IpAddr::V4(a) => {
+                let rest = 32u32.checked_sub(bits)?;
+                Ipv4Addr::from(u32::from(a) & u32::MAX.checked_shl(rest).unwrap_or(0)).into()
+            }
+            IpAddr::V6(a) => {
+                let rest = 128u32.checked_sub(bits)?;
+                Ipv6Addr::from(u128::from(a) & u128::MAX.checked_shl(rest).unwrap_or(0)).into()
+            }
+        };
+        Some(Self { first, bits })
+    }
+
+    /// The network of this address alone.
+    pub fn of_one(address: IpAddr) -> Self {
+        Self { first: address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// Its first address.
+    pub fn first(&self) -> IpAddr {
+        self.first
+    }
+
+    /// True for an address of the network. An IPv4 address is also found when it is written as an IPv6 one
+    /// (`::ffff:192.0.2.1`), as sockets that speak both do.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let is_inside = |address| Self::new(address, self.bits).is_some_and(|network| network == *self);
+        is_inside(address) || is_inside(address.to_canonical())
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if *self == Self::of_one(self.first) { self.first.fmt(f) } else { write!(f, "{}/{}", self.first, self.bits) }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn shown(saddr: &str) -> Option<String> {
+        Address::read(saddr.as_bytes()).map(|a| String::from_utf8_lossy(&a.shown()).into_owned())
+    }
+
+    #[test]
+    fn addresses_of_every_kind() {
+        assert_eq!(shown("020001BBC00002010000000000000000").as_deref(), Some("192.0.2.1:443"));
+        // s390x and other big-endian machines
+        assert_eq!(shown("000201BBC00002010000000000000000").as_deref(), Some("192.0.2.1:443"));
+        assert_eq!(
+            shown("0A0001BB0000000020010DB800000000000000000000000100000000").as_deref(),
+            Some("[2001:db8::1]:443")
+        );
+        assert_eq!(shown("01002F72756E2F746F6F6C2E736F636B00").as_deref(), Some("/run/tool.sock"));
+        assert_eq!(shown("0100006162737472616374").as_deref(), Some("@abstract"));
+    }
+
+    #[test]
+    fn what_names_nothing_is_none() {
+        for saddr in
+            ["", "0", "02", "0100", "010000", "02000", "020001BBC000", "1F00", "100000000000", "zz00", "0A0001"]
+        {
+            assert_eq!(shown(saddr), None, "{saddr}");
+        }
+    }
+
+    #[test]
+    fn families_are_named_as_libauparse_names_them() {
+        assert_eq!(family(b"{ saddr_fam=netlink nlnk-fam=16 nlnk-pid=0 }"), b"netlink");
+        assert_eq!(family(b"unknown-family(99)"), b"unknown-family(99)");
+    }
+
+    #[test]
+    fn networks_have_their_addresses() {
+        let network = |text: &str, bits| Network::new(text.parse().unwrap(), bits);
+        let contains = |network: Option<Network>, text: &str| network.unwrap().contains(text.parse().unwrap());
+        for (first, bits, inside, outside) in [
+            ("10.0.0.0", 8, ["10.0.0.0", "10.255.255.255"], ["9.255.255.255", "11.0.0.0"]),
+            ("192.0.2.1", 32, ["192.0.2.1", "::ffff:192.0.2.1"], ["192.0.2.0", "192.0.2.2"]),
+            ("192.0.2.128", 25, ["192.0.2.128", "192.0.2.255"], ["192.0.2.127", "192.0.3.128"]),
+            ("128.0.0.0", 1, ["128.0.0.0", "255.255.255.255"], ["127.255.255.255", "::1"]),
+            ("0.0.0.0", 0, ["0.0.0.0", "255.255.255.255"], ["::", "2001:db8::1"]),
+            ("::", 0, ["::", "ffff::1"], ["0.0.0.0", "255.255.255.255"]),
+            ("2001:db8::", 32, ["2001:db8::", "2001:db8:ffff::1"], ["2001:db7:ffff::", "2001:db9::"]),
+            ("2001:db8::1", 128, ["2001:db8::1", "2001:db8:0::1"], ["2001:db8::", "2001:db8::2"]),
+            ("::ffff:0.0.0.0", 96, ["::ffff:10.0.0.1", "::ffff:0.0.0.0"], ["::fffe:0.0.0.1", "10.0.0.1"]),
+        ] {
+            let network = network(first, bits);
+            assert!(inside.iter().all(|address| contains(network, address)), "{first}/{bits}");
+            assert!(!outside.iter().any(|address| contains(network, address)), "{first}/{bits}");
+        }
+        assert_eq!(network("10.0.0.0", 33), None);
+        assert_eq!(network("::", 129), None);
+        assert_eq!(network("10.1.2.3", 8), network("10.0.0.0", 8), "bits behind the prefix go");
+        assert_eq!(network("10.0.0.0", 8).unwrap().to_string(), "10.0.0.0/8");
+        assert_eq!(network("::1", 128).unwrap().to_string(), "::1");
+    }
+}
