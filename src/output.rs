@@ -84,7 +84,7 @@ impl Output {
 
     /// Ends the input: the sink goes on until the queue is empty.
     pub fn close(self) -> Closing {
-        self.inlet.close();
+        drop(self.inlet);
         Closing { running: self.running, outlet: self.outlet }
     }
 

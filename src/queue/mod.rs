@@ -303,10 +303,13 @@ impl Inlet {
         self.shared.full.tick();
         self.shared.spool_full.tick();
     }
+}
 
-    /// Ends the input.
-    pub fn close(self) {
+/// Ends the input: the sink gets what is left, and then its end.
+impl Drop for Inlet {
+    fn drop(&mut self) {
         self.shared.full.finish();
+        self.shared.spool_full.finish();
         locked(&self.shared.state).closed = true;
         self.shared.work.notify_all();
         self.shared.to_spool.notify_all();
