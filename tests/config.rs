@@ -111,15 +111,12 @@ fn check_prints_a_configuration_that_checks_the_same() {
 fn the_shipped_configuration_lists_every_key_with_its_default() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/auship.conf");
     let text = fs::read_to_string(&shipped).unwrap();
-    // Those of outputs are not all there yet.
-    for (_, names) in auship::config::KEYS.iter().filter(|(of, _)| *of == auship::config::Of::Filter) {
-        for name in *names {
-            let set = text.lines().any(|l| {
-                let key = l.trim_start_matches(';').split('=').next().unwrap().trim();
-                if name.ends_with('.') { key.starts_with(name) } else { key == *name }
-            });
-            assert!(set, "conf/auship.conf doesn't show {name}");
-        }
+    for name in auship::config::KEYS.iter().flat_map(|(_, names)| *names) {
+        let set = text.lines().any(|l| {
+            let key = l.trim_start_matches(';').split('=').next().unwrap().trim();
+            if name.ends_with('.') { key.starts_with(name) } else { key == *name }
+        });
+        assert!(set, "conf/auship.conf doesn't show {name}");
     }
     assert!(auship(&["check", "--config", shipped.to_str().unwrap()], b"").status.success());
     // What it says about filters can be used as it is, but that no event has no_key and key.
@@ -134,26 +131,33 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
     let given = auship::config::parse(Path::new("x"), &format!("[output:o]\ntype = stdout\n{filter}")).unwrap();
     assert_eq!(given.filters.len(), 1, "{filter}");
     // With the comment marks of an output's section taken away it says what is the default anyway.
-    for (kind, leave_out) in
-        [("http", &["path"][..]), ("file", &["url", "workers", "connect_timeout", "timeout", "attempts"])]
-    {
+    let spool = tempfile::tempdir().unwrap();
+    let spool = format!("spool_dir = {}\n", spool.path().display());
+    for (kind, required) in [
+        ("http", format!("url = https://siem.example.com/events\n{spool}")),
+        ("file", "path = /var/log/auship.json\n".to_string()),
+        ("stdout", String::new()),
+    ] {
+        let mut applies = true;
         let uncommented: String = text
             .lines()
             .skip_while(|l| !l.starts_with(";[output:siem]"))
+            .filter(|l| {
+                // A heading says for which types the keys below it are.
+                if let Some(heading) = l.strip_prefix("; --- ") {
+                    let types = heading.strip_prefix("type = ").map(|types| types.split(':').next().unwrap());
+                    applies = types.is_none_or(|types| types.split(" or ").any(|t| t == kind));
+                }
+                applies
+            })
             .filter_map(|l| l.strip_prefix(';'))
             // Explanations have a space behind the mark, keys have none.
             .filter(|l| !l.is_empty() && !l.starts_with(' '))
-            .filter(|l| {
-                !leave_out.iter().any(|key| l.starts_with(key))
-                    && (kind == "http" || !l.starts_with("ssl") && !l.starts_with("curl"))
-            })
             .map(|l| l.replace("type = http", &format!("type = {kind}")) + "\n")
+            .map(|l| if l == "spool_dir =\n" { spool.clone() } else { l })
             .collect();
         let given = auship::config::parse(Path::new("x"), &uncommented).unwrap();
-        let required =
-            if kind == "http" { "url = https://siem.example.com/events" } else { "path = /var/log/auship.json" };
-        let default =
-            auship::config::parse(Path::new("x"), &format!("[output:siem]\ntype = {kind}\n{required}\n")).unwrap();
-        assert_eq!(given, default, "{uncommented}");
+        let default = format!("[output:siem]\ntype = {kind}\n{required}");
+        assert_eq!(given, auship::config::parse(Path::new("x"), &default).unwrap(), "{uncommented}");
     }
 }
