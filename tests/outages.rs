@@ -1,0 +1,184 @@
+//! A bad day: the server is stopped three times, busy, hangs, and the plugin is killed twice, while events keep coming.
+//!
+//! `make test` runs it at a tenth of its length; `OUTAGES=full` (as in `make soak`) in full: 200,000 events at 5,000 a
+//! second, outages of 30 s, over two minutes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{
+    Running, event,
+    server::{Certificates, Server},
+    wait_until, write_config,
+};
+use std::{
+    collections::BTreeMap,
+    env,
+    fs::File,
+    io::Write,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Events a second.
+const RATE: usize = 5000;
+/// Documents a request.
+const BATCH: usize = 50;
+const WORKERS: usize = 3;
+
+struct Day {
+    dir: tempfile::TempDir,
+    certificates: Certificates,
+    config: PathBuf,
+    port: u16,
+    input: OwnedFd,
+    began: Instant,
+    /// Seconds of the full length are so many here.
+    scale: f64,
+    said: String,
+}
+
+impl Day {
+    fn server(&self) -> Server {
+        Server::start(self.dir.path(), "ok", Some(&self.certificates), self.port)
+    }
+
+    /// A plugin that goes on with the input where the one before was killed.
+    fn plugin(&self) -> Running {
+        let input = self.input.try_clone().unwrap();
+        Running::start_with(&self.config, |command| {
+            command.stdin(Stdio::from(input));
+        })
+    }
+
+    /// Waits for a second of the full length.
+    fn until(&self, second: f64) {
+        let at = self.began + Duration::from_secs_f64(second * self.scale);
+        thread::sleep(at.saturating_duration_since(Instant::now()));
+    }
+
+    fn kill(&mut self, plugin: &mut Running) {
+        plugin.kill();
+        self.said.push_str(&plugin.messages());
+    }
+}
+
+fn config(dir: &Path, certificates: &Certificates, port: u16) -> PathBuf {
+    let text = format!(
+        "shutdown_timeout = 10m\n[output:siem]\ntype = http\nurl = https://localhost:{port}/events\nca_cert = {}\n\
+         workers = {WORKERS}\nbatch = {BATCH}\nbatch_interval = 50ms\ntimeout = 5s\nspool_dir = {}\n\
+         retry_max = 2s\n",
+        certificates.ca().display(),
+        dir.join("spool").display()
+    );
+    write_config(dir, &text)
+}
+
+/// Writes events at an even pace, in the small pieces that auditd writes; the input stays open with what is returned.
+fn generate(out: OwnedFd, count: usize) -> File {
+    let mut out = File::from(out);
+    let start = Instant::now();
+    for n in 0..count {
+        let due = start + Duration::from_secs_f64(n as f64 / RATE as f64);
+        let early = due.saturating_duration_since(Instant::now());
+        if early > Duration::from_millis(2) {
+            thread::sleep(early);
+        }
+        out.write_all(event(n + 1, "x").as_bytes()).unwrap();
+    }
+    out
+}
+
+/// The sum of the numbers that stand before ` event(s) lost` in messages that hold `what`.
+fn lost(said: &str, what: &str) -> usize {
+    let lines = said.lines().filter(|l| l.contains(what));
+    let number = |line: &str| line.split(" event").next()?.rsplit(' ').next()?.parse::<usize>().ok();
+    lines.filter_map(number).sum()
+}
+
+#[test]
+fn a_bad_day_loses_nothing_in_silence() {
+    let full = env::var_os("OUTAGES").is_some_and(|v| v == "full");
+    let (count, scale) = if full { (200_000, 1.0) } else { (20_000, 0.1) };
+    let dir = tempfile::tempdir().unwrap();
+    let certificates = Certificates::new();
+    let server = Server::start(dir.path(), "ok", Some(&certificates), 0);
+    let port = server.port();
+    let config = config(dir.path(), &certificates, port);
+    let (input, output) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
+    let mut day = Day { dir, certificates, config, port, input, began: Instant::now(), scale, said: String::new() };
+    let mut plugin = day.plugin();
+    plugin.wait_for("started");
+    day.began = Instant::now();
+    let generator = thread::spawn(move || generate(output, count));
+
+    day.until(2.0);
+    drop(server);
+    day.until(20.0);
+    day.kill(&mut plugin);
+    plugin = day.plugin();
+    day.until(32.0);
+    let server = day.server();
+    day.until(34.0);
+    drop(server);
+    day.until(37.0);
+    day.kill(&mut plugin);
+    plugin = day.plugin();
+    day.until(64.0);
+    let server = day.server();
+    day.until(65.0);
+    server.behave("busy");
+    day.until(75.0);
+    server.behave("ok");
+    day.until(76.0);
+    server.behave("hang");
+    day.until(86.0);
+    server.behave("ok");
+    day.until(87.0);
+    drop(server);
+    day.until(117.0);
+    let server = day.server();
+    let open = generator.join().unwrap();
+    let patience = Duration::from_secs(300);
+    wait_until("all that can arrive has", patience, || {
+        let before = server.bodies().len();
+        thread::sleep(Duration::from_secs(3));
+        server.bodies().len() == before
+    });
+    let Day { input, mut said, .. } = day;
+    drop((input, open));
+    let (status, last) = plugin.wait();
+    said.push_str(&last);
+    assert_eq!(status.code(), Some(0), "{said}");
+
+    let mut times: BTreeMap<usize, usize> = BTreeMap::new();
+    for (connection, serials) in server.serials_by_connection() {
+        assert!(serials.is_sorted(), "not in order on connection {connection}: {serials:?}");
+        for serial in serials {
+            *times.entry(serial).or_default() += 1;
+        }
+    }
+    let missing: Vec<usize> = (1..=count).filter(|n| !times.contains_key(n)).collect();
+    let twice = times.values().filter(|n| **n > 1).count();
+    let in_ring = lost(&said, "ended without a word");
+    let other = lost(&said, "lost") - in_ring;
+    println!(
+        "{count} events at {RATE}/s, 5 outages, 2 kills: {} arrived, {twice} of them more than once; {} are missing, \
+         of which {in_ring} were reported as in the ring of a killed process, {other} as lost otherwise",
+        times.len(),
+        missing.len(),
+    );
+    for line in said.lines().filter(|l| l.contains("ended") || l.contains("pauses") || l.contains("lost")) {
+        println!("  {line}");
+    }
+    assert_eq!(other, 0, "{said}");
+    // What a process has read but not yet taken when it is killed is neither in the ring nor in the pipe: a block, and
+    // the event whose end hasn't come. It can't be reported by a count; the gap in the serials is.
+    let block = 2 * (64 << 10) / event(1, "x").len() + 4;
+    assert!(missing.len() <= in_ring + block, "{missing:?} of which {in_ring} are reported: {said}");
+    // In flight at a kill, of the plugin or of the server: at most what the workers had in their hands.
+    assert!(twice <= 5 * WORKERS * BATCH, "{twice} came more than once");
+}
