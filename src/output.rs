@@ -10,6 +10,7 @@ use crate::{
 };
 use std::{
     io,
+    path::Path,
     time::{Duration, Instant},
 };
 
@@ -45,8 +46,8 @@ impl Output {
     ///
     /// # Errors
     /// When the file can't be opened, the spool is in use, or a thread can't be started.
-    pub fn start(config: &config::Output, hostname: &str) -> io::Result<Self> {
-        let (inlet, outlet) = queue(&config.name, &config.queue, !config.sink.is_network())?;
+    pub fn start(config: &config::Output, hostname: &str, run_dir: &Path) -> io::Result<Self> {
+        let (inlet, outlet) = queue(&config.name, &config.queue, !config.sink.is_network(), run_dir)?;
         Ok(Self {
             format: format(&config.format, hostname, true),
             inlet,

@@ -23,6 +23,7 @@ use std::{
 const TICK: Duration = Duration::from_secs(1);
 /// The same while an event is unfinished: its end may never come.
 const TICK_WAITING: Duration = Duration::from_millis(250);
+const RUN_DIR: &str = "/run/auship";
 /// After SIGTERM: input that doesn't come for so long has been read to its end.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
@@ -76,7 +77,8 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
         filtered: 0,
     };
     for output in &line.config.outputs {
-        line.outputs.push(Output::start(output, &line.hostname).map_err(|e| unusable(path, output, &e))?);
+        line.outputs
+            .push(Output::start(output, &line.hostname, Path::new(RUN_DIR)).map_err(|e| unusable(path, output, &e))?);
     }
     let mut parser = Parser::new()?;
     log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
@@ -216,13 +218,15 @@ impl Line {
             if self.outputs.iter().any(|running| running.config.is_as(output)) {
                 continue;
             }
-            match Output::start(output, &self.hostname) {
+            match Output::start(output, &self.hostname, Path::new(RUN_DIR)) {
                 Ok(new) => started.push(new),
                 Err(e) => {
                     drop(started);
                     for old in &handed {
-                        self.outputs
-                            .push(Output::start(old, &self.hostname).map_err(|e| unusable(&self.path, old, &e))?);
+                        self.outputs.push(
+                            Output::start(old, &self.hostname, Path::new(RUN_DIR))
+                                .map_err(|e| unusable(&self.path, old, &e))?,
+                        );
                     }
                     return Err(unusable(&self.path, output, &e));
                 }

@@ -11,8 +11,10 @@ use nix::{
 use std::{
     collections::BTreeSet,
     fs,
+    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -358,10 +360,7 @@ fn a_full_disk_costs_what_does_not_fit_and_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let Some(_disk) = Tmpfs::mount(&dir.path().join("disk"), "size=600k") else { return };
     let port = free_port();
-    let text = fs::read_to_string(config(dir.path(), &url(port), "")).unwrap();
-    let text = text.replace("/spool\n", "/disk/spool\n");
-    let path = write_config(dir.path(), &text);
-    let mut auship = Running::start(&path);
+    let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), ""));
     auship.feed(&events(1, 4000));
     auship.wait_for("No space left on device");
     auship.wait_for("ring full");
@@ -374,29 +373,119 @@ fn a_full_disk_costs_what_does_not_fit_and_is_reported() {
     assert!(arrived.is_sorted() && lost > 100 && arrived.len() > 500, "{said}");
 }
 
+/// A disk that fails when told to (tests/tools/bad_disk.py), unmounted with this.
+struct BadDisk {
+    child: Child,
+    behaviour: PathBuf,
+}
+
+impl BadDisk {
+    /// Mounted at `dir`/disk. None where that isn't possible, which is said.
+    fn mount(dir: &Path) -> Option<Self> {
+        let (backing, disk, behaviour) = (dir.join("backing"), dir.join("disk"), dir.join("behaviour"));
+        fs::create_dir(&backing).unwrap();
+        fs::create_dir(&disk).unwrap();
+        fs::write(&behaviour, "ok").unwrap();
+        let mut command = Command::new(common::PYTHON);
+        command.arg(common::tool("bad_disk.py")).args([&backing, &disk, &behaviour]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line.trim() == "mounted" {
+            return Some(Self { child, behaviour });
+        }
+        eprintln!("NOT TESTED: no FUSE here (it needs root, /dev/fuse and python3-fusepy)");
+        child.wait().unwrap();
+        None
+    }
+
+    fn behave(&self, how: &str) {
+        let new = self.behaviour.with_extension("new");
+        fs::write(&new, how).unwrap();
+        fs::rename(new, &self.behaviour).unwrap();
+    }
+}
+
+impl Drop for BadDisk {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// A configuration whose spool is on `dir`/disk.
+fn config_on_disk(dir: &Path, url: &str, more: &str) -> PathBuf {
+    let text = fs::read_to_string(config(dir, url, more)).unwrap();
+    write_config(dir, &text.replace("/spool\n", "/disk/spool\n"))
+}
+
 #[test]
-fn a_disk_that_becomes_read_only_costs_only_what_the_ring_cannot_hold() {
+fn while_the_disk_refuses_the_ring_is_all_there_is() {
+    for (behaviour, said_why) in
+        [("unwritable", "Input/output error"), ("readonly", "Read-only file system"), ("full", "No space left")]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let Some(disk) = BadDisk::mount(dir.path()) else { return };
+        let port = free_port();
+        let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), ""));
+        auship.feed(&events(1, 1000));
+        wait_for_spooled(&dir.path().join("disk"), 990);
+        disk.behave(behaviour);
+        // The ring holds 512 of these.
+        auship.feed(&events(1001, 2000));
+        auship.wait_for(said_why);
+        auship.wait_for("ring full");
+        disk.behave("ok");
+        auship.feed(&events(3001, 1));
+        let server = Server::start(dir.path(), "ok", None, port);
+        auship.feed(&events(3002, 100));
+        let (status, said) = auship.finish();
+        assert_eq!(status.code(), Some(0), "{said}");
+        let arrived = serials(&server.documents());
+        let lost = number(&said, "lost");
+        assert_eq!((arrived.len() + lost, number(&said, "delivered")), (3101, arrived.len()), "{behaviour}: {said}");
+        assert!(arrived.is_sorted() && arrived[..1000] == all(1..=1000)[..], "{behaviour}: {said}");
+        assert!(arrived.len() >= 1500, "{behaviour}: the ring's are there: {said}");
+    }
+}
+
+#[test]
+fn while_the_disk_cannot_be_read_new_events_are_delivered_and_the_old_ones_later() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = Tmpfs::mount(&dir.path().join("disk"), "size=10m") else { return };
+    let Some(disk) = BadDisk::mount(dir.path()) else { return };
     let port = free_port();
-    let text = fs::read_to_string(config(dir.path(), &url(port), "")).unwrap();
-    let path = write_config(dir.path(), &text.replace("/spool\n", "/disk/spool\n"));
-    let mut auship = Running::start(&path);
+    let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), ""));
     auship.feed(&events(1, 1000));
-    wait_for_spooled(&dir.path().join("disk"), 900);
-    // Whoever has a file open for writing keeps the kernel from remounting: it is between two segments at the latest
-    // when the disk is full, so the way is to take the directory away.
-    let moved = dir.path().join("disk/moved");
-    fs::rename(dir.path().join("disk/spool"), &moved).unwrap();
-    auship.feed(&events(1001, 300));
+    wait_for_spooled(&dir.path().join("disk"), 990);
+    disk.behave("eio");
     let server = Server::start(dir.path(), "ok", None, port);
-    std::thread::sleep(Duration::from_millis(500));
-    fs::rename(&moved, dir.path().join("disk/spool")).unwrap();
-    server.wait_for(1290);
+    auship.wait_for("can't read the spool: ");
+    auship.feed(&events(1001, 100));
+    server.wait_for(100);
+    assert!(serials(&server.documents()).iter().all(|n| !(100..=990).contains(n)));
+    disk.behave("ok");
+    server.wait_for(1100);
     let (_, said) = auship.finish();
-    let arrived: BTreeSet<usize> = serials(&server.documents()).into_iter().collect();
-    assert_eq!((arrived.len(), number(&said, "lost")), (1300, 0), "{said}");
-    drop(disk);
+    let mut arrived = serials(&server.documents());
+    arrived.sort_unstable();
+    assert_eq!((arrived, number(&said, "lost")), (all(1..=1100), 0), "{said}");
+}
+
+#[test]
+fn a_slow_disk_makes_the_reader_wait_but_not_for_long() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = BadDisk::mount(dir.path()) else { return };
+    let port = free_port();
+    let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), "max_wait = 5s\n"));
+    auship.feed(&events(1, 100));
+    wait_for_spooled(&dir.path().join("disk"), 90);
+    disk.behave("slow");
+    auship.feed(&events(101, 3000));
+    disk.behave("ok");
+    let server = Server::start(dir.path(), "ok", None, port);
+    let (_, said) = auship.finish();
+    assert_eq!((number(&said, "delivered"), number(&said, "lost")), (3100, 0), "{said}");
+    assert_eq!(serials(&server.documents()), all(1..=3100));
 }
 
 #[test]
@@ -405,9 +494,7 @@ fn a_spool_that_cannot_be_opened_is_reported_and_delivery_goes_on() {
     let Some(disk) = Tmpfs::mount(&dir.path().join("disk"), "size=10m") else { return };
     disk.remount(MsFlags::MS_RDONLY);
     let server = Server::http(dir.path(), "ok");
-    let text = fs::read_to_string(config(dir.path(), &server.url, "")).unwrap();
-    let path = write_config(dir.path(), &text.replace("/spool\n", "/disk/spool\n"));
-    let mut auship = Running::start(&path);
+    let mut auship = Running::start(&config_on_disk(dir.path(), &server.url, ""));
     auship.feed(&events(1, 100));
     server.wait_for(99);
     let (status, said) = auship.finish();

@@ -28,7 +28,7 @@ use spool::{Hand, Spool};
 use std::{
     collections::VecDeque,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
@@ -134,6 +134,7 @@ struct State {
 struct Shared {
     name: String,
     config: config::Queue,
+    run_dir: PathBuf,
     state: Mutex<State>,
     /// Something for the sink to do.
     work: Condvar,
@@ -166,10 +167,11 @@ pub struct Outlet {
 }
 
 /// A queue as configured. `local`: its sink is on this machine, so that the reader may wait for it, within a bound.
+/// `run_dir` is where what concerns this process alone is kept, in memory if possible.
 ///
 /// # Errors
 /// When the spool is in use by another process. A spool that the disk refuses is reported and tried again.
-pub fn queue(name: &str, config: &config::Queue, local: bool) -> io::Result<(Inlet, Outlet)> {
+pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) -> io::Result<(Inlet, Outlet)> {
     let state = State {
         ring: Ring::new(config.slots, config.bytes),
         waiting_since: Instant::now(),
@@ -191,6 +193,7 @@ pub fn queue(name: &str, config: &config::Queue, local: bool) -> io::Result<(Inl
     let shared = Arc::new(Shared {
         name: name.to_string(),
         config: config.clone(),
+        run_dir: run_dir.to_path_buf(),
         state: Mutex::new(state),
         work: Condvar::new(),
         to_spool: Condvar::new(),
@@ -618,7 +621,7 @@ impl Shared {
     /// Opens the spool, and takes over what is in it.
     fn open_spool(&self) -> io::Result<()> {
         let Some(config) = &self.config.spool else { return Ok(()) };
-        let (spool, found) = Spool::open(&self.name, config)?;
+        let (spool, found) = Spool::open(&self.name, config, &self.run_dir)?;
         let name = &self.name;
         let in_hands: u64 = found.hands.iter().map(|hand| hand.documents.len() as u64).sum();
         let waiting = found.spooled + in_hands;

@@ -26,6 +26,25 @@ import time
 behaviour, received, port = sys.argv[1:4]
 lock = threading.Lock()
 requests = connections = 0
+
+
+def repair():
+    """A server that was killed may have left half a line, or a line whose connection it didn't note."""
+    if not os.path.exists(received):
+        return
+    with open(received, "rb+") as file:
+        whole = file.read()
+        whole = whole[: whole.rfind(b"\n") + 1]
+        file.truncate(len(whole))
+    with open(received + ".connections", "ab+") as file:
+        file.seek(0)
+        noted = file.read().split(b"\n")[:-1][: whole.count(b"\n")]
+        noted += [b"unknown"] * (whole.count(b"\n") - len(noted))
+        file.truncate(0)
+        file.write(b"".join(line + b"\n" for line in noted))
+
+
+repair()
 bodies = open(received, "ab", buffering=0)
 numbers = open(received + ".connections", "ab", buffering=0)
 seen = open(received + ".seen", "ab", buffering=0)

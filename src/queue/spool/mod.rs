@@ -11,6 +11,8 @@
 //! | `lock` | held by the one process that uses the spool |
 //! | `damaged-BASE-AT` | bytes that could not be read, set aside |
 //!
+//! and the run directory a file `ring-DEVICE-INODE`, named after the spool's directory, for what is in the ring.
+//!
 //! Numbers are given without gaps, so that it is known exactly how many documents a damaged piece held. One thread
 //! appends; any number read and say when they are done.
 
@@ -24,12 +26,12 @@ use crate::{
 };
 use frame::{Next, Walk};
 use nix::fcntl::{Flock, FlockArg};
-use progress::{Mark, Progress};
+use progress::{Mark, Progress, Taken};
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -170,6 +172,8 @@ pub(super) struct Spool {
     reader: Mutex<Reader>,
     index: Mutex<Index>,
     progress: Mutex<Progress>,
+    /// None where the run directory can't be used.
+    taken: Mutex<Option<Taken>>,
     hands: Mutex<u64>,
     complained: Mutex<Option<Instant>>,
     _lock: Flock<File>,
@@ -188,10 +192,9 @@ impl Spool {
     ///
     /// # Errors
     /// [`io::ErrorKind::ResourceBusy`] when another process uses it; others when the disk refuses.
-    pub(super) fn open(output: &str, config: &config::Spool) -> io::Result<(Self, Found)> {
+    pub(super) fn open(output: &str, config: &config::Spool, run_dir: &Path) -> io::Result<(Self, Found)> {
         let dir = &config.dir;
-        let made = DirBuilder::new().mode(0o700).create(dir);
-        made.or_else(|e| if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(at_path(dir, &e)) })?;
+        DirBuilder::new().mode(0o700).create(dir).or_else(ignore_existing).map_err(|e| at_path(dir, &e))?;
         let path = dir.join("lock");
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
         let lock = Flock::lock(file.map_err(|e| at_path(&path, &e))?, FlockArg::LockExclusiveNonblock);
@@ -207,7 +210,7 @@ impl Spool {
         let mut found = Found::default();
         let mut segments = segments(dir)?;
         let first = segments.front().map(|s| s.base);
-        let mut mark = before.mark.unwrap_or_else(|| {
+        let mut mark = before.unwrap_or_else(|| {
             if first.is_some() {
                 let dir = dir.display();
                 log::warning(format_args!("output {output}: {dir}/progress is damaged: some events may come twice"));
@@ -226,10 +229,17 @@ impl Spool {
         let (hands, next_hand, in_hands_lost) = hands(output, dir)?;
         found.hands = hands;
         found.missing += in_hands_lost;
-        if let (Some(taken), Some(_)) = (before.taken, before.mark) {
-            found.killed = taken.saturating_sub(mark.direct + mark.written);
-        }
-        progress.begin(mark).map_err(|e| at_path(&path, &e))?;
+        progress.set(mark).map_err(|e| at_path(&path, &e))?;
+        let taken = taken(run_dir, dir).and_then(|(mut taken, counted)| {
+            if let (Some(counted), Some(_)) = (counted, before) {
+                found.killed = counted.saturating_sub(mark.direct + mark.written);
+            }
+            taken.begin(mark.direct + mark.written)?;
+            Ok(taken)
+        });
+        let taken = taken.inspect_err(|e| {
+            log::warning(format_args!("output {output}: {e}; after a crash it won't be known what was in the ring"));
+        });
         let segment = (config.limit / SEGMENTS).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT);
         let index = Index { segments, next: mark.done, written: mark.written, done: mark.done, ..Index::default() };
         let spool = Self {
@@ -240,6 +250,7 @@ impl Spool {
             reader: Mutex::default(),
             index: Mutex::new(index),
             progress: Mutex::new(progress),
+            taken: Mutex::new(taken.ok()),
             hands: Mutex::new(next_hand),
             complained: Mutex::default(),
             _lock: lock,
@@ -259,8 +270,11 @@ impl Spool {
 
     /// Notes that a document enters the ring.
     pub(super) fn take(&self) {
-        let written = locked(&self.progress).take();
-        self.complain_about_progress(written);
+        let mut taken = locked(&self.taken);
+        if taken.as_mut().is_some_and(|taken| taken.add().is_err()) {
+            // A wrong count would be worse than none.
+            *taken = None;
+        }
     }
 
     /// Notes that documents left the ring without being spooled.
@@ -596,6 +610,19 @@ impl Spool {
 
 fn ignore_missing(e: io::Error) -> io::Result<()> {
     if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) }
+}
+
+/// The file that counts what enters the ring.
+fn taken(run_dir: &Path, spool: &Path) -> io::Result<(Taken, Option<u64>)> {
+    let made = DirBuilder::new().mode(0o750).create(run_dir).or_else(ignore_existing);
+    made.map_err(|e| at_path(run_dir, &e))?;
+    let of = fs::metadata(spool).map_err(|e| at_path(spool, &e))?;
+    let path = run_dir.join(format!("ring-{:x}-{}", of.dev(), of.ino()));
+    Taken::open(&path).map_err(|e| at_path(&path, &e))
+}
+
+fn ignore_existing(e: io::Error) -> io::Result<()> {
+    if e.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(e) }
 }
 
 /// The segments in a directory, in order.

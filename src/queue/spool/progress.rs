@@ -1,8 +1,10 @@
 //! How far an output has come, kept in a small file so that the next process knows.
 //!
 //! Two slots are written in turn, each with a checksum: a write that is cut, or a damaged slot, leaves the other one.
-//! A third slot counts documents that entered the ring. It is written before each of them does, so that after a
-//! `kill -9` the difference tells exactly how many were in memory.
+//!
+//! A second file counts documents that entered the ring. It is written before each of them does, so that after a
+//! `kill -9` the difference tells exactly how many were in memory. The reader writes it, which mustn't wait for a disk:
+//! it is in the run directory, in memory on most systems.
 
 use std::{
     fs::{File, OpenOptions},
@@ -13,7 +15,6 @@ use std::{
 
 /// Distance of the slots, in bytes.
 const SLOT: u64 = 64;
-const TAKEN: u64 = 2 * SLOT;
 
 /// How far an output has come. All numbers count from the spool's making on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,16 +33,10 @@ pub(super) struct Progress {
     file: File,
     mark: Mark,
     generation: u64,
-    taken: u64,
 }
 
-/// What the file said when it was opened.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Before {
-    /// How far the process before came; `None` when the file is new, or damaged.
-    pub(super) mark: Option<Mark>,
-    /// Documents that had entered the ring.
-    pub(super) taken: Option<u64>,
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 fn number(bytes: &[u8], at: usize) -> u64 {
@@ -68,28 +63,19 @@ fn write_slot<const N: usize>(file: &File, at: u64, numbers: [u64; N]) -> io::Re
 }
 
 impl Progress {
-    /// Opens the file, or makes it.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Before)> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    /// Opens the file, or makes it; says how far the process before came, unless the file is new, or damaged.
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<Mark>)> {
+        let file = open(path)?;
         let slots = [0, SLOT].map(|at| read_slot::<4>(&file, at));
         let newest = slots.into_iter().flatten().max_by_key(|slot| slot[0]);
-        let mark = newest.map(|[_, done, written, direct]| Mark { done, written, direct });
-        let taken = read_slot::<2>(&file, TAKEN).map(|[_, taken]| taken);
-        let before = Before { mark, taken };
+        let before = newest.map(|[_, done, written, direct]| Mark { done, written, direct });
         let generation = newest.map_or(0, |slot| slot[0]);
-        Ok((Self { file, mark: mark.unwrap_or_default(), generation, taken: taken.unwrap_or(0) }, before))
+        Ok((Self { file, mark: before.unwrap_or_default(), generation }, before))
     }
 
     /// The mark now.
     pub(super) fn mark(&self) -> Mark {
         self.mark
-    }
-
-    /// Starts anew from a mark, with nothing in the ring.
-    pub(super) fn begin(&mut self, mark: Mark) -> io::Result<()> {
-        self.set(mark)?;
-        self.taken = mark.direct + mark.written;
-        write_slot(&self.file, TAKEN, [1, self.taken])
     }
 
     /// Writes a new mark.
@@ -100,15 +86,36 @@ impl Progress {
         write_slot(&self.file, at, [self.generation, mark.done, mark.written, mark.direct])
     }
 
-    /// Counts one more document that enters the ring.
-    pub(super) fn take(&mut self) -> io::Result<()> {
-        self.taken += 1;
-        write_slot(&self.file, TAKEN, [1, self.taken])
-    }
-
     /// Puts all that was written onto the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
+    }
+}
+
+/// The count of documents that entered the ring.
+#[derive(Debug)]
+pub(super) struct Taken {
+    file: File,
+    count: u64,
+}
+
+impl Taken {
+    /// Opens the file, or makes it; says what the process before counted, unless the file is new, or damaged.
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<u64>)> {
+        let file = open(path)?;
+        let before = read_slot::<2>(&file, 0).map(|[_, count]| count);
+        Ok((Self { file, count: before.unwrap_or_default() }, before))
+    }
+
+    /// Begins anew with a count.
+    pub(super) fn begin(&mut self, count: u64) -> io::Result<()> {
+        self.count = count;
+        write_slot(&self.file, 0, [1, count])
+    }
+
+    /// Counts one more.
+    pub(super) fn add(&mut self) -> io::Result<()> {
+        self.begin(self.count + 1)
     }
 }
 
@@ -122,14 +129,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("progress");
         let (mut progress, before) = Progress::open(&path).unwrap();
-        assert_eq!(before, Before::default());
+        assert_eq!(before, None);
         let mark = |done| Mark { done, written: 10, direct: 5 };
-        progress.begin(mark(1)).unwrap();
+        progress.set(mark(1)).unwrap();
         progress.set(mark(2)).unwrap();
-        progress.take().unwrap();
         drop(progress);
-        let (_, before) = Progress::open(&path).unwrap();
-        assert_eq!(before, Before { mark: Some(mark(2)), taken: Some(16) });
+        assert_eq!(Progress::open(&path).unwrap().1, Some(mark(2)));
 
         // Every byte that is damaged costs at most one step.
         let whole = std::fs::read(&path).unwrap();
@@ -137,9 +142,21 @@ mod tests {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             std::fs::write(&path, bytes).unwrap();
-            let (_, before) = Progress::open(&path).unwrap();
-            assert!(before.mark == Some(mark(1)) || before.mark == Some(mark(2)), "{at}: {before:?}");
-            assert!(matches!(before.taken, None | Some(16)), "{at}: {before:?}");
+            let before = Progress::open(&path).unwrap().1;
+            assert!(before == Some(mark(1)) || before == Some(mark(2)), "{at}: {before:?}");
         }
+    }
+
+    #[test]
+    fn a_count_goes_on_or_is_unknown() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ring");
+        let (mut taken, before) = Taken::open(&path).unwrap();
+        assert_eq!(before, None);
+        taken.begin(7).unwrap();
+        taken.add().unwrap();
+        assert_eq!(Taken::open(&path).unwrap().1, Some(8));
+        std::fs::write(&path, [0x55; 64]).unwrap();
+        assert_eq!(Taken::open(&path).unwrap().1, None);
     }
 }

@@ -8,8 +8,12 @@ fn config(dir: &Path, limit: u64, full: SpoolFull) -> config::Spool {
     config::Spool { dir: dir.to_path_buf(), always: false, limit, full }
 }
 
+fn open_with(config: &config::Spool) -> io::Result<(Spool, Found)> {
+    Spool::open("test", config, &config.dir.with_extension("run"))
+}
+
 fn open(dir: &Path) -> (Spool, Found) {
-    Spool::open("test", &config(dir, 64 << 20, SpoolFull::DropOldest)).unwrap()
+    open_with(&config(dir, 64 << 20, SpoolFull::DropOldest)).unwrap()
 }
 
 /// Documents that can be told apart, of different lengths.
@@ -118,7 +122,7 @@ fn the_ring_of_a_killed_process_is_counted_exactly() {
 fn a_second_process_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (_spool, _) = open(dir.path());
-    let e = Spool::open("test", &config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap_err();
+    let e = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap_err();
     assert_eq!(e.kind(), io::ErrorKind::ResourceBusy);
     assert!(e.to_string().contains("in use by another process"), "{e}");
 }
@@ -126,7 +130,7 @@ fn a_second_process_is_refused() {
 #[test]
 fn at_the_limit_the_oldest_go() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open("test", &config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
+    let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
     let mut dropped = 0;
     for n in 0..100 {
         let appended = spool.append(&documents(n * 100..(n + 1) * 100));
@@ -142,7 +146,7 @@ fn at_the_limit_the_oldest_go() {
 #[test]
 fn what_is_on_its_way_is_not_dropped() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open("test", &config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
+    let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
     append(&spool, 0..10);
     let on_its_way = spool.read(10, usize::MAX).unwrap();
     let mut dropped = 0;
@@ -161,7 +165,7 @@ fn what_is_on_its_way_is_not_dropped() {
 #[test]
 fn at_the_limit_the_newest_are_refused_where_that_is_wanted() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open("test", &config(dir.path(), 1 << 20, SpoolFull::DropNewest)).unwrap();
+    let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropNewest)).unwrap();
     let mut stored = 0;
     let error = loop {
         let appended = spool.append(&documents(stored..stored + 100));
@@ -178,7 +182,7 @@ fn at_the_limit_the_newest_are_refused_where_that_is_wanted() {
 #[test]
 fn one_that_can_never_fit_is_named() {
     let dir = tempfile::tempdir().unwrap();
-    let (spool, _) = Spool::open("test", &config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
+    let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
     let huge = vec![b'x'; 600 << 10];
     let appended = spool.append(&[document(0), huge, document(1)]);
     assert_eq!((appended.stored, appended.too_large), (1, true), "{appended:?}");
@@ -203,13 +207,13 @@ impl Random {
 /// A spool of several segments, partly delivered, with documents in a sink's hands; what is yet to be delivered.
 fn full_spool(dir: &Path) -> Vec<Document> {
     let config = config(dir, 1 << 20, SpoolFull::DropOldest);
-    let (spool, _) = Spool::open("test", &config).unwrap();
+    let (spool, _) = open_with(&config).unwrap();
     append(&spool, 0..600);
     let done = spool.read(50, usize::MAX).unwrap();
     spool.done(done.numbers);
     drop(spool);
     // A second process, so that there is more than one file to begin with.
-    let (spool, _) = Spool::open("test", &config).unwrap();
+    let (spool, _) = open_with(&config).unwrap();
     append(&spool, 600..900);
     spool.secure(&documents(2000..2003)).unwrap();
     documents(50..900).into_iter().chain(documents(2000..2003)).collect()
@@ -247,7 +251,7 @@ fn damage_costs_what_it_hits_and_nothing_else() {
         }
         let what = format!("trial {trial}: {victim} {} at {at}", if cut { "cut" } else { "changed" });
         let (documents, lost) = panic::catch_unwind(|| {
-            let (spool, found) = Spool::open("test", &config(&dir, 1 << 20, SpoolFull::DropOldest)).unwrap();
+            let (spool, found) = open_with(&config(&dir, 1 << 20, SpoolFull::DropOldest)).unwrap();
             let hands = found.hands.into_iter().flat_map(|hand| hand.documents);
             let (documents, damaged) = drain(&spool);
             (documents.into_iter().chain(hands).collect::<Vec<_>>(), damaged + found.missing)
