@@ -415,7 +415,7 @@ impl Outlet {
             Origin::Ring(true) => spool.direct(batch.documents.len() as u64),
             Origin::Ring(false) => (),
             Origin::Spool(numbers) => spool.done(numbers),
-            Origin::Hand(path) => spool.release(&path),
+            Origin::Hand(path) => spool.release(path),
         }
     }
 

@@ -121,7 +121,8 @@ impl Walk {
             self.window.shrink_to(WINDOW);
             self.window.resize(size, 0);
             self.window_at = at;
-            let filled = file.fill(&mut self.window, at)?;
+            // What a disk that fails left there is nothing that was read.
+            let filled = file.fill(&mut self.window, at).inspect_err(|_| self.window.clear())?;
             self.window.truncate(filled);
             if filled < len {
                 return Ok(None);

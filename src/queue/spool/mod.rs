@@ -174,7 +174,10 @@ pub(super) struct Spool {
     progress: Mutex<Progress>,
     /// None where the run directory can't be used.
     taken: Mutex<Option<Taken>>,
+    /// The number of the last file of documents in a sink's hands.
     hands: Mutex<u64>,
+    /// Those that are done with and yet to be removed.
+    released: Mutex<Vec<PathBuf>>,
     complained: Mutex<Option<Instant>>,
     _lock: Flock<File>,
 }
@@ -252,6 +255,7 @@ impl Spool {
             progress: Mutex::new(progress),
             taken: Mutex::new(taken.ok()),
             hands: Mutex::new(next_hand),
+            released: Mutex::default(),
             complained: Mutex::default(),
             _lock: lock,
         };
@@ -553,6 +557,7 @@ impl Spool {
         drop(index);
         self.note_done(done);
         self.remove_done();
+        self.remove_released();
     }
 
     /// Removes segments that are done with.
@@ -601,10 +606,15 @@ impl Spool {
     }
 
     /// Documents in a file of their own are done with.
-    pub(super) fn release(&self, path: &Path) {
-        if let Err(e) = fs::remove_file(path).or_else(ignore_missing) {
-            log::warning(format_args!("output {}: can't remove {}: {e}", self.output, path.display()));
-        }
+    pub(super) fn release(&self, path: PathBuf) {
+        locked(&self.released).push(path);
+        self.remove_released();
+    }
+
+    /// Removes files of documents that are done with. What the disk refuses now is tried again: such a file would be
+    /// delivered once more by the next process.
+    fn remove_released(&self) {
+        locked(&self.released).retain(|path| fs::remove_file(path).or_else(ignore_missing).is_err());
     }
 }
 

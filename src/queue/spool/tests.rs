@@ -111,7 +111,7 @@ fn the_ring_of_a_killed_process_is_counted_exactly() {
     let (spool, found) = open(dir.path());
     assert_eq!((found.killed, found.spooled, found.missing), (12, 5, 0));
     assert_eq!(found.hands, [Hand { path: hand.clone(), documents: documents(100..103) }]);
-    spool.release(&hand);
+    spool.release(hand);
     assert_eq!(drain(&spool).0, documents(0..5));
     drop(spool);
     let (_, found) = open(dir.path());
