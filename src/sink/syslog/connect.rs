@@ -168,9 +168,10 @@ fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<S
     let mut stream = configured.connect(host, stream).map_err(|e| why(&e, limit))?;
     // With TLS 1.3 a server looks at our certificate when we have long finished (RFC 8446, 4.4.2.4), and what is written
     // before it objects is lost. One that agrees says so too, as a rule: with a ticket for the next time.
-    if config.cert.is_some() || stream.ssl().version2() == Some(SslVersion::TLS1_3) {
+    if stream.ssl().version2() == Some(SslVersion::TLS1_3) {
         // When this fails so does the reading.
-        let _ = poll(&mut [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)], PollTimeout::from(SECOND_THOUGHTS));
+        let _ =
+            poll(&mut [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)], PollTimeout::from(SECOND_THOUGHTS));
     }
     match has_ended(&mut stream) {
         Some(e) => Err(e.to_string()),
