@@ -51,7 +51,7 @@ impl Output {
         Ok(Self {
             format: format(&config.format, hostname, true),
             inlet,
-            running: sink::start(config, outlet.clone())?,
+            running: sink::start(config, hostname, outlet.clone())?,
             outlet,
             buffer: Vec::new(),
             config: config.clone(),

@@ -3,11 +3,8 @@
 
 mod common;
 
-use common::{Running, events, json, serials, wait_until, write_config};
-use nix::{
-    mount::{MsFlags, mount, umount},
-    sys::signal::Signal,
-};
+use common::{Running, Tmpfs, events, json, serials, wait_until, write_config};
+use nix::sys::signal::Signal;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
@@ -259,29 +256,6 @@ fn a_file_that_cannot_be_opened_stops_the_start() {
     let (status, said) = Running::start(&config).wait();
     assert_eq!(status.code(), Some(2), "{said}");
     assert!(said.contains("[output:file]: can't open"), "{said}");
-}
-
-/// A small file system in memory; gone with this.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    fn new(at: &Path, size: &str) -> Option<Self> {
-        fs::create_dir(at).unwrap();
-        let options = format!("size={size}");
-        match mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())) {
-            Ok(()) => Some(Self(at.to_path_buf())),
-            Err(e) => {
-                eprintln!("NOT TESTED: a tmpfs can't be mounted here ({e}); run this test as root");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = umount(&self.0);
-    }
 }
 
 #[test]

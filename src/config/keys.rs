@@ -67,6 +67,8 @@ pub const KEYS: &[(Of, &[&str])] = &[
             "dead_letter_limit",
         ],
     ),
+    (Of::File, &["mode", "owner", "group", "rotate_size", "rotate_every", "rotate_keep"]),
+    (Of::Syslog, &["network", "address", "protocol", "facility", "severity", "priority", "tag"]),
     (
         Of::Http,
         &[

@@ -3,6 +3,7 @@
 //! Every fault is one line, `FILE:LINE: [section] key: what is wrong and what is allowed`.
 
 mod check;
+mod file;
 mod filter;
 mod http;
 mod ini;
@@ -12,10 +13,12 @@ mod queue;
 mod retry;
 mod secrets;
 mod show;
+mod syslog;
 mod tls;
 mod values;
 
 use check::Check;
+pub use file::{File, Id, Rotate};
 pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, Syscall};
 pub use http::Http;
 use keys::Place;
@@ -25,13 +28,13 @@ pub use queue::{Queue, Spool, SpoolFull};
 pub use retry::Retry;
 pub use secrets::Secret;
 use std::{
-    fmt,
-    fs::File,
+    fmt, fs,
     io::Read,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
+pub use syslog::{Address, Destination, Priority, Protocol, Syslog};
 pub use tls::Tls;
 
 /// Where the configuration is looked for.
@@ -110,7 +113,7 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
 /// Reads the file if nobody but root and the caller can have written it.
 fn read_trusted(path: &Path) -> Result<String, String> {
     let can_not = |e: std::io::Error| format!("can't be read: {e}; name another file with --config");
-    let mut file = File::open(path).map_err(can_not)?;
+    let mut file = fs::File::open(path).map_err(can_not)?;
     // The open file is asked, not the path, so that what is checked is what is read.
     let meta = file.metadata().map_err(can_not)?;
     if !meta.is_file() {

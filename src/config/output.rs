@@ -1,14 +1,14 @@
 //! An output: what its documents look like, and where they go.
 
 use super::{
-    Config, Http, Queue,
-    check::{Check, Given, file_in_directory},
+    Config, File, Http, Queue, Syslog,
+    check::{Check, Given},
     keys::Of,
     show::Shown,
     values,
 };
 use crate::format::mozdef::Details;
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 /// One branch of the line: format, queue and sink.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +40,8 @@ impl Output {
         writeln!(f, "type = {}", self.sink.kind())?;
         match &self.sink {
             Sink::Http(http) => http.show(f)?,
-            Sink::File(path) => writeln!(f, "path = {}", Shown::path(path))?,
+            Sink::Syslog(syslog) => syslog.show(f)?,
+            Sink::File(file) => file.show(f)?,
             Sink::Stdout => (),
         }
         writeln!(f, "format = mozdef")?;
@@ -79,8 +80,10 @@ impl Default for Format {
 pub enum Sink {
     /// POST over HTTP or HTTPS.
     Http(Box<Http>),
+    /// Messages to a syslog receiver.
+    Syslog(Box<Syslog>),
     /// Lines of a file.
-    File(PathBuf),
+    File(Box<File>),
     /// Lines on standard output.
     Stdout,
 }
@@ -90,6 +93,7 @@ impl Sink {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Syslog(_) => "syslog",
             Self::File(_) => "file",
             Self::Stdout => "stdout",
         }
@@ -97,12 +101,12 @@ impl Sink {
 
     /// True when documents leave this machine, or may: there is a server that may be down.
     pub fn is_network(&self) -> bool {
-        matches!(self, Self::Http(_))
+        matches!(self, Self::Http(_) | Self::Syslog(_))
     }
 }
 
 /// The types there are, for messages.
-const TYPES: &str = "http, file or stdout";
+const TYPES: &str = "http, syslog, file or stdout";
 
 impl Check<'_> {
     /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
@@ -146,34 +150,11 @@ impl Check<'_> {
         };
         match kind {
             "http" => self.http(given, line, legacy).map(|http| Sink::Http(Box::new(http))),
+            "syslog" => self.syslog(given, line).map(|syslog| Sink::Syslog(Box::new(syslog))),
             "file" => self.file(given, line, legacy),
             "stdout" => Some(Sink::Stdout),
             _ => {
                 self.fault(at, given.section, "type", format!("is {kind:?}, must be {TYPES}"));
-                None
-            }
-        }
-    }
-
-    fn file(&mut self, given: &mut Given, line: usize, legacy: bool) -> Option<Sink> {
-        let key = if legacy { "file_log" } else { "path" };
-        if legacy {
-            // The keys of the server that isn't used have no effect, so they can't be wrong.
-            given.take("mozdef_url");
-            given.ignore(Of::Http);
-        }
-        let Some((path, at)) = given.take(key) else {
-            self.fault(line, given.section, key, "is missing; name the file to write");
-            return None;
-        };
-        if matches!(path, "-" | "/dev/stdout") {
-            return Some(Sink::Stdout);
-        }
-        match file_in_directory(path) {
-            Ok(path) => Some(Sink::File(path)),
-            Err(what) => {
-                let or = if what.contains("absolute") { ", or - for standard output" } else { "" };
-                self.fault(at, given.section, key, format!("{what}{or}"));
                 None
             }
         }

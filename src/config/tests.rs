@@ -46,7 +46,7 @@ fn never_begins_with_ne_not_no() {
 #[test]
 fn file_log_wins_over_mozdef_url() {
     let config = config("mozdef_url = http://h/e\nfile_log = /tmp/x.json ; here\ncurl_verbose = no\n");
-    assert_eq!(config.outputs[0].sink, Sink::File("/tmp/x.json".into()));
+    assert_eq!(config.outputs[0].sink, Sink::File(Box::new(File::new("/tmp/x.json".into()))));
     assert_eq!(parse(Path::new("x"), "file_log = -\n").unwrap().outputs[0].sink, Sink::Stdout);
 }
 

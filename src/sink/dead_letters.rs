@@ -1,7 +1,7 @@
 //! The dead-letter file: documents that the server will never take, one JSON object a line, with what it said.
 
 use super::file;
-use crate::format::json;
+use crate::{config, format::json};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     /// As an output's configuration says.
-    pub(super) fn new(config: &crate::config::Output) -> Self {
+    pub(super) fn new(config: &config::Output) -> Self {
         Self {
             output: config.name.clone(),
             path: config.queue.dead_letter_file.clone(),
@@ -65,7 +65,7 @@ impl DeadLetters {
         let path = self.path.as_ref().ok_or_else(|| io::Error::other("there is no dead_letter_file"))?;
         let line = self.line(document, why);
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut file = file::open(path)?;
+        let mut file = file::open(&config::File::new(path.clone()))?;
         let size = file.metadata()?.len();
         if size + line.len() as u64 > self.limit {
             return Err(io::Error::other("dead_letter_limit is reached"));

@@ -6,6 +6,7 @@ mod dead_letters;
 mod file;
 mod http;
 mod requests;
+mod syslog;
 
 use crate::{
     config::{self, Sink},
@@ -99,17 +100,18 @@ pub struct Running {
 /// Tells [`Running`] that a thread has ended, by going away with it.
 type Alive = Sender<()>;
 
-/// Starts the threads that carry documents from `outlet` to the sink.
+/// Starts the threads that carry documents from `outlet` to the sink; `hostname` is this host's.
 ///
 /// # Errors
 /// When the file can't be opened, or a thread can't be started.
-pub fn start(output: &config::Output, outlet: Outlet) -> io::Result<Running> {
+pub fn start(output: &config::Output, hostname: &str, outlet: Outlet) -> io::Result<Running> {
     let shared = Arc::new(Shared::new(&output.name));
     let (alive, ended) = bounded(0);
     match &output.sink {
         Sink::Http(http) => http::start(output, http, &shared, outlet, &alive)?,
-        Sink::File(path) => file::start(file::Target::Path(path.clone()), &shared, outlet, alive.clone())?,
-        Sink::Stdout => file::start(file::Target::Stdout, &shared, outlet, alive.clone())?,
+        Sink::Syslog(syslog) => syslog::start(output, syslog, hostname, &shared, outlet, alive)?,
+        Sink::File(file) => file::start(file::Target::Path(file.clone()), &shared, outlet, alive)?,
+        Sink::Stdout => file::start(file::Target::Stdout, &shared, outlet, alive)?,
     }
     Ok(Running { shared, ended })
 }

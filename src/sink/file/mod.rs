@@ -2,26 +2,27 @@
 //!
 //! Lines are written whole, in as few writes as come together. The file is opened anew when told to (SIGHUP, after
 //! logrotate) and when it is gone or another one has its name. When it can't be written (a full disk) the line is
-//! tried until it can: the ring fills meanwhile, and its inlet decides what that means.
+//! tried until it can: the ring fills meanwhile, and its inlet decides what that means. Between two documents it makes
+//! way for a new one when that is configured.
+
+mod disk;
 
 use super::{Alive, Shared};
 use crate::{
-    log,
+    config, log,
     queue::{
         Batch, Outlet, Taken, Want,
         books::{Fate, Loss},
     },
 };
+use disk::Age;
+pub(super) use disk::open;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::{
     fmt,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
-    os::{
-        fd::AsFd,
-        unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
-    },
-    path::PathBuf,
+    fs::File,
+    io,
+    os::fd::AsFd,
     sync::{Arc, atomic::Ordering},
     thread,
     time::{Duration, Instant},
@@ -39,48 +40,25 @@ const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 /// Where lines go.
 #[derive(Debug)]
 pub(super) enum Target {
-    Path(PathBuf),
+    Path(Box<config::File>),
     Stdout,
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Path(path) => path.display().fmt(f),
+            Self::Path(file) => file.path.display().fmt(f),
             Self::Stdout => f.write_str("standard output"),
         }
     }
 }
 
-/// Opens the file for appending, created for its owner alone.
-pub(super) fn open(path: &PathBuf) -> io::Result<File> {
-    if let Ok(there) = fs::metadata(path)
-        && !(there.is_file() || there.file_type().is_char_device())
-    {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is neither a file nor a device"));
-    }
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).or_else(|e| {
-        // A pipe or a file that may be written but not read.
-        if e.kind() == io::ErrorKind::PermissionDenied { OpenOptions::new().append(true).open(path) } else { Err(e) }
-    })?;
-    if file.metadata()?.is_file() && file.metadata()?.len() > 0 {
-        let mut last = [0];
-        file.seek(SeekFrom::End(-1))?;
-        // What a crash cut in half must not swallow the next document.
-        if matches!(file.read(&mut last), Ok(1)) && last != *b"\n" {
-            file.write_all(b"\n")?;
-        }
-    }
-    Ok(file)
-}
-
 /// Starts the thread that writes; the file is open when this returns.
 pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive: Alive) -> io::Result<()> {
     let file = match &target {
-        Target::Path(path) => Some(
-            open(path)
-                .map_err(|e| io::Error::new(e.kind(), format!("can't open {} to append: {e}", path.display())))?,
-        ),
+        Target::Path(config) => {
+            Some(open(config).map_err(|e| io::Error::new(e.kind(), format!("can't open {target} to append: {e}")))?)
+        }
         Target::Stdout => None,
     };
     let shared = shared.clone();
@@ -88,6 +66,7 @@ pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive:
     thread::Builder::new().name(name).spawn(move || {
         let mut lines = Lines {
             target,
+            age: file.as_ref().and_then(Age::of),
             file,
             shared,
             outlet,
@@ -95,6 +74,7 @@ pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive:
             ends: Vec::new(),
             written: 0,
             complained: None,
+            rotate_again: None,
         };
         lines.run();
         drop(alive);
@@ -105,6 +85,8 @@ pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive:
 struct Lines {
     target: Target,
     file: Option<File>,
+    /// That of a regular file.
+    age: Option<Age>,
     shared: Arc<Shared>,
     outlet: Outlet,
     /// Whole lines to be written.
@@ -114,6 +96,8 @@ struct Lines {
     /// Bytes of them that are.
     written: usize,
     complained: Option<Instant>,
+    /// After a rotation that failed: when it may be tried again.
+    rotate_again: Option<Instant>,
 }
 
 impl Lines {
@@ -124,6 +108,7 @@ impl Lines {
                 Taken::Batch(batch) => batch,
                 Taken::Nothing => {
                     self.look_after();
+                    self.rotate(0);
                     continue;
                 }
                 Taken::End => return,
@@ -170,22 +155,17 @@ impl Lines {
 
     /// Opens the file anew when told to, or when its name doesn't lead to it any more.
     fn look_after(&mut self) {
-        let Target::Path(path) = &self.target else {
+        let Target::Path(config) = &self.target else {
             return;
         };
         let told = self.shared.reopen.swap(false, Ordering::AcqRel);
-        let same = |file: &File| {
-            let (Ok(named), Ok(open)) = (fs::metadata(path), file.metadata()) else {
-                return false;
-            };
-            (named.dev(), named.ino()) == (open.dev(), open.ino())
-        };
-        if !told && self.file.as_ref().is_some_and(same) {
+        if !told && self.file.as_ref().is_some_and(|file| disk::leads_to(&config.path, file)) {
             return;
         }
-        self.file = None;
-        match open(path) {
+        (self.file, self.age) = (None, None);
+        match open(config) {
             Ok(file) => {
+                self.age = Age::of(&file);
                 self.file = Some(file);
                 // A line that was cut by the change belongs into the new file whole.
                 self.written = self.ends.iter().rev().find(|end| **end <= self.written).copied().unwrap_or(0);
@@ -205,10 +185,52 @@ impl Lines {
         let _ = poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], PollTimeout::from(50u8));
     }
 
+    /// Makes way for a new file when that is due; `next` is the length of the line that comes.
+    fn rotate(&mut self, next: usize) {
+        let (Target::Path(config), Some(file), Some(age)) = (&self.target, &self.file, &self.age) else { return };
+        let Some(rotate) = config.rotate else { return };
+        let too_large = rotate.size.is_some_and(|size| age.size + next as u64 > size);
+        let due = age.size > 0 && (too_large || age.is_over(rotate.every));
+        if !due || self.rotate_again.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        match disk::rotate(config, rotate.keep, file) {
+            Ok(Some(new)) => {
+                self.age = Age::of(&new);
+                self.file = Some(new);
+            }
+            Ok(None) => self.look_after(),
+            Err(e) => {
+                self.rotate_again = Some(Instant::now() + COMPLAIN_EVERY);
+                let (name, target) = (&self.shared.name, &self.target);
+                log::error(format_args!("output {name}: can't rotate {target}: {e}; going on in the same file"));
+            }
+        }
+    }
+
+    /// Up to where the gathered lines belong into this file, or into a new one that it makes way for.
+    fn end_of_write(&mut self) -> usize {
+        let line = self.ends.partition_point(|end| *end <= self.written);
+        let start = if line == 0 { 0 } else { self.ends[line - 1] };
+        let end = self.ends[line];
+        // A line that was begun is ended in the same file.
+        if self.written == start {
+            self.rotate(end - start);
+        }
+        let Target::Path(config) = &self.target else { return self.gathered.len() };
+        let (Some(age), Some(size)) = (&self.age, config.rotate.and_then(|rotate| rotate.size)) else {
+            return self.gathered.len();
+        };
+        let most = self.written as u64 + size.saturating_sub(age.size);
+        let fitting = self.ends.partition_point(|end| *end as u64 <= most);
+        self.ends[..fitting].last().map_or(end, |last| end.max(*last))
+    }
+
     /// Writes all that is gathered; false when that has become impossible.
     fn write(&mut self, batch: &mut Batch) -> bool {
         while self.written < self.gathered.len() {
-            let rest = &self.gathered[self.written..];
+            let end = self.end_of_write();
+            let rest = &self.gathered[self.written..end];
             let result = match (&self.target, &self.file) {
                 // Not through the standard library's buffer: what it took and couldn't pass on would come twice.
                 (Target::Stdout, _) => nix::unistd::write(io::stdout(), rest).map_err(io::Error::from),
@@ -220,6 +242,9 @@ impl Lines {
                 Ok(n) => {
                     let before = self.written;
                     self.written += n;
+                    if let Some(age) = &mut self.age {
+                        age.grow(n);
+                    }
                     let whole = self.ends.iter().filter(|end| **end > before && **end <= self.written).count();
                     self.outlet.settle(batch, whole, Fate::Delivered);
                     continue;

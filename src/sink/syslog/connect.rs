@@ -1,0 +1,195 @@
+//! Making connections.
+//!
+//! Looking up a name and connecting to a full unix socket can't be told to stop, so a thread of its own does it while
+//! the worker looks whether to leave. There is never more than one: an attempt that is late is waited for again.
+
+use super::{
+    super::Shared,
+    socket::{SLICE, Socket, has_ended},
+};
+use crate::config::{Address, Destination, Syslog, Tls};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use openssl::{
+    ssl::{HandshakeError, SslConnector, SslFiletype, SslMethod, SslStream, SslVerifyMode, SslVersion},
+    x509::{X509, store::X509StoreBuilder},
+};
+use std::{
+    fs, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket},
+    os::{
+        fd::AsFd,
+        unix::net::{UnixDatagram, UnixStream},
+    },
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a receiver may take to say that it doesn't like our certificate.
+const SECOND_THOUGHTS: u16 = 500;
+
+/// Makes connections for the worker.
+pub(super) struct Connector {
+    destination: Destination,
+    limit: Duration,
+    shared: Arc<Shared>,
+    /// An attempt that was late.
+    pending: Option<Receiver<Result<Socket, String>>>,
+}
+
+impl Connector {
+    /// As configured.
+    pub(super) fn new(syslog: &Syslog, shared: &Arc<Shared>) -> Self {
+        let (destination, limit) = (syslog.destination.clone(), syslog.connect_timeout);
+        Self { destination, limit, shared: shared.clone(), pending: None }
+    }
+
+    /// A connection; none when nobody waits for it any more.
+    pub(super) fn connect(&mut self) -> Result<Option<Socket>, String> {
+        let attempt = match self.pending.take() {
+            Some(pending) => pending,
+            None => self.begin().map_err(|e| format!("can't start a thread: {e}"))?,
+        };
+        let end = Instant::now() + self.limit;
+        while !self.shared.is_aborted() {
+            let left = end.saturating_duration_since(Instant::now());
+            match attempt.recv_timeout(left.min(SLICE)) {
+                Ok(result) => return result.map(Some),
+                Err(RecvTimeoutError::Timeout) if !left.is_zero() => (),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.pending = Some(attempt);
+                    return Err(format!("no connection within {} s", self.limit.as_secs_f32()));
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err("connecting ended oddly".into()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn begin(&self) -> io::Result<Receiver<Result<Socket, String>>> {
+        let (sender, receiver) = bounded(1);
+        let (destination, limit) = (self.destination.clone(), self.limit);
+        thread::Builder::new().name(format!("connect {}", self.shared.name)).spawn(move || {
+            // The program may have ended meanwhile.
+            let _ = sender.send(open(&destination, limit));
+        })?;
+        Ok(receiver)
+    }
+}
+
+fn open(destination: &Destination, limit: Duration) -> Result<Socket, String> {
+    let in_words = |e: io::Error| e.to_string();
+    Ok(match destination {
+        Destination::Unix(path) => {
+            let socket = UnixDatagram::unbound().map_err(in_words)?;
+            socket.connect(path).map_err(in_words)?;
+            socket.set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            Socket::Unix(socket)
+        }
+        Destination::UnixStream(path) => {
+            let stream = UnixStream::connect(path).map_err(in_words)?;
+            stream.set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            Socket::UnixStream(stream)
+        }
+        Destination::Udp(address) => Socket::Udp(first(address, udp)?),
+        Destination::Tcp(address) => {
+            let stream = first(address, |to| tcp(to, limit))?;
+            stream.set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            Socket::Tcp(stream)
+        }
+        Destination::Tls(address, config) => {
+            let stream = first(address, |to| tcp(to, limit))?;
+            let stream = tls(stream, &address.host, config, limit)?;
+            stream.get_ref().set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            Socket::Tls(Box::new(stream))
+        }
+    })
+}
+
+/// The first of a host's addresses where it works.
+fn first<T>(address: &Address, connect: impl Fn(SocketAddr) -> io::Result<T>) -> Result<T, String> {
+    let found = (address.host.as_str(), address.port).to_socket_addrs();
+    let found = found.map_err(|e| format!("can't look up {}: {e}", address.host))?;
+    let mut why = format!("{} has no address", address.host);
+    for to in found {
+        match connect(to) {
+            Ok(socket) => return Ok(socket),
+            Err(e) => why = format!("can't connect to {to}: {e}"),
+        }
+    }
+    Err(why)
+}
+
+fn udp(to: SocketAddr) -> io::Result<UdpSocket> {
+    let from: SocketAddr = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(from)?;
+    socket.connect(to)?;
+    socket.set_write_timeout(Some(SLICE))?;
+    Ok(socket)
+}
+
+fn tcp(to: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&to, limit)?;
+    // Messages are gathered before they are written; the last ones are not to wait for more.
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
+    Ok(stream)
+}
+
+/// RFC 5425, with TLS 1.2 at least (its 4.2 and RFC 9662). Files are read anew for each connection.
+fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<SslStream<TcpStream>, String> {
+    let in_words = |e: openssl::error::ErrorStack| format!("TLS can't be set up: {e}");
+    let mut connector = SslConnector::builder(SslMethod::tls_client()).map_err(in_words)?;
+    connector.set_min_proto_version(Some(SslVersion::TLS1_2)).map_err(in_words)?;
+    if let Some(path) = &config.ca_file {
+        let named = |e: &dyn std::fmt::Display| format!("ca_cert {}: {e}", path.display());
+        let pem = fs::read(path).map_err(|e| named(&e))?;
+        let mut store = X509StoreBuilder::new().map_err(in_words)?;
+        for certificate in X509::stack_from_pem(&pem).map_err(|e| named(&e))? {
+            store.add_cert(certificate).map_err(|e| named(&e))?;
+        }
+        connector.set_cert_store(store.build());
+    }
+    if let (Some(cert), Some(key)) = (&config.cert, &config.key) {
+        let named = |e| format!("client_cert {}, client_key {}: {e}", cert.display(), key.display());
+        connector.set_certificate_chain_file(cert).map_err(named)?;
+        connector.set_private_key_file(key, SslFiletype::PEM).map_err(named)?;
+        connector.check_private_key().map_err(named)?;
+    }
+    if !config.verify {
+        connector.set_verify(SslVerifyMode::NONE);
+    }
+    let configured = connector.build().configure().map_err(in_words)?.verify_hostname(config.verify);
+    let mut stream = configured.connect(host, stream).map_err(|e| why(&e, limit))?;
+    // With TLS 1.3 a server looks at our certificate when we have long finished (RFC 8446, 4.4.2.4), and what is written
+    // before it objects is lost. One that agrees says so too, as a rule: with a ticket for the next time.
+    if stream.ssl().version2() == Some(SslVersion::TLS1_3) {
+        // When this fails so does the reading.
+        let _ =
+            poll(&mut [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)], PollTimeout::from(SECOND_THOUGHTS));
+    }
+    match has_ended(&mut stream) {
+        Some(e) => Err(e.to_string()),
+        None => Ok(stream),
+    }
+}
+
+fn why(e: &HandshakeError<TcpStream>, limit: Duration) -> String {
+    match e {
+        HandshakeError::SetupFailure(e) => format!("TLS can't be set up: {e}"),
+        HandshakeError::WouldBlock(_) => format!("no TLS handshake within {} s", limit.as_secs_f32()),
+        HandshakeError::Failure(failed) => {
+            let verified = failed.ssl().verify_result();
+            if verified == openssl::x509::X509VerifyResult::OK {
+                format!("TLS: {}", failed.error())
+            } else {
+                format!("the receiver's certificate can't be trusted: {}", verified.error_string())
+            }
+        }
+    }
+}

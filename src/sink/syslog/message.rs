@@ -1,0 +1,162 @@
+//! What a message looks like on the wire.
+
+use crate::config::{Priority, Protocol, Syslog};
+use std::io::Write;
+use time::{Month, OffsetDateTime};
+
+/// How messages are kept apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// Each is a datagram.
+    Datagram,
+    /// Each is a line: RFC 6587, 3.4.2. What rsyslog's imptcp and syslog-ng read from a unix stream socket.
+    Lines,
+    /// Each is preceded by its length: RFC 6587, 3.4.1, and RFC 5425, 4.3.
+    Counted,
+}
+
+/// What stands before each document.
+#[derive(Debug)]
+pub(super) struct Header {
+    protocol: Protocol,
+    priority: u8,
+    /// This host and a blank; nothing on this machine's own sockets (RFC 3164 only).
+    host: String,
+    tag: String,
+    pid: u32,
+}
+
+impl Header {
+    /// As configured, for a host of that name.
+    pub(super) fn new(syslog: &Syslog, hostname: &str) -> Self {
+        let Priority(priority) = syslog.priority;
+        let host = match syslog.protocol {
+            Protocol::Rfc3164 if syslog.destination.is_unix() => String::new(),
+            // RFC 3164, 4.1.2: without the domain.
+            Protocol::Rfc3164 => format!("{} ", printable(hostname.split('.').next().unwrap_or_default())),
+            // RFC 5424, 6.2.4: best with it.
+            Protocol::Rfc5424 => format!("{} ", printable(hostname)),
+        };
+        Self { protocol: syslog.protocol, priority, host, tag: syslog.tag.clone(), pid: std::process::id() }
+    }
+
+    /// Puts a message behind what `out` holds.
+    pub(super) fn write(&self, out: &mut Vec<u8>, framing: Framing, now: OffsetDateTime, document: &[u8]) {
+        let header = self.text(now);
+        if framing == Framing::Counted {
+            // Writing to memory doesn't fail.
+            let _ = write!(out, "{} ", header.len() + document.len());
+        }
+        out.extend_from_slice(header.as_bytes());
+        if framing != Framing::Lines {
+            out.extend_from_slice(document);
+            return;
+        }
+        // JSON has no newline but perhaps a last one.
+        let document = document.strip_suffix(b"\n").unwrap_or(document);
+        let start = out.len();
+        out.extend_from_slice(document);
+        out[start..].iter_mut().filter(|b| matches!(b, b'\n' | 0)).for_each(|b| *b = b' ');
+        out.push(b'\n');
+    }
+
+    fn text(&self, now: OffsetDateTime) -> String {
+        let Self { priority, host, tag, pid, .. } = self;
+        let (year, month, day) = now.to_calendar_date();
+        let (hour, minute, second, milli) = now.to_hms_milli();
+        match self.protocol {
+            Protocol::Rfc3164 => {
+                let month = short_name(month);
+                format!("<{priority}>{month} {day:2} {hour:02}:{minute:02}:{second:02} {host}{tag}[{pid}]: ")
+            }
+            // No structured data, and no byte order mark before the text: it is allowed without one as "any octets"
+            // (MSG-ANY), and receivers would store the mark as part of the JSON.
+            Protocol::Rfc5424 => {
+                let offset = match now.offset().as_hms() {
+                    (0, 0, _) => "Z".to_string(),
+                    (h, m, _) => {
+                        let sign = if h < 0 || m < 0 { '-' } else { '+' };
+                        format!("{sign}{:02}:{:02}", h.unsigned_abs(), m.unsigned_abs())
+                    }
+                };
+                let month = u8::from(month);
+                format!(
+                    "<{priority}>1 {year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}{offset} \
+                     {host}{tag} {pid} audit - "
+                )
+            }
+        }
+    }
+}
+
+/// A host's name as a header can have it: without blanks and odd letters, at most 255 of them (RFC 5424, 6).
+fn printable(name: &str) -> String {
+    let name: String = name.chars().take(255).map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
+    if name.is_empty() { "-".into() } else { name }
+}
+
+fn short_name(month: Month) -> &'static str {
+    match month {
+        Month::January => "Jan",
+        Month::February => "Feb",
+        Month::March => "Mar",
+        Month::April => "Apr",
+        Month::May => "May",
+        Month::June => "Jun",
+        Month::July => "Jul",
+        Month::August => "Aug",
+        Month::September => "Sep",
+        Month::October => "Oct",
+        Month::November => "Nov",
+        Month::December => "Dec",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use time::UtcOffset;
+
+    fn header(protocol: Protocol, host: &str) -> Header {
+        Header { protocol, priority: 132, host: host.into(), tag: "auship".into(), pid: 42 }
+    }
+
+    /// 2026-02-03 04:05:06.007 UTC, seen from an offset.
+    fn seen(hours: i8, minutes: i8) -> OffsetDateTime {
+        let time = OffsetDateTime::from_unix_timestamp_nanos(1_770_091_506_007_000_000).unwrap();
+        time.to_offset(UtcOffset::from_hms(hours, minutes, 0).unwrap())
+    }
+
+    fn message(header: &Header, framing: Framing, document: &[u8]) -> String {
+        let mut out = Vec::new();
+        header.write(&mut out, framing, seen(0, 0), document);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn headers_are_as_the_rfcs_have_them() {
+        let old = header(Protocol::Rfc3164, "");
+        assert_eq!(old.text(seen(1, 0)), "<132>Feb  3 05:05:06 auship[42]: ");
+        assert_eq!(header(Protocol::Rfc3164, "h ").text(seen(0, 0)), "<132>Feb  3 04:05:06 h auship[42]: ");
+        let new = header(Protocol::Rfc5424, "h.example.com ");
+        assert_eq!(new.text(seen(0, 0)), "<132>1 2026-02-03T04:05:06.007Z h.example.com auship 42 audit - ");
+        assert!(new.text(seen(-3, -30)).contains(" 2026-02-03T00:35:06.007-03:30 "));
+        assert!(new.text(seen(5, 45)).contains(" 2026-02-03T09:50:06.007+05:45 "));
+    }
+
+    #[test]
+    fn messages_are_kept_apart() {
+        let old = header(Protocol::Rfc3164, "");
+        assert_eq!(message(&old, Framing::Datagram, b"{}"), "<132>Feb  3 04:05:06 auship[42]: {}");
+        assert_eq!(message(&old, Framing::Counted, "\u{e9}".as_bytes()), "35 <132>Feb  3 04:05:06 auship[42]: \u{e9}");
+        assert_eq!(message(&old, Framing::Lines, b"a\nb\n"), "<132>Feb  3 04:05:06 auship[42]: a b\n");
+    }
+
+    #[test]
+    fn odd_host_names_do_not_spoil_a_header() {
+        assert_eq!(printable("a b\u{e9}"), "a_b_");
+        assert_eq!(printable(""), "-");
+        assert_eq!(printable(&"x".repeat(300)).len(), 255);
+    }
+}

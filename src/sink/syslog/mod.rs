@@ -1,0 +1,127 @@
+//! The syslog sink: one connection, one message a document, in order.
+//!
+//! Delivered means that the socket took the whole message; syslog has no answers. So a receiver that dies takes with it
+//! what it, or the kernel, had not read yet. To keep that little, a stream is looked at before each write: one that the
+//! receiver has closed isn't written to. When a connection breaks while several messages are being written all of them
+//! are sent again on the next: some may arrive twice, which is better than not at all.
+
+mod connect;
+mod message;
+mod socket;
+
+use super::{
+    Alive, Shared,
+    carrier::{Answer, Carrier},
+};
+use crate::{
+    config::{self, Destination},
+    log,
+    queue::{Outlet, Want, ring::Document},
+};
+use connect::Connector;
+use message::{Framing, Header};
+use socket::{Failure, Socket};
+use std::{io, sync::Arc, thread, time::Duration};
+use time::OffsetDateTime;
+
+/// Messages of one write at most, and their bytes.
+const GATHER: (usize, usize) = (1000, 256 << 10);
+/// The buffer isn't kept when it is larger than this.
+const KEEP_BUFFER: usize = 2 * GATHER.1;
+
+/// Starts the worker; nothing is connected yet.
+pub(super) fn start(
+    output: &config::Output,
+    syslog: &config::Syslog,
+    hostname: &str,
+    shared: &Arc<Shared>,
+    outlet: Outlet,
+    alive: Alive,
+) -> io::Result<()> {
+    let server = syslog.destination.to_string();
+    if matches!(&syslog.destination, Destination::Tls(_, tls) if !tls.verify) {
+        log::warning(format_args!(
+            "output {}: ssl_verify = no: anybody on the way to {server} can read and change audit events; for testing \
+             only",
+            shared.name
+        ));
+    }
+    let carrier = Carrier::new(output, shared, outlet, server, &syslog.retry);
+    let datagrams = syslog.destination.is_datagram();
+    // A datagram is one message, and so is its fate.
+    let (documents, bytes) = if datagrams { (1, usize::MAX) } else { GATHER };
+    let want = Want { documents, bytes, interval: Duration::ZERO };
+    let mut worker = Worker {
+        header: Header::new(syslog, hostname),
+        framing: match &syslog.destination {
+            Destination::Unix(_) | Destination::Udp(_) => Framing::Datagram,
+            Destination::UnixStream(_) => Framing::Lines,
+            Destination::Tcp(_) | Destination::Tls(..) => Framing::Counted,
+        },
+        connector: Connector::new(syslog, shared),
+        shared: shared.clone(),
+        timeout: syslog.timeout,
+        socket: None,
+        buffer: Vec::new(),
+    };
+    thread::Builder::new().name(format!("syslog {}", shared.name)).spawn(move || {
+        carrier.run(&want, |documents| worker.send(documents));
+        if let Some(socket) = worker.socket.filter(|_| !worker.shared.is_aborted()) {
+            socket.close();
+        }
+        drop(alive);
+    })?;
+    Ok(())
+}
+
+struct Worker {
+    header: Header,
+    framing: Framing,
+    connector: Connector,
+    shared: Arc<Shared>,
+    timeout: Duration,
+    socket: Option<Socket>,
+    buffer: Vec<u8>,
+}
+
+impl Worker {
+    fn send(&mut self, documents: &[Document]) -> Answer {
+        self.buffer.clear();
+        let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+        for document in documents {
+            self.header.write(&mut self.buffer, self.framing, now, document);
+        }
+        let answer = self.write();
+        self.buffer.shrink_to(KEEP_BUFFER);
+        answer
+    }
+
+    fn write(&mut self) -> Answer {
+        loop {
+            let open = self.socket.take().and_then(|mut socket| socket.is_open().then_some(socket));
+            let (mut socket, fresh) = match open {
+                Some(socket) => (socket, false),
+                None => match self.connector.connect() {
+                    Ok(Some(socket)) => (socket, true),
+                    Ok(None) => return Answer::GivenUp,
+                    Err(why) => return Answer::Again(why, None),
+                },
+            };
+            match socket.write(&self.buffer, self.timeout, || self.shared.is_aborted()) {
+                Ok(()) => {
+                    self.socket = Some(socket);
+                    return Answer::Delivered;
+                }
+                // No fault of the connection.
+                Err(Failure::TooLarge(why)) => {
+                    self.socket = Some(socket);
+                    return Answer::Never(why);
+                }
+                Err(Failure::Aborted) => return Answer::GivenUp,
+                // The receiver may have been started anew since.
+                Err(Failure::Broken(_)) if !fresh && socket.tells_refusal() => (),
+                Err(Failure::Broken(e)) => return Answer::Again(e.to_string(), None),
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! A socket that messages are written to.
+
+use openssl::ssl::{ErrorCode, SslStream};
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{Shutdown, TcpStream, UdpSocket},
+    os::unix::net::{UnixDatagram, UnixStream},
+    time::{Duration, Instant},
+};
+
+/// How long a write may block before it is looked whether to go on.
+pub(super) const SLICE: Duration = Duration::from_millis(250);
+
+/// How long a receiver may take to hear that all is said.
+const FAREWELL: Duration = Duration::from_millis(750);
+
+/// Why messages weren't written.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// A datagram can't be so large.
+    TooLarge(String),
+    /// The connection is of no use any more.
+    Broken(io::Error),
+    /// It isn't to be waited for any longer.
+    Aborted,
+}
+
+/// A connected socket; its writes end after [`SLICE`].
+#[derive(Debug)]
+pub(super) enum Socket {
+    Unix(UnixDatagram),
+    UnixStream(UnixStream),
+    Udp(UdpSocket),
+    Tcp(TcpStream),
+    Tls(Box<SslStream<TcpStream>>),
+}
+
+impl Socket {
+    /// True when a write that fails says that this receiver is gone. Over UDP it says that one before it wasn't taken.
+    pub(super) fn tells_refusal(&self) -> bool {
+        !matches!(self, Self::Udp(_))
+    }
+
+    /// False when the receiver has closed the connection. What it says meanwhile is of no interest.
+    pub(super) fn is_open(&mut self) -> bool {
+        match self {
+            Self::Unix(_) | Self::Udp(_) => true,
+            Self::UnixStream(stream) => {
+                stream.set_nonblocking(true).is_ok() && has_no_end(stream) && stream.set_nonblocking(false).is_ok()
+            }
+            Self::Tcp(stream) => {
+                stream.set_nonblocking(true).is_ok() && has_no_end(stream) && stream.set_nonblocking(false).is_ok()
+            }
+            Self::Tls(stream) => has_ended(stream).is_none(),
+        }
+    }
+
+    /// Writes all of `bytes`; a receiver that takes none for `timeout` is given up.
+    pub(super) fn write(&mut self, bytes: &[u8], timeout: Duration, aborted: impl Fn() -> bool) -> Result<(), Failure> {
+        let mut rest = bytes;
+        let mut moved = Instant::now();
+        while !rest.is_empty() {
+            let written = match self {
+                Self::Unix(socket) => socket.send(rest),
+                Self::Udp(socket) => socket.send(rest),
+                Self::UnixStream(stream) => stream.write(rest),
+                Self::Tcp(stream) => stream.write(rest),
+                Self::Tls(stream) => write_tls(stream, rest),
+            };
+            match written {
+                Ok(0) => return Err(Failure::Broken(ErrorKind::WriteZero.into())),
+                Ok(n) => {
+                    rest = &rest[n..];
+                    moved = Instant::now();
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => (),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    if moved.elapsed() >= timeout {
+                        let why = format!("the receiver took nothing for {} s", timeout.as_secs_f32());
+                        return Err(Failure::Broken(io::Error::new(ErrorKind::TimedOut, why)));
+                    }
+                }
+                Err(e) if is_too_large(&e) => {
+                    let most = if matches!(self, Self::Udp(_)) { "; UDP carries 65507 bytes at most" } else { "" };
+                    let why = format!("the message has {} bytes, too many for a datagram{most}", bytes.len());
+                    return Err(Failure::TooLarge(why));
+                }
+                Err(e) => return Err(Failure::Broken(e)),
+            }
+            if !rest.is_empty() && aborted() {
+                return Err(Failure::Aborted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the connection in good order: the receiver hears that no more comes, and may read what is on its way. One
+    /// that is closed while something from the receiver is unread is reset, which can cost the last messages.
+    pub(super) fn close(self) {
+        // What fails here has been written all the same.
+        match self {
+            Self::Unix(_) | Self::Udp(_) => (),
+            Self::UnixStream(mut stream) => {
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = stream.set_read_timeout(Some(SLICE));
+                read_to_end(&mut stream);
+            }
+            Self::Tcp(mut stream) => read_to_end_of(&mut stream),
+            Self::Tls(mut stream) => {
+                // close_notify, as RFC 5425, 4.4 wants it.
+                let _ = stream.shutdown();
+                read_to_end_of(stream.get_mut());
+            }
+        }
+    }
+}
+
+fn read_to_end_of(stream: &mut TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(SLICE));
+    read_to_end(stream);
+}
+
+fn read_to_end(stream: &mut impl Read) {
+    let end = Instant::now() + FAREWELL;
+    let mut nothing = [0; 512];
+    while Instant::now() < end {
+        match stream.read(&mut nothing) {
+            Ok(0) => return,
+            Ok(_) => (),
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => (),
+            Err(_) => return,
+        }
+    }
+}
+
+fn is_too_large(e: &io::Error) -> bool {
+    e.raw_os_error() == Some(nix::errno::Errno::EMSGSIZE as i32)
+}
+
+/// Reads a stream that doesn't block up to where nothing is; false when that is its end.
+fn has_no_end(stream: &mut impl Read) -> bool {
+    let mut nothing = [0; 512];
+    loop {
+        match stream.read(&mut nothing) {
+            Ok(0) => return false,
+            Ok(_) => (),
+            Err(e) if e.kind() == ErrorKind::Interrupted => (),
+            Err(e) => return e.kind() == ErrorKind::WouldBlock,
+        }
+    }
+}
+
+/// Reads what TLS has to say: why all is over, if it is.
+pub(super) fn has_ended(stream: &mut SslStream<TcpStream>) -> Option<io::Error> {
+    let look = |stream: &mut SslStream<TcpStream>| {
+        stream.get_ref().set_nonblocking(true)?;
+        let mut nothing = [0; 512];
+        loop {
+            match stream.ssl_read(&mut nothing) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => (),
+                Err(e) if matches!(e.code(), ErrorCode::WANT_READ | ErrorCode::WANT_WRITE) => break,
+                Err(e) => return Err(broken(e)),
+            }
+        }
+        stream.get_ref().set_nonblocking(false)
+    };
+    look(stream).err()
+}
+
+fn write_tls(stream: &mut SslStream<TcpStream>, bytes: &[u8]) -> io::Result<usize> {
+    stream.ssl_write(bytes).map_err(|e| match e.code() {
+        // The socket's time limit.
+        ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => ErrorKind::WouldBlock.into(),
+        _ => broken(e),
+    })
+}
+
+fn broken(e: openssl::ssl::Error) -> io::Error {
+    match e.code() {
+        ErrorCode::ZERO_RETURN => io::Error::new(ErrorKind::UnexpectedEof, "the receiver ended the TLS connection"),
+        _ => e.into_io_error().unwrap_or_else(|e| {
+            let text = e.to_string();
+            let why = if text.contains("unexpected eof") { "the receiver closed the connection" } else { &text };
+            io::Error::new(ErrorKind::ConnectionAborted, why.to_string())
+        }),
+    }
+}
