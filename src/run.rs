@@ -7,9 +7,10 @@ use crate::{
     auparse::{Meanings, OutOfMemory, Parser},
     config::{self, Config},
     event::Event,
+    figures::{self, Figures, OutputFigures, Reading, Snapshot, Start},
     host, log,
     output::{Closing, Output},
-    queue::books::Books,
+    sequence::Sequence,
     source::stdin::{Next, Stdin},
 };
 use std::{
@@ -62,15 +63,20 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     // Before any thread, so that signals reach this one alone.
     let mut input = Stdin::new().map_err(|e| Error::Io("take over signals", e))?;
     log::start();
+    let figures = Figures::start().map_err(|e| Error::Io("start a thread", e))?;
     let hostname = host::fully_qualified_name_soon();
     let mut line = Line {
         path: path.to_path_buf(),
         hostname,
+        sequence: Sequence::new(config.sequence),
+        timed: config.metrics.statsd.is_some(),
         config,
         outputs: Vec::new(),
         closing: Vec::new(),
         ended: Vec::new(),
-        events: 0,
+        reading: Reading::default(),
+        started: Start::now(),
+        figures,
     };
     for output in &line.config.outputs {
         line.outputs.push(Output::start(output, &line.hostname).map_err(|e| unusable(path, output, &e))?);
@@ -87,17 +93,15 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     read.map(|()| drained)
 }
 
-fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
-    Error::Config(format!("{}:{}: [output:{}]: {e}", path.display(), output.line, output.name))
+/// How long ago an event happened; nothing when that is later than now.
+fn age(event: &Event) -> Duration {
+    let seconds = Duration::from_secs(event.stamp.seconds.try_into().unwrap_or_default());
+    let at = SystemTime::UNIX_EPOCH.checked_add(seconds + Duration::from_millis(event.stamp.millis.into()));
+    at.and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
 
-/// Adds the figures of an output that has ended to those of its predecessors of that name.
-fn add(ended: &mut Vec<(String, Books)>, name: &str, books: Books) {
-    match ended.iter_mut().find(|(other, _)| other == name) {
-        // What one left in the spool the next has found there.
-        Some((_, sum)) => *sum += books,
-        None => ended.push((name.to_string(), books)),
-    }
+fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
+    Error::Config(format!("{}:{}: [output:{}]: {e}", path.display(), output.line, output.name))
 }
 
 /// The whole line from the assembler on.
@@ -109,15 +113,65 @@ struct Line {
     /// Outputs that a reload replaced, while they empty their rings.
     closing: Vec<Closing>,
     /// What came of those that have ended.
-    ended: Vec<(String, Books)>,
-    events: u64,
+    ended: Vec<OutputFigures>,
+    sequence: Sequence,
+    reading: Reading,
+    /// Somebody wants to know how long things take.
+    timed: bool,
+    started: Start,
+    figures: Figures,
 }
 
 impl Line {
     fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
-        self.events += 1;
+        self.reading.events += 1;
+        self.reading.offered += 1;
         for output in &mut self.outputs {
             output.offer(event, meanings);
+        }
+        if self.timed {
+            self.reading.latency.note(age(event));
+        }
+        self.sequence.event(event);
+        if self.sequence.has_due() {
+            self.offer_gaps();
+        }
+    }
+
+    /// Tells the outputs which serials didn't come.
+    fn offer_gaps(&mut self) {
+        for gap in self.sequence.take_due() {
+            self.reading.gaps += 1;
+            self.reading.missing += gap.count;
+            self.reading.offered += 1;
+            for output in &mut self.outputs {
+                output.offer_gap(&gap);
+            }
+        }
+    }
+
+    /// All figures now.
+    fn snapshot(&mut self, unreadable: u64) -> Snapshot {
+        let mut outputs = self.ended.clone();
+        for one in self.closing.iter().map(Closing::figures).chain(self.outputs.iter().map(Output::figures)) {
+            figures::add(&mut outputs, one);
+        }
+        let taken = (self.reading.parse.take_waiting(), self.reading.latency.take_waiting());
+        let mut reading = self.reading.clone();
+        reading.parse.wait(taken.0);
+        reading.latency.wait(taken.1);
+        Snapshot {
+            at: SystemTime::now(),
+            started: self.started.0,
+            uptime: self.started.1.elapsed(),
+            config: self.path.clone(),
+            metrics: self.config.metrics.clone(),
+            reading,
+            unreadable,
+            late: self.sequence.late(),
+            outputs,
+            asked: false,
+            last: false,
         }
     }
 
@@ -126,20 +180,37 @@ impl Line {
         let mut names = Names::new();
         let mut tick = Instant::now();
         let mut stopping: Option<Instant> = None;
+        let mut read = Instant::now();
         loop {
             let wait = match (stopping, parser.is_waiting()) {
                 (Some(_), _) => LAST_WORDS,
                 (None, true) => TICK_WAITING,
                 (None, false) => TICK,
             };
-            match input.next(wait).map_err(|e| Error::Io("read standard input", e))? {
-                Next::Bytes(n) => parser.feed(input.bytes(n), |event, meanings| self.offer(event, meanings))?,
+            let away = read.elapsed();
+            let next = input.next(wait).map_err(|e| Error::Io("read standard input", e))?;
+            read = Instant::now();
+            match next {
+                Next::Bytes(n) => {
+                    if input.was_waiting() {
+                        self.reading.pauses.note(away);
+                    }
+                    parser.feed(input.bytes(n), |event, meanings| self.offer(event, meanings))?;
+                    if self.timed {
+                        self.reading.parse.note(read.elapsed());
+                    }
+                }
                 Next::End => return Ok(()),
                 Next::Quiet if stopping.is_some() => return Ok(()),
                 Next::Quiet => parser.age(|event, meanings| self.offer(event, meanings)),
                 // What auditd wrote before it sent the signal is still in the pipe.
                 Next::Stop => stopping = stopping.or(Some(Instant::now())),
                 Next::Reload => self.reload(),
+                Next::Report => {
+                    let mut snapshot = self.snapshot(parser.unreadable());
+                    snapshot.asked = true;
+                    self.figures.hand_over(snapshot);
+                }
             }
             if stopping.is_some_and(|since| since.elapsed() >= self.config.shutdown_timeout / 2) {
                 return Ok(());
@@ -147,6 +218,8 @@ impl Line {
             if tick.elapsed() >= TICK {
                 tick = Instant::now();
                 self.tick();
+                let snapshot = self.snapshot(parser.unreadable());
+                self.figures.hand_over(snapshot);
                 if names.have_changed() {
                     parser.forget_names();
                 }
@@ -156,11 +229,13 @@ impl Line {
 
     /// What is to be done about once a second.
     fn tick(&mut self) {
+        self.sequence.tick();
+        self.offer_gaps();
         self.outputs.iter().for_each(Output::tick);
         self.closing.iter().for_each(Closing::tick);
         let ended = self.closing.extract_if(.., |output| output.has_ended());
         for output in ended {
-            add(&mut self.ended, output.name(), output.finish(Instant::now()).0);
+            figures::add(&mut self.ended, output.finish(Instant::now()).0);
         }
     }
 
@@ -175,6 +250,8 @@ impl Line {
             }
             Ok(config) => match self.replace(&config) {
                 Ok(()) => {
+                    self.sequence.configure(config.sequence);
+                    self.timed = config.metrics.statsd.is_some();
                     self.config = config;
                     log::info(format_args!("{} reloaded", self.path.display()));
                 }
@@ -204,24 +281,33 @@ impl Line {
     }
 
     /// Empties all rings, within the time there is, and says what came of it all. True when nothing was left.
-    fn finish(&mut self, unreadable: u64) -> bool {
+    fn finish(mut self, unreadable: u64) -> bool {
+        self.sequence.finish();
+        self.offer_gaps();
+        self.sequence.finish_warnings();
         let deadline = Instant::now() + self.config.shutdown_timeout;
         let mut left = 0;
         for output in std::mem::take(&mut self.closing).into_iter().chain(self.outputs.drain(..).map(Output::close)) {
-            let (books, lost) = output.finish(deadline);
+            let (ended, lost) = output.finish(deadline);
             left += lost;
-            add(&mut self.ended, output.name(), books);
+            figures::add(&mut self.ended, ended);
         }
         let figures = match &self.ended[..] {
-            [(_, figures)] => figures.to_string(),
-            all => all.iter().map(|(name, f)| format!("{name}: {f}")).collect::<Vec<_>>().join("; "),
+            [one] => one.books.to_string(),
+            all => all.iter().map(|one| format!("{}: {}", one.name, one.books)).collect::<Vec<_>>().join("; "),
+        };
+        let gaps = match self.reading.gaps {
+            0 => String::new(),
+            number => format!("audit gaps {number} ({} events missing), ", self.reading.missing),
         };
         let lines = if unreadable == 0 { String::new() } else { format!("; {unreadable} lines could not be read") };
         let late = match left {
             0 => String::new(),
             _ => format!("; shutdown_timeout ran out with {left} left"),
         };
-        log::info(format_args!("ended: events in {}, {figures}{lines}{late}", self.events));
+        let snapshot = self.snapshot(unreadable);
+        log::info(format_args!("ended: events in {}, {gaps}{figures}{lines}{late}", self.reading.events));
+        self.figures.finish(snapshot);
         left == 0
     }
 }

@@ -30,9 +30,10 @@ pub enum Of {
 
 /// All keys. `conf/auship.conf` explains each. A name that ends in a dot stands for all that begin with it.
 pub const KEYS: &[(Of, &[&str])] = &[
-    (Of::Program, &["shutdown_timeout"]),
+    (Of::Program, &["shutdown_timeout", "run_dir"]),
     (Of::Legacy, &["mozdef_url", "file_log"]),
-    (Of::Input, &["source"]),
+    (Of::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order"]),
+    (Of::Metrics, &["statsd", "sample_rate", "prometheus_file", "status_period"]),
     (Of::Output, &["type", "url", "path"]),
     (Of::Document, &["format", "program_name", "details", "skip_empty_execve", "prepend_msg", "postpend_msg"]),
     (
@@ -86,6 +87,7 @@ pub const KEYS: &[(Of, &[&str])] = &[
 pub(super) enum Place {
     Top,
     Input,
+    Metrics,
     Output,
 }
 
@@ -94,6 +96,7 @@ impl Of {
         match place {
             Place::Top => !matches!(self, Self::Input | Self::Metrics | Self::Filter | Self::Output | Self::Syslog),
             Place::Input => self == Self::Input,
+            Place::Metrics => self == Self::Metrics,
             Place::Output => {
                 matches!(self, Self::Output | Self::Document | Self::Queue | Self::Http | Self::File | Self::Syslog)
             }

@@ -6,10 +6,12 @@ mod check;
 mod http;
 mod ini;
 mod keys;
+mod metrics;
 mod output;
 mod queue;
 mod retry;
 mod secrets;
+mod sequence;
 mod show;
 mod tls;
 mod values;
@@ -18,10 +20,12 @@ use check::Check;
 pub use http::Http;
 use keys::Place;
 pub use keys::{KEYS, Of};
+pub use metrics::Metrics;
 pub use output::{Format, Output, Sink};
 pub use queue::{Queue, Spool, SpoolFull};
 pub use retry::Retry;
 pub use secrets::Secret;
+pub use sequence::Sequence;
 use std::{
     fmt,
     fs::File,
@@ -42,6 +46,10 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// Where records come from.
     pub source: Source,
+    /// How serials are watched.
+    pub sequence: Sequence,
+    /// Where figures go.
+    pub metrics: Metrics,
     /// At least one.
     pub outputs: Vec<Output>,
 }
@@ -137,12 +145,18 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
     for line in bad {
         check.fault(line.line, &line.section, "", line.why);
     }
-    let mut config =
-        Config { shutdown_timeout: Duration::from_secs(10), source: Source::default(), outputs: Vec::new() };
+    let mut config = Config {
+        shutdown_timeout: Duration::from_secs(10),
+        source: Source::default(),
+        sequence: Sequence::default(),
+        metrics: Metrics::default(),
+        outputs: Vec::new(),
+    };
     for section in &sections {
         match section.name.as_str() {
             "" => check.top(section, &mut config),
             "input" => check.input(section, &mut config),
+            "metrics" => check.metrics(section, &mut config),
             name => match name.strip_prefix("output:") {
                 Some(output) => {
                     let output = output.trim();
@@ -155,7 +169,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
                     check.output(section, output, &mut config);
                 }
                 None => {
-                    let what = "unknown section; allowed are [input] and [output:NAME]";
+                    let what = "unknown section; allowed are [input], [metrics] and [output:NAME]";
                     check.fault(section.line, name, "", what);
                 }
             },
@@ -179,6 +193,7 @@ impl Check<'_> {
     fn top(&mut self, section: &ini::Section, config: &mut Config) {
         let mut given = self.given(section, Place::Top);
         config.shutdown_timeout = self.value(&mut given, "shutdown_timeout", config.shutdown_timeout, values::time);
+        self.run_dir(&mut given, config);
         if given.has("mozdef_url") || given.has("file_log") {
             let line = ["file_log", "mozdef_url"].iter().find_map(|key| given.line(key)).unwrap_or_default();
             self.output_of(given, line, "mozdef", true, config);
@@ -194,6 +209,7 @@ impl Check<'_> {
             "stdin" => Ok(Source::Stdin),
             _ => Err("stdin"),
         });
+        self.sequence(&mut given, config);
     }
 
     fn output(&mut self, section: &ini::Section, name: &str, config: &mut Config) {
