@@ -153,6 +153,8 @@ impl Line {
     /// All figures now.
     fn snapshot(&mut self, unreadable: u64) -> Snapshot {
         let mut outputs = self.ended.clone();
+        // Each single time is told once.
+        self.ended.iter_mut().for_each(|ended| drop(ended.requests.latency.take_waiting()));
         for one in self.closing.iter().map(Closing::figures).chain(self.outputs.iter().map(Output::figures)) {
             figures::add(&mut outputs, one);
         }

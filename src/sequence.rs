@@ -11,6 +11,7 @@ use crate::{
     log,
     losses::Losses,
 };
+use foldhash::fast::RandomState;
 use std::{
     collections::{HashMap, VecDeque},
     time::{Duration, Instant},
@@ -64,7 +65,8 @@ struct Node {
     missing: VecDeque<Range>,
     /// A serial that may be the first of a kernel that began anew; the next one decides.
     anew: Option<Stamp>,
-    seen: Instant,
+    /// Which of all events was its last one.
+    seen: u64,
     reported: Option<Instant>,
 }
 
@@ -72,7 +74,9 @@ struct Node {
 #[derive(Debug)]
 pub struct Sequence {
     config: config::Sequence,
-    nodes: HashMap<u64, Node>,
+    nodes: HashMap<u64, Node, RandomState>,
+    /// Events so far.
+    events: u64,
     /// Found, and not yet taken by the caller.
     due: Vec<Gap>,
     /// Events that came out of order.
@@ -81,14 +85,14 @@ pub struct Sequence {
 }
 
 impl Node {
-    fn new(event: &Event, now: Instant) -> Self {
+    fn new(event: &Event, seen: u64) -> Self {
         Self {
             name: event.node().filter(|node| !node.is_empty()).map(<[u8]>::to_vec),
             newest: event.stamp.serial,
             latest: event.stamp.seconds,
             missing: VecDeque::new(),
             anew: None,
-            seen: now,
+            seen,
             reported: None,
         }
     }
@@ -99,8 +103,9 @@ impl Node {
     }
 
     /// A serial beyond the newest one.
-    fn advance(&mut self, stamp: Stamp, now: Instant) {
+    fn advance(&mut self, stamp: Stamp) {
         if stamp.serial - self.newest > 1 {
+            let now = Instant::now();
             self.missing.push_back(Range { from: self.newest + 1, to: stamp.serial - 1, since: now, stamp });
         }
         self.newest = stamp.serial;
@@ -162,7 +167,7 @@ impl Sequence {
     /// Nothing seen yet.
     pub fn new(config: config::Sequence) -> Self {
         let warnings = Losses::noticed("serials missing on the input".into(), "not received");
-        Self { config, nodes: HashMap::new(), due: Vec::new(), late: 0, warnings }
+        Self { config, nodes: HashMap::default(), events: 0, due: Vec::new(), late: 0, warnings }
     }
 
     /// Takes another configuration.
@@ -186,25 +191,24 @@ impl Sequence {
         if !self.config.track || daemons || event.stamp.serial == 0 {
             return;
         }
-        let now = Instant::now();
+        self.events += 1;
         let id = event.node_id();
         let Some(node) = self.nodes.get_mut(&id) else {
             self.make_room();
-            self.nodes.insert(id, Node::new(event, now));
+            self.nodes.insert(id, Node::new(event, self.events));
             return;
         };
-        node.seen = now;
+        node.seen = self.events;
         let stamp = event.stamp;
         if stamp.serial > node.newest {
             node.anew = None;
-            node.advance(stamp, now);
-            let oldest = node.missing.front();
-            let gone = oldest.is_some_and(|range| node.newest - range.to > self.config.max_out_of_order);
-            let rested = node.reported.is_none_or(|at| now.saturating_duration_since(at) >= REPORT_EVERY);
+            node.advance(stamp);
+            let Some(oldest) = node.missing.front() else { return };
+            let (gone, near) = (node.newest - oldest.to > self.config.max_out_of_order, self.config.max_out_of_order);
             if node.missing.len() > MAX_RANGES {
-                node.report(MAX_RANGES / 2, self.config.max_out_of_order, now, &mut self.due);
-            } else if gone && rested {
-                node.sweep(&self.config, now, &mut self.due);
+                node.report(MAX_RANGES / 2, near, Instant::now(), &mut self.due);
+            } else if gone && node.reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+                node.sweep(&self.config, Instant::now(), &mut self.due);
             }
         } else if node.newest - stamp.serial <= self.config.max_out_of_order && node.fill(stamp.serial) {
             self.late += 1;
@@ -214,14 +218,14 @@ impl Sequence {
                 log::info(format_args!("event {serial}{named} came late, after {newest}"));
             }
         } else if !event.partial {
-            self.again(id, stamp, now);
+            self.again(id, stamp);
         }
     }
 
     /// A serial that was there before, or is older than all that are known: a repeated one, a stray one, or the first
     /// ones of a kernel that began anew. One alone doesn't decide that: if it were a stray one, all between it and the
     /// next would be taken for missing.
-    fn again(&mut self, id: u64, stamp: Stamp, now: Instant) {
+    fn again(&mut self, id: u64, stamp: Stamp) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let far = node.newest - stamp.serial > self.config.max_out_of_order;
         let later = stamp.seconds > node.latest;
@@ -238,7 +242,7 @@ impl Sequence {
             node.anew = if ahead == 0 { Some(first) } else { Some(stamp) };
             return;
         }
-        node.report(node.missing.len(), self.config.max_out_of_order, now, &mut self.due);
+        node.report(node.missing.len(), self.config.max_out_of_order, Instant::now(), &mut self.due);
         let (from, newest, named) = (first.serial, node.newest, node.named());
         log::info(format_args!(
             "serials{named} begin anew at {from}, after {newest}: the host was started again, or this is an older log"
@@ -246,7 +250,7 @@ impl Sequence {
         node.anew = None;
         node.newest = first.serial;
         node.latest = first.seconds;
-        node.advance(stamp, now);
+        node.advance(stamp);
     }
 
     /// Lets go of the node that was silent longest, when there are too many.

@@ -184,8 +184,8 @@ fn whatever_comes_adds_up() {
             1 => held.push(serial),
             _ => bench.feed("", 1, [serial]),
         }
-        if held.len() > 3 {
-            let late = held.remove(usize::try_from(random(3)).unwrap());
+        if held.first().is_some_and(|first| serial - first > 50 || random(20) == 0) {
+            let late = held.remove(0);
             bench.feed("", 1, [late]);
         }
     }
