@@ -125,16 +125,21 @@ struct Line {
 impl Line {
     fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
         self.reading.events += 1;
+        self.deliver(event, meanings);
+        // What filters drop has come too.
+        self.sequence.event(event);
+        if self.sequence.has_due() {
+            self.offer_gaps();
+        }
+    }
+
+    fn deliver(&mut self, event: &Event, meanings: &mut Meanings) {
         self.reading.offered += 1;
         for output in &mut self.outputs {
             output.offer(event, meanings);
         }
         if self.timed {
             self.reading.latency.note(age(event));
-        }
-        self.sequence.event(event);
-        if self.sequence.has_due() {
-            self.offer_gaps();
         }
     }
 
@@ -182,24 +187,25 @@ impl Line {
         let mut names = Names::new();
         let mut tick = Instant::now();
         let mut stopping: Option<Instant> = None;
-        let mut read = Instant::now();
+        let mut read: Option<Instant> = None;
         loop {
             let wait = match (stopping, parser.is_waiting()) {
                 (Some(_), _) => LAST_WORDS,
                 (None, true) => TICK_WAITING,
                 (None, false) => TICK,
             };
-            let away = read.elapsed();
+            let away = read.map(|read| read.elapsed());
             let next = input.next(wait).map_err(|e| Error::Io("read standard input", e))?;
-            read = Instant::now();
+            let now = Instant::now();
+            read = Some(now);
             match next {
                 Next::Bytes(n) => {
-                    if input.was_waiting() {
+                    if let Some(away) = away.filter(|_| input.was_waiting()) {
                         self.reading.pauses.note(away);
                     }
                     parser.feed(input.bytes(n), |event, meanings| self.offer(event, meanings))?;
                     if self.timed {
-                        self.reading.parse.note(read.elapsed());
+                        self.reading.parse.note(now.elapsed());
                     }
                 }
                 Next::End => return Ok(()),
@@ -308,6 +314,9 @@ impl Line {
             _ => format!("; shutdown_timeout ran out with {left} left"),
         };
         let snapshot = self.snapshot(unreadable);
+        if let Some(pauses) = figures::pauses(&snapshot) {
+            log::info(pauses);
+        }
         log::info(format_args!("ended: events in {}, {gaps}{figures}{lines}{late}", self.reading.events));
         self.figures.finish(snapshot);
         left == 0

@@ -293,6 +293,30 @@ fn a_report_is_written_when_asked_for() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_is_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let away = dir.path().join("figures");
+    fs::create_dir(&away).unwrap();
+    let more = format!("[metrics]\nprometheus_file = {}/x.prom\n", away.display());
+    let mut auship = Running::start(&config(dir.path(), "", &more));
+    auship.wait_for("started");
+    fs::remove_dir_all(&away).unwrap();
+    auship.signal(Signal::SIGUSR1);
+    auship.wait_for("can't write figures to ");
+    auship.signal(Signal::SIGUSR1);
+    auship.feed(&events(1, 3));
+    thread::sleep(Duration::from_millis(200));
+    fs::create_dir(&away).unwrap();
+    // A link that somebody laid where the new file is made is not followed.
+    std::os::unix::fs::symlink(dir.path().join("victim"), away.join(".x.prom.new")).unwrap();
+    let (status, said) = auship.finish();
+    assert!(status.success() && said.contains("figures are written to "), "{said}");
+    assert_eq!(said.matches("can't write figures").count(), 1, "{said}");
+    assert!(adds_up(&fs::read_to_string(away.join("x.prom")).unwrap()));
+    assert!(!dir.path().join("victim").exists());
+}
+
+#[test]
 fn a_line_of_figures_is_logged_now_and_then() {
     let dir = tempfile::tempdir().unwrap();
     let mut auship = Running::start(&config(dir.path(), "", "[metrics]\nstatus_period = 1s\n"));

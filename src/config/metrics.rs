@@ -103,6 +103,7 @@ fn address(text: &str) -> Result<String, values::Expected> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -114,5 +115,29 @@ mod tests {
         for bad in ["localhost", ":8125", "::1:8125", "[::1]", "[x]:1", "h:0", "h:65536", "h:+1", "http://h:1", "h:"] {
             assert!(address(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_given_is_what_is_shown() {
+        let output = "[output:a]\ntype = stdout\n";
+        let text = format!(
+            "run_dir = /run/x\n[input]\nmax_out_of_order = 7\nlog_out_of_order = yes\n[metrics]\nstatsd = [::1]:8125\n\
+             sample_rate = 0.25\nprometheus_file = /tmp/x.prom\nstatus_period = 0s\n{output}"
+        );
+        let read = |text: &str| super::super::parse("x".as_ref(), text);
+        let first = read(&text).unwrap();
+        let second = read(&first.to_string()).unwrap();
+        assert_eq!((&first.metrics, first.sequence), (&second.metrics, second.sequence));
+        assert_eq!(first.metrics.run_dir, PathBuf::from("/run/x"));
+        assert_eq!((first.metrics.sample_rate, first.sequence.max_out_of_order), (0.25, 7));
+        let default = read(output).unwrap();
+        assert_eq!(read(&default.to_string()).unwrap().metrics, Metrics::default());
+        let faults = |metrics: &str| read(&format!("[metrics]\n{metrics}\n{output}")).unwrap_err().to_string();
+        assert!(faults("statsd = ::1:8125").contains("must be HOST:PORT"));
+        assert!(faults("sample_rate = 0").contains("above 0, at most 1"));
+        assert!(faults("prometheus_file = /tmp/x.txt").contains("must end in .prom"));
+        assert!(faults("prometheus_file = /nowhere/x.prom").contains("there is no directory /nowhere"));
+        assert!(faults("run_dir = /run/x").contains("unknown key"));
+        assert!(read(&format!("run_dir = x\n{output}")).unwrap_err().to_string().contains("absolute path"));
     }
 }

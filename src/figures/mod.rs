@@ -28,6 +28,7 @@ use crate::{
 };
 pub use histogram::Histogram;
 pub use names::{FIGURES, Figure, Kind, STATSD};
+pub use report::pauses;
 use std::{
     path::PathBuf,
     time::{Duration, Instant, SystemTime},

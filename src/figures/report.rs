@@ -102,8 +102,8 @@ pub(super) fn status(snapshot: &Snapshot) -> String {
     out
 }
 
-/// What the reader did at the end; nothing when it never had more than it could read at once.
-pub(super) fn pauses(snapshot: &Snapshot) -> Option<String> {
+/// How long the reader let its input wait; nothing when it never did.
+pub fn pauses(snapshot: &Snapshot) -> Option<String> {
     let pauses = &snapshot.reading.pauses;
     let (most, longest) = (show(pauses.quantile(0.999)?), show(pauses.longest()));
     Some(format!("reader's pauses: 99.9 % under {most}, longest {longest}"))

@@ -127,11 +127,6 @@ impl Writer {
             log::info(report::status(snapshot));
         }
         self.statsd(snapshot);
-        if snapshot.last
-            && let Some(pauses) = report::pauses(snapshot)
-        {
-            log::info(pauses);
-        }
         !snapshot.last
     }
 
