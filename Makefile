@@ -14,9 +14,11 @@ SAMPLE := tests/data/sample.log
 
 # What building needs, and what testing needs besides.
 APT_BUILD := gcc pkg-config libauparse-dev libaudit-dev libcurl4-openssl-dev libssl-dev libclang-dev
-APT_TEST  := auditd python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl
+APT_TEST  := auditd python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
+             prometheus python3-prometheus-client python3-fusepy nodejs
 DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel clang-devel
-DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl
+DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
+             python3-prometheus_client nodejs
 
 .PHONY: help deps deps-build build run test lint bench fuzz install uninstall clean
 
@@ -37,6 +39,7 @@ deps-build:
 deps: deps-build
 	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
 	@packaging/install-syslog-ng target/syslog-ng
+	@packaging/install-statsd
 
 build: deps-build
 	$(CARGO) build --release --locked $(CARGO_FLAGS)

@@ -16,7 +16,8 @@
 //! | ring: the bounded queue in front of a sink | [`queue`] |
 //! | sink: where documents go | [`sink`] |
 //!
-//! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], and the commands in [`cli`].
+//! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], [`sequence`] (events that didn't come),
+//! [`figures`], and the commands in [`cli`].
 
 pub mod address;
 pub mod auparse;
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod config;
 pub mod convert;
 pub mod event;
+pub mod figures;
 pub mod filter;
 pub mod format;
 pub mod host;
@@ -33,5 +35,6 @@ pub mod output;
 pub mod processes;
 pub mod queue;
 pub mod run;
+pub mod sequence;
 pub mod sink;
 pub mod source;

@@ -73,6 +73,11 @@ pub fn info(message: impl fmt::Display) {
     log(Level::Info, &message);
 }
 
+/// A message of a level.
+pub fn message(level: Level, message: impl fmt::Display) {
+    log(level, &message);
+}
+
 fn log(level: Level, message: &dyn fmt::Display) {
     // One message is one line, whatever a server or a file name put into it.
     let line: String = message.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();

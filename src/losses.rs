@@ -1,6 +1,6 @@
 //! Reports of losses: at once, then at most every ten seconds, with their number and their reasons.
 
-use crate::log;
+use crate::log::{self, Level};
 use std::{
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -16,6 +16,9 @@ pub struct Losses {
     what: String,
     /// What became of them: `lost`.
     fate: &'static str,
+    level: Level,
+    /// What reasons beyond [`MAX_REASONS`] are called.
+    others: &'static str,
     state: Mutex<State>,
 }
 
@@ -32,12 +35,17 @@ const MAX_REASONS: usize = 4;
 impl Losses {
     /// Nothing lost yet.
     pub fn new(what: String) -> Self {
-        Self { what, fate: "lost", state: Mutex::default() }
+        Self { what, fate: "lost", level: Level::Error, others: "other reasons", state: Mutex::default() }
     }
 
     /// Of events that aren't lost, but kept where nobody will find them without being told.
     pub fn kept(what: String, fate: &'static str) -> Self {
-        Self { what, fate, state: Mutex::default() }
+        Self { what, fate, level: Level::Error, others: "other reasons", state: Mutex::default() }
+    }
+
+    /// Of what was lost before it came here: a warning.
+    pub fn noticed(what: String, fate: &'static str) -> Self {
+        Self { what, fate, level: Level::Warning, others: "in other places", state: Mutex::default() }
     }
 
     /// Counts one loss, and reports it if it is time.
@@ -53,7 +61,7 @@ impl Losses {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let full = state.unreported.len() >= MAX_REASONS;
         let known = state.unreported.iter().any(|(reason, _)| reason == why);
-        let why = if full && !known { "other reasons" } else { why };
+        let why = if full && !known { self.others } else { why };
         match state.unreported.iter_mut().find(|(reason, _)| reason == why) {
             Some((_, count)) => *count += number,
             None => state.unreported.push((why.to_string(), number)),
@@ -87,7 +95,7 @@ impl Losses {
                 format!(" ({})", reasons.join("; "))
             }
         };
-        log::error(format_args!("{}, {all} {events} {}{why}", self.what, self.fate));
+        log::message(self.level, format_args!("{}, {all} {events} {}{why}", self.what, self.fate));
         state.unreported.clear();
         state.reported = Some(Instant::now());
     }

@@ -4,9 +4,11 @@ use crate::{
     auparse::Meanings,
     config,
     event::Event,
+    figures::{OutputFigures, State},
     format::{Format, mozdef},
-    queue::{Inlet, Outlet, books::Books, queue},
-    sink::{self, Requests, Running},
+    queue::{Inlet, Outlet, queue},
+    sequence::Gap,
+    sink::{self, Running},
 };
 use std::{
     io,
@@ -60,9 +62,18 @@ impl Output {
 
     /// Writes the event's document and puts it into the queue.
     pub fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
+        self.put(|format, out| format.write(event, meanings, out));
+    }
+
+    /// As [`Output::offer`], for serials that didn't come.
+    pub fn offer_gap(&mut self, gap: &Gap) {
+        self.put(|format, out| format.write_gap(gap, out));
+    }
+
+    fn put(&mut self, write: impl FnOnce(&mut Format, &mut Vec<u8>) -> bool) {
         self.buffer.clear();
         self.buffer.extend_from_slice(self.config.prepend_msg.as_bytes());
-        if !self.format.write(event, meanings, &mut self.buffer) {
+        if !write(&mut self.format, &mut self.buffer) {
             self.inlet.leave_out();
             return;
         }
@@ -86,27 +97,18 @@ impl Output {
     /// Ends the input: the sink goes on until the queue is empty.
     pub fn close(self) -> Closing {
         drop(self.inlet);
-        Closing { running: self.running, outlet: self.outlet }
+        Closing { kind: self.config.sink.kind(), running: self.running, outlet: self.outlet }
     }
 
-    /// What came of the events so far.
-    pub fn books(&self) -> Books {
-        self.outlet.books()
-    }
-
-    /// Bytes in the ring, and in the spool's files.
-    pub fn bytes(&self) -> (u64, u64) {
-        self.outlet.bytes()
-    }
-
-    /// What its server answered.
-    pub fn requests(&self) -> Requests {
-        self.running.shared.requests().clone()
+    /// Its figures now.
+    pub fn figures(&self) -> OutputFigures {
+        figures(&self.running, &self.outlet, self.config.sink.kind(), State::Running)
     }
 }
 
 /// An output that gets no more events, and empties its queue.
 pub struct Closing {
+    kind: &'static str,
     running: Running,
     outlet: Outlet,
 }
@@ -127,14 +129,14 @@ impl Closing {
         self.running.shared.tick();
     }
 
-    /// What came of the events so far.
-    pub fn books(&self) -> Books {
-        self.outlet.books()
+    /// Its figures now.
+    pub fn figures(&self) -> OutputFigures {
+        figures(&self.running, &self.outlet, self.kind, State::Closing)
     }
 
     /// Waits until all is delivered; what isn't by `deadline` goes to the spool, or is counted as lost. Says what came
     /// of all events, and how many were lost because time was up.
-    pub fn finish(&self, deadline: Instant) -> (Books, u64) {
+    pub fn finish(&self, deadline: Instant) -> (OutputFigures, u64) {
         if !self.running.wait(deadline) {
             self.running.abort();
             self.outlet.abandon();
@@ -145,6 +147,24 @@ impl Closing {
         shared.refused.lost_many(left, "time was up");
         shared.refused.finish();
         shared.dead_lettered.finish();
-        (books, left)
+        let mut figures = figures(&self.running, &self.outlet, self.kind, State::Ended);
+        // A spool's documents in memory are among these books already.
+        (figures.books, figures.ring_bytes) = (books, 0);
+        (figures, left)
     }
+}
+
+fn figures(running: &Running, outlet: &Outlet, kind: &'static str, state: State) -> OutputFigures {
+    let (books, ring_bytes, spool_bytes) = outlet.figures();
+    let requests = {
+        let mut requests = running.shared.requests();
+        let waiting = requests.latency.take_waiting();
+        let mut copy = requests.clone();
+        drop(requests);
+        copy.latency.wait(waiting);
+        copy
+    };
+    let breaker = if state == State::Ended { None } else { running.shared.breaker() };
+    let name = running.shared.name.clone();
+    OutputFigures { name, kind, state, books, ring_bytes, spool_bytes, breaker, requests }
 }

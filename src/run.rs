@@ -7,10 +7,12 @@ use crate::{
     auparse::{Meanings, OutOfMemory, Parser},
     config::{self, Config},
     event::Event,
+    figures::{self, Figures, OutputFigures, Reading, Snapshot, Start},
     filter::Filters,
     host, log,
     output::{Closing, Output},
-    queue::books::Books,
+    sequence::Sequence,
+    sink::Latency,
     source::stdin::{Next, Stdin},
 };
 use std::{
@@ -23,7 +25,6 @@ use std::{
 const TICK: Duration = Duration::from_secs(1);
 /// The same while an event is unfinished: its end may never come.
 const TICK_WAITING: Duration = Duration::from_millis(250);
-const RUN_DIR: &str = "/run/auship";
 /// After SIGTERM: input that doesn't come for so long has been read to its end.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
@@ -64,21 +65,27 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     // Before any thread, so that signals reach this one alone.
     let mut input = Stdin::new().map_err(|e| Error::Io("take over signals", e))?;
     log::start();
+    let figures = Figures::start().map_err(|e| Error::Io("start a thread", e))?;
     let hostname = host::fully_qualified_name_soon();
     let mut line = Line {
         path: path.to_path_buf(),
         hostname,
         filters: Filters::new(&config.filters),
+        sequence: Sequence::new(config.sequence),
+        timed: config.metrics.statsd.is_some(),
         config,
         outputs: Vec::new(),
         closing: Vec::new(),
         ended: Vec::new(),
-        events: 0,
-        filtered: 0,
+        reading: Reading::default(),
+        started: Start::now(),
+        figures,
     };
     for output in &line.config.outputs {
-        line.outputs
-            .push(Output::start(output, &line.hostname, Path::new(RUN_DIR)).map_err(|e| unusable(path, output, &e))?);
+        line.outputs.push(
+            Output::start(output, &line.hostname, &line.config.metrics.run_dir)
+                .map_err(|e| unusable(path, output, &e))?,
+        );
     }
     let mut parser = Parser::new()?;
     log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
@@ -92,17 +99,15 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     read.map(|()| drained)
 }
 
-fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
-    Error::Config(format!("{}:{}: [output:{}]: {e}", path.display(), output.line, output.name))
+/// How long ago an event happened; nothing when that is later than now.
+fn age(event: &Event) -> Duration {
+    let seconds = Duration::from_secs(event.stamp.seconds.try_into().unwrap_or_default());
+    let at = SystemTime::UNIX_EPOCH.checked_add(seconds + Duration::from_millis(event.stamp.millis.into()));
+    at.and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
 
-/// Adds the figures of an output that has ended to those of its predecessors of that name.
-fn add(ended: &mut Vec<(String, Books)>, name: &str, books: Books) {
-    match ended.iter_mut().find(|(other, _)| other == name) {
-        // What one left in the spool the next has found there.
-        Some((_, sum)) => *sum += books,
-        None => ended.push((name.to_string(), books)),
-    }
+fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
+    Error::Config(format!("{}:{}: [output:{}]: {e}", path.display(), output.line, output.name))
 }
 
 /// The whole line from the assembler on.
@@ -115,21 +120,87 @@ struct Line {
     /// Outputs that a reload replaced, while they empty their rings.
     closing: Vec<Closing>,
     /// What came of those that have ended.
-    ended: Vec<(String, Books)>,
-    events: u64,
-    /// Those that a filter dropped.
-    filtered: u64,
+    ended: Vec<OutputFigures>,
+    sequence: Sequence,
+    reading: Reading,
+    /// Somebody wants to know how long things take.
+    timed: bool,
+    started: Start,
+    figures: Figures,
 }
 
 impl Line {
     fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
-        self.events += 1;
-        if self.filters.decide(event, meanings).action == config::Action::Drop {
-            self.filtered += 1;
-            return;
+        self.reading.events += 1;
+        self.deliver(event, meanings);
+        // What filters drop has come too.
+        self.sequence.event(event);
+        if self.sequence.has_due() {
+            self.offer_gaps();
         }
+    }
+
+    fn deliver(&mut self, event: &Event, meanings: &mut Meanings) {
+        if !self.filters.is_empty() {
+            let start = self.timed.then(Instant::now);
+            let verdict = self.filters.decide(event, meanings);
+            if let Some(start) = start {
+                self.reading.filtering.note(start.elapsed());
+            }
+            if verdict.action == config::Action::Drop {
+                self.reading.filtered += 1;
+                return;
+            }
+        }
+        self.reading.offered += 1;
         for output in &mut self.outputs {
             output.offer(event, meanings);
+        }
+        if self.timed {
+            self.reading.latency.note(age(event));
+        }
+    }
+
+    /// Tells the outputs which serials didn't come.
+    fn offer_gaps(&mut self) {
+        for gap in self.sequence.take_due() {
+            self.reading.gaps += 1;
+            self.reading.missing += gap.count;
+            self.reading.offered += 1;
+            for output in &mut self.outputs {
+                output.offer_gap(&gap);
+            }
+        }
+    }
+
+    /// All figures now.
+    fn snapshot(&mut self, unreadable: u64) -> Snapshot {
+        let mut outputs = self.ended.clone();
+        // Each single time is told once.
+        self.ended.iter_mut().for_each(|ended| drop(ended.requests.latency.take_waiting()));
+        for one in self.closing.iter().map(Closing::figures).chain(self.outputs.iter().map(Output::figures)) {
+            figures::add(&mut outputs, one);
+        }
+        let own = &mut self.reading;
+        let taken = [&mut own.parse, &mut own.latency, &mut own.filtering].map(Latency::take_waiting);
+        let mut reading = self.reading.clone();
+        for (times, taken) in [&mut reading.parse, &mut reading.latency, &mut reading.filtering].into_iter().zip(taken)
+        {
+            times.wait(taken);
+        }
+        reading.filters = self.filters.hits().map(|(name, hits)| (name.to_string(), hits)).collect();
+        Snapshot {
+            at: SystemTime::now(),
+            started: self.started.0,
+            uptime: self.started.1.elapsed(),
+            config: self.path.clone(),
+            metrics: self.config.metrics.clone(),
+            reading,
+            unreadable,
+            late: self.sequence.late(),
+            outputs,
+            asked: false,
+            last: false,
         }
     }
 
@@ -138,20 +209,38 @@ impl Line {
         let mut names = Names::new();
         let mut tick = Instant::now();
         let mut stopping: Option<Instant> = None;
+        let mut read: Option<Instant> = None;
         loop {
             let wait = match (stopping, parser.is_waiting()) {
                 (Some(_), _) => LAST_WORDS,
                 (None, true) => TICK_WAITING,
                 (None, false) => TICK,
             };
-            match input.next(wait).map_err(|e| Error::Io("read standard input", e))? {
-                Next::Bytes(n) => parser.feed(input.bytes(n), |event, meanings| self.offer(event, meanings))?,
+            let away = read.map(|read| read.elapsed());
+            let next = input.next(wait).map_err(|e| Error::Io("read standard input", e))?;
+            let now = Instant::now();
+            read = Some(now);
+            match next {
+                Next::Bytes(n) => {
+                    if let Some(away) = away.filter(|_| input.was_waiting()) {
+                        self.reading.pauses.note(away);
+                    }
+                    parser.feed(input.bytes(n), |event, meanings| self.offer(event, meanings))?;
+                    if self.timed {
+                        self.reading.parse.note(now.elapsed());
+                    }
+                }
                 Next::End => return Ok(()),
                 Next::Quiet if stopping.is_some() => return Ok(()),
                 Next::Quiet => parser.age(|event, meanings| self.offer(event, meanings)),
                 // What auditd wrote before it sent the signal is still in the pipe.
                 Next::Stop => stopping = stopping.or(Some(Instant::now())),
                 Next::Reload => self.reload(),
+                Next::Report => {
+                    let mut snapshot = self.snapshot(parser.unreadable());
+                    snapshot.asked = true;
+                    self.figures.hand_over(snapshot);
+                }
             }
             if stopping.is_some_and(|since| since.elapsed() >= self.config.shutdown_timeout / 2) {
                 return Ok(());
@@ -159,6 +248,8 @@ impl Line {
             if tick.elapsed() >= TICK {
                 tick = Instant::now();
                 self.tick();
+                let snapshot = self.snapshot(parser.unreadable());
+                self.figures.hand_over(snapshot);
                 if names.have_changed() {
                     parser.forget_names();
                 }
@@ -168,11 +259,13 @@ impl Line {
 
     /// What is to be done about once a second.
     fn tick(&mut self) {
+        self.sequence.tick();
+        self.offer_gaps();
         self.outputs.iter().for_each(Output::tick);
         self.closing.iter().for_each(Closing::tick);
         let ended = self.closing.extract_if(.., |output| output.has_ended());
         for output in ended {
-            add(&mut self.ended, output.name(), output.finish(Instant::now()).0);
+            figures::add(&mut self.ended, output.finish(Instant::now()).0);
         }
     }
 
@@ -188,6 +281,8 @@ impl Line {
             Ok(config) => match self.replace(&config) {
                 Ok(()) => {
                     self.filters.replace(&config.filters);
+                    self.sequence.configure(config.sequence);
+                    self.timed = config.metrics.statsd.is_some();
                     self.config = config;
                     log::info(format_args!("{} reloaded", self.path.display()));
                 }
@@ -210,21 +305,20 @@ impl Line {
         for output in self.outputs.extract_if(.., handed_over) {
             handed.push(output.config.clone());
             let closing = output.close();
-            let (books, _) = closing.finish(Instant::now());
-            add(&mut self.ended, closing.name(), books);
+            figures::add(&mut self.ended, closing.finish(Instant::now()).0);
         }
         let mut started = Vec::new();
         for output in &config.outputs {
             if self.outputs.iter().any(|running| running.config.is_as(output)) {
                 continue;
             }
-            match Output::start(output, &self.hostname, Path::new(RUN_DIR)) {
+            match Output::start(output, &self.hostname, &config.metrics.run_dir) {
                 Ok(new) => started.push(new),
                 Err(e) => {
                     drop(started);
                     for old in &handed {
                         self.outputs.push(
-                            Output::start(old, &self.hostname, Path::new(RUN_DIR))
+                            Output::start(old, &self.hostname, &self.config.metrics.run_dir)
                                 .map_err(|e| unusable(&self.path, old, &e))?,
                         );
                     }
@@ -243,24 +337,31 @@ impl Line {
     }
 
     /// Empties all rings, within the time there is, and says what came of it all. True when nothing was left.
-    fn finish(&mut self, unreadable: u64) -> bool {
+    fn finish(mut self, unreadable: u64) -> bool {
+        self.sequence.finish();
+        self.offer_gaps();
+        self.sequence.finish_warnings();
         let deadline = Instant::now() + self.config.shutdown_timeout;
         let mut left = 0;
         for output in std::mem::take(&mut self.closing).into_iter().chain(self.outputs.drain(..).map(Output::close)) {
-            let (books, lost) = output.finish(deadline);
+            let (ended, lost) = output.finish(deadline);
             left += lost;
-            add(&mut self.ended, output.name(), books);
+            figures::add(&mut self.ended, ended);
         }
         let figures = match &self.ended[..] {
-            [(_, figures)] => figures.to_string(),
-            all => all.iter().map(|(name, f)| format!("{name}: {f}")).collect::<Vec<_>>().join("; "),
+            [one] => one.books.to_string(),
+            all => all.iter().map(|one| format!("{}: {}", one.name, one.books)).collect::<Vec<_>>().join("; "),
+        };
+        let gaps = match self.reading.gaps {
+            0 => String::new(),
+            number => format!("audit gaps {number} ({} events missing), ", self.reading.missing),
         };
         let lines = if unreadable == 0 { String::new() } else { format!("; {unreadable} lines could not be read") };
         let late = match left {
             0 => String::new(),
             _ => format!("; shutdown_timeout ran out with {left} left"),
         };
-        let filtered = match self.filtered {
+        let filtered = match self.reading.filtered {
             0 if self.filters.is_empty() => String::new(),
             filtered => format!("filtered {filtered}, "),
         };
@@ -268,7 +369,12 @@ impl Line {
             let hits: Vec<String> = self.filters.hits().map(|(name, hits)| format!("{name} {hits}")).collect();
             log::info(format_args!("hits of filters: {}", hits.join(", ")));
         }
-        log::info(format_args!("ended: events in {}, {filtered}{figures}{lines}{late}", self.events));
+        let snapshot = self.snapshot(unreadable);
+        if let Some(pauses) = figures::pauses(&snapshot) {
+            log::info(pauses);
+        }
+        log::info(format_args!("ended: events in {}, {filtered}{gaps}{figures}{lines}{late}", self.reading.events));
+        self.figures.finish(snapshot);
         left == 0
     }
 }

@@ -30,9 +30,10 @@ pub enum Of {
 
 /// All keys. `conf/auship.conf` explains each. A name that ends in a dot stands for all that begin with it.
 pub const KEYS: &[(Of, &[&str])] = &[
-    (Of::Program, &["shutdown_timeout"]),
+    (Of::Program, &["shutdown_timeout", "run_dir"]),
     (Of::Legacy, &["mozdef_url", "file_log"]),
-    (Of::Input, &["source"]),
+    (Of::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order"]),
+    (Of::Metrics, &["statsd", "sample_rate", "prometheus_file", "status_period"]),
     (
         Of::Filter,
         &[
@@ -107,6 +108,7 @@ pub(super) enum Place {
     Top,
     Input,
     Filter,
+    Metrics,
     Output,
 }
 
@@ -116,6 +118,7 @@ impl Of {
             Place::Top => !matches!(self, Self::Input | Self::Metrics | Self::Filter | Self::Output | Self::Syslog),
             Place::Input => self == Self::Input,
             Place::Filter => self == Self::Filter,
+            Place::Metrics => self == Self::Metrics,
             Place::Output => {
                 matches!(self, Self::Output | Self::Document | Self::Queue | Self::Http | Self::File | Self::Syslog)
             }

@@ -8,10 +8,12 @@ mod filter;
 mod http;
 mod ini;
 mod keys;
+mod metrics;
 mod output;
 mod queue;
 mod retry;
 mod secrets;
+mod sequence;
 mod show;
 mod syslog;
 mod tls;
@@ -23,10 +25,12 @@ pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, Syscall
 pub use http::Http;
 use keys::Place;
 pub use keys::{KEYS, Of};
+pub use metrics::Metrics;
 pub use output::{Format, Output, Sink};
 pub use queue::{Queue, Spool, SpoolFull};
 pub use retry::Retry;
 pub use secrets::Secret;
+pub use sequence::Sequence;
 use std::{
     fmt, fs,
     io::Read,
@@ -49,6 +53,10 @@ pub struct Config {
     pub source: Source,
     /// Which events are kept: the first that matches decides.
     pub filters: Vec<Filter>,
+    /// How serials are watched.
+    pub sequence: Sequence,
+    /// Where figures go.
+    pub metrics: Metrics,
     /// At least one.
     pub outputs: Vec<Output>,
 }
@@ -148,12 +156,15 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
         shutdown_timeout: Duration::from_secs(10),
         source: Source::default(),
         filters: Vec::new(),
+        sequence: Sequence::default(),
+        metrics: Metrics::default(),
         outputs: Vec::new(),
     };
     for section in &sections {
         match section.name.as_str() {
             "" => check.top(section, &mut config),
             "input" => check.input(section, &mut config),
+            "metrics" => check.metrics(section, &mut config),
             name => match name.split_once(':') {
                 Some((kind @ ("output" | "filter"), its)) => {
                     let its = its.trim();
@@ -177,7 +188,7 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
                     }
                 }
                 _ => {
-                    let what = "unknown section; allowed are [input], [filter:NAME] and [output:NAME]";
+                    let what = "unknown section; allowed are [input], [metrics], [filter:NAME] and [output:NAME]";
                     check.fault(section.line, name, "", what);
                 }
             },
@@ -201,6 +212,7 @@ impl Check<'_> {
     fn top(&mut self, section: &ini::Section, config: &mut Config) {
         let mut given = self.given(section, Place::Top);
         config.shutdown_timeout = self.value(&mut given, "shutdown_timeout", config.shutdown_timeout, values::time);
+        self.run_dir(&mut given, config);
         if given.has("mozdef_url") || given.has("file_log") {
             let line = ["file_log", "mozdef_url"].iter().find_map(|key| given.line(key)).unwrap_or_default();
             self.output_of(given, line, "mozdef", true, config);
@@ -216,6 +228,7 @@ impl Check<'_> {
             "stdin" => Ok(Source::Stdin),
             _ => Err("stdin"),
         });
+        self.sequence(&mut given, config);
     }
 
     fn output(&mut self, section: &ini::Section, name: &str, config: &mut Config) {

@@ -27,10 +27,13 @@ impl Shown {
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "shutdown_timeout = {}\n", values::show_time(self.shutdown_timeout))?;
+        writeln!(f, "shutdown_timeout = {}", values::show_time(self.shutdown_timeout))?;
+        writeln!(f, "run_dir = {}\n", Shown::path(&self.metrics.run_dir))?;
         let Source::Stdin = self.source;
         writeln!(f, "[input]\nsource = stdin")?;
         self.filters.iter().try_for_each(|filter| filter.show(f))?;
+        self.sequence.show(f)?;
+        self.metrics.show(f)?;
         self.outputs.iter().try_for_each(|output| output.show(f))
     }
 }

@@ -3,7 +3,7 @@
 pub mod json;
 pub mod mozdef;
 
-use crate::{auparse::Meanings, event::Event};
+use crate::{auparse::Meanings, event::Event, sequence::Gap};
 
 /// The formats there are.
 // One of these lives as long as its output does; its size doesn't matter.
@@ -18,6 +18,13 @@ impl Format {
     pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
         match self {
             Self::MozDef(format) => format.write(event, meanings, out),
+        }
+    }
+
+    /// Appends a document that says which serials didn't come; false when the format has none for that.
+    pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
+        match self {
+            Self::MozDef(format) => format.write_gap(gap, out),
         }
     }
 }

@@ -517,10 +517,18 @@ impl Outlet {
         locked(&self.shared.state).books
     }
 
-    /// Bytes in the ring, and in the spool's files.
-    pub fn bytes(&self) -> (u64, u64) {
-        let ring = locked(&self.shared.state).ring.bytes() as u64;
-        (ring, self.shared.spool.get().map_or(0, Spool::bytes))
+    /// The books now, with what is on its way to the disk as events in the ring, and bytes in the ring and in the
+    /// spool's files.
+    pub fn figures(&self) -> (Books, u64, u64) {
+        let state = locked(&self.shared.state);
+        let (documents, bytes) = state.ring.held();
+        let mut books = state.books;
+        drop(state);
+        if self.shared.always_spools() {
+            books.events += documents as u64;
+            books.ring += documents as u64;
+        }
+        (books, bytes as u64, self.shared.spool.get().map_or(0, Spool::bytes))
     }
 }
 

@@ -44,6 +44,11 @@ impl Ring {
         self.documents.len()
     }
 
+    /// Documents in it and on their way elsewhere, and their bytes.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.documents.len() + self.away.0, self.bytes + self.away.1)
+    }
+
     /// Bytes of the documents in it.
     pub(super) fn bytes(&self) -> usize {
         self.bytes

@@ -40,7 +40,7 @@ pub(super) enum Answer {
 pub(super) struct Carrier {
     shared: Arc<Shared>,
     outlet: Outlet,
-    breaker: Breaker,
+    breaker: Arc<Breaker>,
     backoff: Backoff,
     dead_letters: DeadLetters,
     /// The server, for messages.
@@ -63,10 +63,13 @@ impl Carrier {
         retry: &config::Retry,
     ) -> Self {
         let backoff = Backoff { least: retry.min, most: retry.max };
+        let breaker = Arc::new(Breaker::new(retry.breaker_failure_ratio, backoff));
+        // For figures; there is one carrier for each output.
+        let _ = shared.breaker.set(breaker.clone());
         Self {
             shared: shared.clone(),
             outlet,
-            breaker: Breaker::new(retry.breaker_failure_ratio, backoff),
+            breaker,
             backoff,
             dead_letters: DeadLetters::new(config),
             server,

@@ -13,12 +13,14 @@ use crate::{
     losses::Losses,
     queue::Outlet,
 };
+use breaker::Breaker;
+pub use breaker::Position;
 use crossbeam_channel::{Receiver, Sender, bounded};
 pub use requests::{Latency, Requests};
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -36,6 +38,8 @@ pub struct Shared {
     pub dead_lettered: Losses,
     /// What servers answered.
     requests: Mutex<Requests>,
+    /// In front of a server.
+    breaker: OnceLock<Arc<Breaker>>,
     /// The queue is to be left as it is: time is up.
     abort: AtomicBool,
     /// Files are to be opened anew.
@@ -49,6 +53,7 @@ impl Shared {
             refused: Losses::new(format!("output {name}: not delivered")),
             dead_lettered: Losses::kept(format!("output {name}: refused for good"), "put into the dead-letter file"),
             requests: Mutex::default(),
+            breaker: OnceLock::new(),
             abort: AtomicBool::new(false),
             reopen: AtomicBool::new(false),
         }
@@ -57,6 +62,11 @@ impl Shared {
     /// What servers answered so far.
     pub fn requests(&self) -> MutexGuard<'_, Requests> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the circuit breaker stands, if there is a server to break with.
+    pub fn breaker(&self) -> Option<Position> {
+        self.breaker.get().map(|breaker| breaker.position())
     }
 
     fn is_aborted(&self) -> bool {

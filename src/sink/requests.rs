@@ -1,6 +1,6 @@
 //! What servers answered, and how long it took them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::AddAssign, time::Duration};
 
 /// Times that wait to be reported; more are counted only.
 const WAITING: usize = 4096;
@@ -19,13 +19,25 @@ pub struct Latency {
 }
 
 impl Latency {
-    fn note(&mut self, time: Duration) {
+    /// Notes one.
+    pub fn note(&mut self, time: Duration) {
         self.count += 1;
         self.sum += time;
         self.longest = self.longest.max(time);
         if self.waiting.len() < WAITING {
             self.waiting.push(time);
         }
+    }
+
+    /// The single times that nobody has taken yet.
+    pub fn waiting(&self) -> &[Duration] {
+        &self.waiting
+    }
+
+    /// Puts single times back that were taken.
+    pub fn wait(&mut self, times: Vec<Duration>) {
+        let room = WAITING.saturating_sub(self.waiting.len());
+        self.waiting.extend(times.into_iter().take(room));
     }
 
     /// The single times since this was asked last, at most some thousand.
@@ -56,5 +68,25 @@ impl Requests {
             None => self.errors += 1,
         }
         self.latency.note(time);
+    }
+}
+
+impl AddAssign for Latency {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.sum += other.sum;
+        self.longest = self.longest.max(other.longest);
+        self.wait(other.waiting);
+    }
+}
+
+impl AddAssign for Requests {
+    fn add_assign(&mut self, other: Self) {
+        self.count += other.count;
+        self.errors += other.errors;
+        for (status, number) in other.codes {
+            *self.codes.entry(status).or_default() += number;
+        }
+        self.latency += other.latency;
     }
 }

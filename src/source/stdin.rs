@@ -31,27 +31,30 @@ pub enum Next {
     Stop,
     /// SIGHUP: read the configuration again, open files anew.
     Reload,
+    /// SIGUSR1: write a report.
+    Report,
 }
 
 /// The reader of standard input.
 pub struct Stdin {
     signals: SignalFd,
     block: Vec<u8>,
+    was_waiting: bool,
 }
 
 impl Stdin {
-    /// Takes over SIGTERM, SIGINT and SIGHUP. To be called before any thread starts, so that all inherit the mask.
+    /// Takes over SIGTERM, SIGINT, SIGHUP and SIGUSR1. To be called before any thread starts, so that all inherit the mask.
     ///
     /// # Errors
     /// When the kernel refuses.
     pub fn new() -> io::Result<Self> {
         let mut set = SigSet::empty();
-        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1] {
             set.add(signal);
         }
         set.thread_block()?;
         let signals = SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
-        Ok(Self { signals, block: vec![0; BLOCK] })
+        Ok(Self { signals, block: vec![0; BLOCK], was_waiting: false })
     }
 
     /// Waits for input or a signal, at most `wait`. Signals come first.
@@ -63,15 +66,22 @@ impl Stdin {
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         let mut ready =
             [PollFd::new(self.signals.as_fd(), PollFlags::POLLIN), PollFd::new(input.as_fd(), PollFlags::POLLIN)];
-        match poll(&mut ready, timeout) {
+        // Asked without waiting first, to know which of the two waited for the other.
+        let at_once = poll(&mut ready, PollTimeout::ZERO);
+        self.was_waiting = at_once.is_ok_and(|number| number > 0);
+        match if self.was_waiting { at_once } else { poll(&mut ready, timeout) } {
             Err(Errno::EINTR) | Ok(0) => return Ok(Next::Quiet),
             Err(e) => return Err(e.into()),
             Ok(_) => (),
         }
         let [signal, bytes] = ready.map(|fd| fd.revents().is_some_and(|events| !events.is_empty()));
         if signal && let Ok(Some(info)) = self.signals.read_signal() {
-            let hangup = u32::try_from(Signal::SIGHUP as i32).is_ok_and(|hup| info.ssi_signo == hup);
-            return Ok(if hangup { Next::Reload } else { Next::Stop });
+            let is = |signal: Signal| u32::try_from(signal as i32).is_ok_and(|number| info.ssi_signo == number);
+            return Ok(match () {
+                () if is(Signal::SIGHUP) => Next::Reload,
+                () if is(Signal::SIGUSR1) => Next::Report,
+                () => Next::Stop,
+            });
         }
         if bytes { self.read(input.as_fd()) } else { Ok(Next::Quiet) }
     }
@@ -85,6 +95,11 @@ impl Stdin {
             Err(Errno::ECONNRESET) => Ok(Next::End),
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// True when what the last [`Stdin::next`] found was there before it was asked.
+    pub fn was_waiting(&self) -> bool {
+        self.was_waiting
     }
 
     /// The bytes that [`Next::Bytes`] announced.

@@ -22,6 +22,7 @@ use crate::{
     event::{Event, Record, Stamp, kind},
     format::json,
     processes::Processes,
+    sequence::Gap,
 };
 use arguments::Arguments;
 use category::Category;
@@ -232,6 +233,29 @@ impl MozDef {
         self.details(&scene, meanings, out);
         out.extend_from_slice(b"}}");
         self.arguments.shrink();
+        true
+    }
+
+    /// Appends the document of serials that didn't come: what auship itself found out, so that its severity isn't that
+    /// of the records.
+    pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
+        let events = if gap.count == 1 { "event" } else { "events" };
+        let (count, serials) = (gap.count, gap.serials());
+        let summary = format!("Audit gap: {count} {events} missing, {serials}");
+        out.extend_from_slice(br#"{"category":"audit_gap","summary":"#);
+        json::string(out, summary.as_bytes());
+        out.extend_from_slice(br#","severity":"WARNING","hostname":""#);
+        json::escape(out, gap.node.as_deref().unwrap_or(self.settings.hostname.as_bytes()));
+        out.extend_from_slice(&self.process);
+        self.clock.write(gap.stamp, out);
+        out.extend_from_slice(&self.tags);
+        out.extend_from_slice(br#"],"source":"auditd","details":{"from":""#);
+        out.extend_from_slice(format!(r#"{}","to":"{}","count":"{count}""#, gap.from, gap.to).as_bytes());
+        if let Some(node) = &gap.node {
+            out.extend_from_slice(br#","node":"#);
+            json::string(out, node);
+        }
+        out.extend_from_slice(b"}}");
         true
     }
 

@@ -1,0 +1,48 @@
+//! How serials are watched: keys of `[input]`.
+
+use super::{
+    Config,
+    check::{Check, Given},
+    show::Shown,
+    values,
+};
+use std::fmt;
+
+/// How serials are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// Whether they are.
+    pub track: bool,
+    /// Say which events came out of order.
+    pub log_out_of_order: bool,
+    /// A serial that is so far behind the newest one will not come any more.
+    pub max_out_of_order: u64,
+}
+
+impl Default for Sequence {
+    fn default() -> Self {
+        Self { track: true, log_out_of_order: false, max_out_of_order: 500 }
+    }
+}
+
+impl Sequence {
+    pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        writeln!(f, "track_sequence = {}", Shown::yes(self.track))?;
+        writeln!(f, "log_out_of_order = {}", Shown::yes(self.log_out_of_order))?;
+        writeln!(f, "max_out_of_order = {}", self.max_out_of_order)
+    }
+}
+
+impl Check<'_> {
+    pub(super) fn sequence(&mut self, given: &mut Given, config: &mut Config) {
+        let default = Sequence::default();
+        config.sequence = Sequence {
+            track: self.value(given, "track_sequence", default.track, values::yes),
+            log_out_of_order: self.value(given, "log_out_of_order", default.log_out_of_order, values::yes),
+            max_out_of_order: self.value(given, "max_out_of_order", default.max_out_of_order, |text| {
+                let number = values::count(text).ok().filter(|n| *n <= 1_000_000);
+                number.map(|n| n as u64).ok_or("a whole number from 1 to 1000000")
+            }),
+        };
+    }
+}

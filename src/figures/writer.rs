@@ -1,0 +1,176 @@
+//! The thread that writes figures. What it hasn't written when newer ones come it never will: only the newest count.
+
+use super::{Snapshot, prometheus, report, statsd::Statsd};
+use crate::log;
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How often the Prometheus file is written.
+const PROMETHEUS: Duration = Duration::from_secs(15);
+/// How often statsd gets its share.
+const STATSD: Duration = Duration::from_secs(10);
+/// How long the end waits for the last figures to be written.
+const LAST: Duration = Duration::from_secs(2);
+
+/// The newest snapshot that nobody has written yet.
+#[derive(Debug, Default)]
+struct Mailbox {
+    newest: Mutex<Option<Box<Snapshot>>>,
+    came: Condvar,
+}
+
+impl Mailbox {
+    fn newest(&self) -> MutexGuard<'_, Option<Box<Snapshot>>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Box<Snapshot> {
+        let mut newest = self.newest();
+        loop {
+            match newest.take() {
+                Some(snapshot) => return snapshot,
+                None => newest = self.came.wait(newest).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+}
+
+/// Where the reader hands its snapshots.
+#[derive(Debug)]
+pub struct Figures {
+    mailbox: Arc<Mailbox>,
+    /// Ends when the thread does.
+    ended: Receiver<()>,
+}
+
+impl Figures {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start() -> io::Result<Self> {
+        let mailbox = Arc::new(Mailbox::default());
+        let (alive, ended) = bounded(0);
+        let theirs = mailbox.clone();
+        thread::Builder::new().name("figures".into()).spawn(move || {
+            let mut writer = Writer::new();
+            while writer.write(&theirs.take()) {}
+            drop(alive);
+        })?;
+        Ok(Self { mailbox, ended })
+    }
+
+    /// Hands over a snapshot; waits for nobody.
+    pub fn hand_over(&self, mut snapshot: Snapshot) {
+        debug_assert!(snapshot.balances(), "{snapshot:?}");
+        let mut newest = self.mailbox.newest();
+        if let Some(older) = newest.take() {
+            snapshot.supersede(*older);
+        }
+        *newest = Some(Box::new(snapshot));
+        drop(newest);
+        self.mailbox.came.notify_one();
+    }
+
+    /// Hands over the last snapshot, and waits until it is written, but not for long.
+    pub fn finish(self, mut snapshot: Snapshot) {
+        snapshot.last = true;
+        self.hand_over(snapshot);
+        if self.ended.recv_timeout(LAST) == Err(RecvTimeoutError::Timeout) {
+            log::warning("the last figures could not be written in time");
+        }
+    }
+}
+
+/// What the thread remembers.
+struct Writer {
+    started: Instant,
+    status: Instant,
+    prometheus: Option<Instant>,
+    sent: Instant,
+    statsd: Option<Statsd>,
+    /// A file that couldn't be written was complained about.
+    complained: bool,
+}
+
+impl Writer {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { started: now, status: now, prometheus: None, sent: now, statsd: None, complained: false }
+    }
+
+    /// Writes what is due; false when there is nothing more to come.
+    fn write(&mut self, snapshot: &Snapshot) -> bool {
+        let metrics = &snapshot.metrics;
+        if let Some(path) = &metrics.prometheus_file
+            && (snapshot.last || snapshot.asked || self.prometheus.is_none_or(|at| at.elapsed() >= PROMETHEUS))
+        {
+            self.prometheus = Some(Instant::now());
+            self.prometheus(path, snapshot);
+        }
+        if snapshot.asked {
+            match write_report(snapshot) {
+                Ok(path) => log::info(format_args!("report written to {}", path.display())),
+                Err((path, e)) => log::error(format_args!("can't write a report to {}: {e}", path.display())),
+            }
+        }
+        if !metrics.status_period.is_zero() && self.status.elapsed() >= metrics.status_period {
+            self.status = Instant::now();
+            log::info(report::status(snapshot));
+        }
+        self.statsd(snapshot);
+        !snapshot.last
+    }
+
+    fn prometheus(&mut self, path: &Path, snapshot: &Snapshot) {
+        match prometheus::write_whole(path, &prometheus::text(snapshot), 0o644) {
+            Ok(()) if self.complained => {
+                self.complained = false;
+                log::info(format_args!("figures are written to {} again", path.display()));
+            }
+            Ok(()) => (),
+            // Once: it is tried every few seconds.
+            Err(e) if !self.complained => {
+                self.complained = true;
+                log::error(format_args!("can't write figures to {}: {e}; trying on", path.display()));
+            }
+            Err(_) => (),
+        }
+    }
+
+    fn statsd(&mut self, snapshot: &Snapshot) {
+        let Some(to) = &snapshot.metrics.statsd else {
+            if let Some(mut statsd) = self.statsd.take() {
+                statsd.send(snapshot);
+            }
+            return;
+        };
+        // A server that comes later gets what comes later.
+        let late = self.started.elapsed() > STATSD;
+        let statsd = self.statsd.get_or_insert_with(|| Statsd::new(to, late, snapshot));
+        statsd.redirect(to);
+        statsd.gather(snapshot);
+        if snapshot.last || self.sent.elapsed() >= STATSD {
+            self.sent = Instant::now();
+            statsd.send(snapshot);
+        }
+    }
+}
+
+fn write_report(snapshot: &Snapshot) -> Result<PathBuf, (PathBuf, io::Error)> {
+    let dir = &snapshot.metrics.run_dir;
+    let path = dir.join("report");
+    let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
+    match made.and_then(|()| prometheus::write_whole(&path, &report::text(snapshot), 0o640)) {
+        Ok(()) => Ok(path),
+        Err(e) => Err((path, e)),
+    }
+}

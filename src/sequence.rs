@@ -1,0 +1,319 @@
+//! Serials: the kernel numbers its events, so a number that doesn't come is an event that was lost before it came here.
+//!
+//! A serial that is missing may still come: libauparse hands out events as they end, not as they begin. So a gap is
+//! reported only when the numbers have gone far beyond it, when it has stayed for some seconds, or at the end. Every
+//! node of an aggregated log has numbers of its own. auditd's own records (DAEMON_START and the like) have numbers
+//! that aren't the kernel's, and are passed over.
+
+use crate::{
+    config,
+    event::{Event, Stamp},
+    log,
+    losses::Losses,
+};
+use foldhash::fast::RandomState;
+use std::{
+    collections::{HashMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+/// A gap that stayed so long will stay.
+const STAYS: Duration = Duration::from_secs(10);
+/// Gaps of one node are reported at most so often (sooner when there are many), so that a flood with every second
+/// event missing is a few reports and not half a flood.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Missing ranges remembered for one node; beyond that the older ones are reported at once.
+const MAX_RANGES: usize = 1024;
+/// Nodes remembered; beyond that the one that was silent longest is let go.
+const MAX_NODES: usize = 1024;
+/// Record types of auditd's own messages (`AUDIT_FIRST_DAEMON` to `AUDIT_LAST_DAEMON`).
+const DAEMON: std::ops::RangeInclusive<i32> = 1200..=1299;
+
+/// Serials that didn't come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The first one.
+    pub from: u64,
+    /// The last one.
+    pub to: u64,
+    /// How many: fewer than from `from` to `to` when several gaps near each other are reported together.
+    pub count: u64,
+    /// The node they were to come from, where the records name one.
+    pub node: Option<Vec<u8>>,
+    /// Of the event that made it noticed: the first one behind it.
+    pub stamp: Stamp,
+}
+
+/// Serials that are missing.
+#[derive(Debug)]
+struct Range {
+    from: u64,
+    to: u64,
+    since: Instant,
+    /// The event behind it.
+    stamp: Stamp,
+}
+
+/// The serials of one node.
+#[derive(Debug)]
+struct Node {
+    name: Option<Vec<u8>>,
+    newest: u64,
+    /// The latest time any of them had.
+    latest: i64,
+    /// In order, and with at least one serial seen between any two.
+    missing: VecDeque<Range>,
+    /// A serial that may be the first of a kernel that began anew; the next one decides.
+    anew: Option<Stamp>,
+    /// Which of all events was its last one.
+    seen: u64,
+    reported: Option<Instant>,
+}
+
+/// Watches the serials of all nodes.
+#[derive(Debug)]
+pub struct Sequence {
+    config: config::Sequence,
+    nodes: HashMap<u64, Node, RandomState>,
+    /// Events so far.
+    events: u64,
+    /// Found, and not yet taken by the caller.
+    due: Vec<Gap>,
+    /// Events that came out of order.
+    late: u64,
+    warnings: Losses,
+}
+
+impl Node {
+    fn new(event: &Event, seen: u64) -> Self {
+        Self {
+            name: event.node().filter(|node| !node.is_empty()).map(<[u8]>::to_vec),
+            newest: event.stamp.serial,
+            latest: event.stamp.seconds,
+            missing: VecDeque::new(),
+            anew: None,
+            seen,
+            reported: None,
+        }
+    }
+
+    /// " of node x", for messages.
+    fn named(&self) -> String {
+        self.name.as_ref().map_or_else(String::new, |name| format!(" of node {}", String::from_utf8_lossy(name)))
+    }
+
+    /// A serial beyond the newest one.
+    fn advance(&mut self, stamp: Stamp) {
+        if stamp.serial - self.newest > 1 {
+            let now = Instant::now();
+            self.missing.push_back(Range { from: self.newest + 1, to: stamp.serial - 1, since: now, stamp });
+        }
+        self.newest = stamp.serial;
+        self.latest = self.latest.max(stamp.seconds);
+    }
+
+    /// Takes a serial out of what is missing; false when it wasn't.
+    fn fill(&mut self, serial: u64) -> bool {
+        let at = self.missing.partition_point(|range| range.to < serial);
+        let Some(range) = self.missing.get_mut(at).filter(|range| range.from <= serial) else { return false };
+        match (range.from == serial, range.to == serial) {
+            (true, true) => drop(self.missing.remove(at)),
+            (true, false) => range.from += 1,
+            (false, true) => range.to -= 1,
+            (false, false) => {
+                let behind = Range { from: serial + 1, to: range.to, ..*range };
+                range.to = serial - 1;
+                self.missing.insert(at + 1, behind);
+            }
+        }
+        true
+    }
+
+    /// Takes the first so many missing ranges as gaps; those with no more than `near` serials between them are one.
+    fn report(&mut self, ranges: usize, near: u64, now: Instant, due: &mut Vec<Gap>) {
+        if ranges == 0 {
+            return;
+        }
+        self.reported = Some(now);
+        let mut last: Option<Gap> = None;
+        for range in self.missing.drain(..ranges) {
+            let count = range.to - range.from + 1;
+            match &mut last {
+                Some(gap) if range.from - gap.to <= near => {
+                    gap.to = range.to;
+                    gap.count += count;
+                    gap.stamp = range.stamp;
+                }
+                _ => {
+                    let node = self.name.clone();
+                    due.extend(last.replace(Gap { from: range.from, to: range.to, count, node, stamp: range.stamp }));
+                }
+            }
+        }
+        due.extend(last);
+    }
+
+    /// Reports what will not come any more.
+    fn sweep(&mut self, config: &config::Sequence, now: Instant, due: &mut Vec<Gap>) {
+        let gone = |range: &Range| {
+            self.newest - range.to > config.max_out_of_order || now.saturating_duration_since(range.since) >= STAYS
+        };
+        let gone = self.missing.iter().take_while(|range| gone(range)).count();
+        self.report(gone, config.max_out_of_order, now, due);
+    }
+}
+
+impl Sequence {
+    /// Nothing seen yet.
+    pub fn new(config: config::Sequence) -> Self {
+        let warnings = Losses::noticed("serials missing on the input".into(), "not received");
+        Self { config, nodes: HashMap::default(), events: 0, due: Vec::new(), late: 0, warnings }
+    }
+
+    /// Takes another configuration.
+    pub fn configure(&mut self, config: config::Sequence) {
+        self.config = config;
+        if !config.track {
+            self.finish();
+            self.nodes.clear();
+        }
+    }
+
+    /// Events that came after one with a higher serial.
+    pub fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Notes an event's serial.
+    pub fn event(&mut self, event: &Event) {
+        // The kernel numbers from 1.
+        let daemons = event.records().first().is_some_and(|record| DAEMON.contains(&record.kind));
+        if !self.config.track || daemons || event.stamp.serial == 0 {
+            return;
+        }
+        self.events += 1;
+        let id = event.node_id();
+        let Some(node) = self.nodes.get_mut(&id) else {
+            self.make_room();
+            self.nodes.insert(id, Node::new(event, self.events));
+            return;
+        };
+        node.seen = self.events;
+        let stamp = event.stamp;
+        if stamp.serial > node.newest {
+            node.anew = None;
+            node.advance(stamp);
+            let Some(oldest) = node.missing.front() else { return };
+            let (gone, near) = (node.newest - oldest.to > self.config.max_out_of_order, self.config.max_out_of_order);
+            if node.missing.len() > MAX_RANGES {
+                node.report(MAX_RANGES / 2, near, Instant::now(), &mut self.due);
+            } else if gone && node.reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+                node.sweep(&self.config, Instant::now(), &mut self.due);
+            }
+        } else if node.newest - stamp.serial <= self.config.max_out_of_order && node.fill(stamp.serial) {
+            self.late += 1;
+            node.latest = node.latest.max(stamp.seconds);
+            if self.config.log_out_of_order {
+                let (serial, newest, named) = (stamp.serial, node.newest, node.named());
+                log::info(format_args!("event {serial}{named} came late, after {newest}"));
+            }
+        } else if !event.partial {
+            self.again(id, stamp);
+        }
+    }
+
+    /// A serial that was there before, or is older than all that are known: a repeated one, a stray one, or the first
+    /// ones of a kernel that began anew. One alone doesn't decide that: if it were a stray one, all between it and the
+    /// next would be taken for missing.
+    fn again(&mut self, id: u64, stamp: Stamp) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let far = node.newest - stamp.serial > self.config.max_out_of_order;
+        let later = stamp.seconds > node.latest;
+        if stamp.serial == node.newest || !(far || later) {
+            return;
+        }
+        let Some(first) = node.anew else {
+            node.anew = Some(stamp);
+            return;
+        };
+        let ahead = stamp.serial.saturating_sub(first.serial);
+        if ahead == 0 || ahead > self.config.max_out_of_order {
+            // The first one may have been the stray one.
+            node.anew = if ahead == 0 { Some(first) } else { Some(stamp) };
+            return;
+        }
+        node.report(node.missing.len(), self.config.max_out_of_order, Instant::now(), &mut self.due);
+        let (from, newest, named) = (first.serial, node.newest, node.named());
+        log::info(format_args!(
+            "serials{named} begin anew at {from}, after {newest}: the host was started again, or this is an older log"
+        ));
+        node.anew = None;
+        node.newest = first.serial;
+        node.latest = first.seconds;
+        node.advance(stamp);
+    }
+
+    /// Lets go of the node that was silent longest, when there are too many.
+    fn make_room(&mut self) {
+        if self.nodes.len() < MAX_NODES {
+            return;
+        }
+        let oldest = self.nodes.iter().min_by_key(|(_, node)| node.seen).map(|(id, _)| *id);
+        if let Some(mut node) = oldest.and_then(|id| self.nodes.remove(&id)) {
+            node.report(node.missing.len(), self.config.max_out_of_order, Instant::now(), &mut self.due);
+        }
+    }
+
+    /// To be called about once a second.
+    pub fn tick(&mut self) {
+        let now = Instant::now();
+        for node in self.nodes.values_mut() {
+            node.sweep(&self.config, now, &mut self.due);
+        }
+        self.warnings.tick();
+    }
+
+    /// The end of the input: what is missing now will not come.
+    pub fn finish(&mut self) {
+        let now = Instant::now();
+        for node in self.nodes.values_mut() {
+            node.report(node.missing.len(), self.config.max_out_of_order, now, &mut self.due);
+        }
+    }
+
+    /// Reports what was held back of the warnings.
+    pub fn finish_warnings(&self) {
+        self.warnings.finish();
+    }
+
+    /// True when there are gaps to be taken.
+    pub fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// The gaps that are certain by now, each once. They are in the log when this returns.
+    pub fn take_due(&mut self) -> Vec<Gap> {
+        let due = std::mem::take(&mut self.due);
+        for gap in &due {
+            let node =
+                gap.node.as_ref().map_or_else(String::new, |node| format!("{}: ", String::from_utf8_lossy(node)));
+            self.warnings.lost_many(gap.count, &format!("{node}{}", gap.serials()));
+        }
+        due
+    }
+}
+
+impl Gap {
+    /// `serials 101-112`, `serial 7`.
+    pub fn serials(&self) -> String {
+        if self.from == self.to {
+            format!("serial {}", self.from)
+        } else {
+            format!("serials {}-{}", self.from, self.to)
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "sequence_tests.rs"]
+mod tests;
