@@ -244,11 +244,15 @@ fn logrotate_may_do_its_part_too() {
 fn a_link_goes_on_leading_to_the_newest_file() {
     let setup = Setup::new();
     let elsewhere = setup.dir.path().join("elsewhere.json");
-    std::os::unix::fs::symlink(&elsewhere, &setup.log).unwrap();
-    let mut auship = setup.start("rotate_size = 1B\n");
+    std::os::unix::fs::symlink("elsewhere.json", &setup.log).unwrap();
+    let mut auship = setup.start("rotate_size = 1B\nmode = 0640\n");
     auship.feed(&events(1, 2));
     assert!(auship.finish().0.success());
     assert!(fs::symlink_metadata(&setup.log).unwrap().is_symlink());
     assert_eq!(read(&setup.log), [2]);
-    assert_eq!(read(&setup.dir.path().join("elsewhere.json.1")), [1]);
+    let first = setup.dir.path().join("elsewhere.json.1");
+    assert_eq!(read(&first), [1]);
+    for path in [first, elsewhere] {
+        assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o640);
+    }
 }

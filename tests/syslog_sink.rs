@@ -13,6 +13,7 @@ use common::{
 use std::{
     fs,
     net::TcpListener,
+    os::unix::net::{UnixDatagram, UnixListener},
     path::Path,
     time::{Duration, Instant},
 };
@@ -271,16 +272,23 @@ fn what_is_too_large_for_a_datagram_goes_to_the_dead_letters() {
 
 #[test]
 fn a_receiver_that_hangs_is_left_at_the_end() {
-    for network in ["tcp", "tls"] {
+    for network in ["unix", "unix-stream", "tcp", "tls"] {
         let dir = tempfile::tempdir().unwrap();
-        // It accepts by its backlog alone, and reads nothing.
-        let hangs = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = hangs.local_addr().unwrap();
+        // They accept by their backlog alone, and read nothing.
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (stream, datagram) = (dir.path().join("stream"), dir.path().join("datagram"));
+        let _stream = UnixListener::bind(&stream).unwrap();
+        let _datagram = UnixDatagram::bind(&datagram).unwrap();
+        let address = match network {
+            "unix" => datagram.display().to_string(),
+            "unix-stream" => stream.display().to_string(),
+            _ => tcp.local_addr().unwrap().to_string(),
+        };
         let keys = format!("type = syslog\nnetwork = {network}\naddress = {address}\nconnect_timeout = 20s\n");
-        let text = format!("shutdown_timeout = 1s\n[output:siem]\n{keys}ring_bytes = 64MiB\n");
+        let text = format!("shutdown_timeout = 1s\n[output:siem]\n{keys}ring_bytes = 64MiB\nring_slots = 10000\n");
         let mut auship = Running::start(&write_config(dir.path(), &text));
-        let large = event(1, &"x".repeat(2_000_000));
-        for _ in 0..8 {
+        let large = event(1, &"x".repeat(if network == "unix" { 100 } else { 2_000_000 }));
+        for _ in 0..if network == "unix" { 2000 } else { 8 } {
             auship.feed(&large);
         }
         let start = Instant::now();

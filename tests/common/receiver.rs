@@ -46,34 +46,36 @@ fn unpacked() -> PathBuf {
 }
 
 impl Kind {
-    /// How it is run, if it is here.
-    fn command(self) -> Option<Command> {
-        let works = |program: &str| Command::new(program).arg("--version").output().is_ok_and(|o| o.status.success());
-        match self {
-            // Its -v exits with 0 in all versions.
-            Self::Rsyslog => Command::new("rsyslogd").arg("-v").output().ok().map(|_| Command::new("rsyslogd")),
-            Self::SyslogNg if works("syslog-ng") => Some(Command::new("syslog-ng")),
-            Self::SyslogNg => {
-                let usr = unpacked();
-                let program = usr.join("sbin/syslog-ng");
-                program.exists().then(|| {
-                    let modules = fs::read_dir(usr.join("lib/syslog-ng")).unwrap().map(|e| e.unwrap().path());
-                    let modules = modules.filter(|path| path.is_dir()).next().unwrap();
-                    let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
-                    let libraries =
-                        [usr.join("lib/syslog-ng"), usr.join("lib").join(&machine), usr.join("../lib").join(&machine)];
-                    let mut command = Command::new(program);
-                    command.arg(format!("--module-path={}", modules.display()));
-                    command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).unwrap());
-                    command
-                })
-            }
+    /// The program and what it needs around it, if it is here.
+    fn command(self, dir: &Path) -> Option<Command> {
+        // Not everybody has sbin in PATH.
+        let installed = |name: &str| Some(PathBuf::from("/usr/sbin").join(name)).filter(|path| path.exists());
+        if self == Self::Rsyslog {
+            let program = installed("rsyslogd")?;
+            // Under a name of its own: Ubuntu's AppArmor profile keeps the installed one to the host's files. Copied by
+            // another process, since a file that this one has open to write can't be run while others are forked.
+            let copy = dir.join("rsyslogd");
+            assert!(Command::new("cp").arg(program).arg(&copy).status().unwrap().success());
+            return Some(Command::new(copy));
         }
+        if let Some(program) = installed("syslog-ng") {
+            return Some(Command::new(program));
+        }
+        let usr = unpacked();
+        let program = Some(usr.join("sbin/syslog-ng")).filter(|path| path.exists())?;
+        let mut modules = fs::read_dir(usr.join("lib/syslog-ng")).unwrap().map(|entry| entry.unwrap().path());
+        let modules = modules.find(|path| path.is_dir()).unwrap();
+        let machine = format!("{}-linux-gnu", std::env::consts::ARCH);
+        let libraries = [usr.join("lib/syslog-ng"), usr.join("lib").join(&machine), usr.join("../lib").join(&machine)];
+        let mut command = Command::new(program);
+        command.arg(format!("--module-path={}", modules.display()));
+        command.env("LD_LIBRARY_PATH", std::env::join_paths(libraries).unwrap());
+        Some(command)
     }
 
     /// Its release, as its configuration has to begin with.
-    fn version(self) -> String {
-        let mut command = self.command().unwrap();
+    fn version(self, dir: &Path) -> String {
+        let mut command = self.command(dir).unwrap();
         let said = String::from_utf8(command.arg("--version").output().unwrap().stdout).unwrap();
         let number = said.split(|c: char| !c.is_ascii_digit() && c != '.').find(|word| word.contains('.')).unwrap();
         number.split('.').take(2).collect::<Vec<_>>().join(".")
@@ -97,7 +99,7 @@ impl Kind {
         certificates: &Certificates,
         client_certificate: bool,
     ) -> Option<Receiver> {
-        let mut command = self.command()?;
+        let mut command = self.command(dir)?;
         let config = dir.join("receiver.conf");
         let (here, keys) = (dir.display(), certificates.dir.path().display());
         let Ports { udp, tcp, tls } = ports;
@@ -136,7 +138,7 @@ impl Kind {
                     .arg(dir.join("ctl"))
                     .arg("-p")
                     .arg(dir.join("pid"));
-                let version = self.version();
+                let version = self.version(dir);
                 format!(
                     r#"@version: {version}
                     options {{ keep-hostname(yes); log-msg-size(1048576); flush-lines(1); use-dns(no); }};

@@ -41,8 +41,12 @@ fn create(config: &config::File) -> io::Result<Option<File>> {
     let new = OpenOptions::new().read(true).append(true).create_new(true).mode(config.mode & 0o600).open(&config.path);
     let file = match new {
         Ok(file) => file,
-        // Also a link that leads nowhere: what it names is made by opening it.
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            return match leads_nowhere(&config.path) {
+                Some(path) => create(&config::File { path, ..config.clone() }),
+                None => Ok(None),
+            };
+        }
         Err(e) => return Err(e),
     };
     let number = |id: &Option<config::Id>| id.as_ref().map(|id| id.number);
@@ -60,6 +64,13 @@ fn create(config: &config::File) -> io::Result<Option<File>> {
         return Err(e);
     }
     Ok(Some(file))
+}
+
+/// What a link names that isn't there.
+fn leads_nowhere(path: &Path) -> Option<PathBuf> {
+    let missing = fs::metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
+    let target = fs::read_link(path).ok().filter(|_| missing)?;
+    Some(path.parent()?.join(target))
 }
 
 /// True when a name leads to an open file.

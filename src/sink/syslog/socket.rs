@@ -59,6 +59,7 @@ impl Socket {
     pub(super) fn write(&mut self, bytes: &[u8], timeout: Duration, aborted: impl Fn() -> bool) -> Result<(), Failure> {
         let mut rest = bytes;
         let mut moved = Instant::now();
+        let mut refused_for_size = false;
         while !rest.is_empty() {
             let written = match self {
                 Self::Unix(socket) => socket.send(rest),
@@ -80,8 +81,11 @@ impl Socket {
                         return Err(Failure::Broken(io::Error::new(ErrorKind::TimedOut, why)));
                     }
                 }
+                // The first time it may be about a message before this one, of which a router has said so (udp(7)).
+                Err(e) if is_too_large(&e) && !refused_for_size => refused_for_size = true,
                 Err(e) if is_too_large(&e) => {
-                    let most = if matches!(self, Self::Udp(_)) { "; UDP carries 65507 bytes at most" } else { "" };
+                    let udp = matches!(self, Self::Udp(_));
+                    let most = if udp { "; UDP carries 65507 bytes at most over IPv4" } else { "" };
                     let why = format!("the message has {} bytes, too many for a datagram{most}", bytes.len());
                     return Err(Failure::TooLarge(why));
                 }
