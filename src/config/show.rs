@@ -31,9 +31,9 @@ impl fmt::Display for Config {
         writeln!(f, "run_dir = {}\n", Shown::path(&self.metrics.run_dir))?;
         let Source::Stdin = self.source;
         writeln!(f, "[input]\nsource = stdin")?;
-        self.filters.iter().try_for_each(|filter| filter.show(f))?;
         self.sequence.show(f)?;
         self.metrics.show(f)?;
+        self.filters.iter().try_for_each(|filter| filter.show(f))?;
         self.outputs.iter().try_for_each(|output| output.show(f))
     }
 }
