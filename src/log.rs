@@ -3,9 +3,11 @@
 //! Messages are handed to a thread of their own: a syslog daemon that hangs must not stop the reader.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+#[cfg(not(test))]
+use std::io::Write;
 use std::{
     fmt,
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},

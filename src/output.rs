@@ -6,7 +6,7 @@ use crate::{
     event::Event,
     figures::{OutputFigures, State},
     format::{Format, mozdef},
-    queue::{Inlet, Outlet, queue},
+    queue::{Inlet, Newest, Outlet, queue},
     sequence::Gap,
     sink::{self, Running},
 };
@@ -60,27 +60,37 @@ impl Output {
         })
     }
 
-    /// Writes the event's document and puts it into the queue.
-    pub fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
-        self.put(|format, out| format.write(event, meanings, out));
+    /// Writes the event's document and puts it into the queue. `newest` is the newest serial by now.
+    pub fn offer(&mut self, event: &Event, meanings: &mut Meanings, newest: Option<Newest>) {
+        self.put(newest, |format, out| format.write(event, meanings, out));
+    }
+
+    /// Notes the serial of an event that filters dropped.
+    pub fn see(&self, newest: Option<Newest>) {
+        self.inlet.see(newest);
+    }
+
+    /// The newest serial that a process before this one saw, if that is known.
+    pub fn newest_before(&self) -> Option<Newest> {
+        self.outlet.newest_before()
     }
 
     /// As [`Output::offer`], for serials that didn't come.
     pub fn offer_gap(&mut self, gap: &Gap) {
-        self.put(|format, out| format.write_gap(gap, out));
+        self.put(None, |format, out| format.write_gap(gap, out));
     }
 
-    fn put(&mut self, write: impl FnOnce(&mut Format, &mut Vec<u8>) -> bool) {
+    fn put(&mut self, newest: Option<Newest>, write: impl FnOnce(&mut Format, &mut Vec<u8>) -> bool) {
         self.buffer.clear();
         self.buffer.extend_from_slice(self.config.prepend_msg.as_bytes());
         if !write(&mut self.format, &mut self.buffer) {
-            self.inlet.leave_out();
+            self.inlet.leave_out(newest);
             return;
         }
         self.buffer.extend_from_slice(self.config.postpend_msg.as_bytes());
         let document = self.buffer.clone();
         self.buffer.shrink_to(KEEP_BUFFER);
-        self.inlet.push(document);
+        self.inlet.push(document, newest);
     }
 
     /// To be called about once a second: reports what was held back.

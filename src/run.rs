@@ -87,6 +87,10 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
                 .map_err(|e| unusable(path, output, &e))?,
         );
     }
+    // A process before this one may have been killed with what it had read but not yet taken.
+    if let Some(newest) = line.outputs.iter().filter_map(Output::newest_before).max_by_key(|newest| newest.serial) {
+        line.sequence.resume(newest);
+    }
     let mut parser = Parser::new()?;
     log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
     let read = line.read(&mut input, &mut parser);
@@ -132,15 +136,16 @@ struct Line {
 impl Line {
     fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
         self.reading.events += 1;
-        self.deliver(event, meanings);
         // What filters drop has come too.
         self.sequence.event(event);
+        self.deliver(event, meanings);
         if self.sequence.has_due() {
             self.offer_gaps();
         }
     }
 
     fn deliver(&mut self, event: &Event, meanings: &mut Meanings) {
+        let newest = self.sequence.newest(event);
         if !self.filters.is_empty() {
             let start = self.timed.then(Instant::now);
             let verdict = self.filters.decide(event, meanings);
@@ -149,12 +154,13 @@ impl Line {
             }
             if verdict.action == config::Action::Drop {
                 self.reading.filtered += 1;
+                self.outputs.iter().for_each(|output| output.see(newest));
                 return;
             }
         }
         self.reading.offered += 1;
         for output in &mut self.outputs {
-            output.offer(event, meanings);
+            output.offer(event, meanings, newest);
         }
         if self.timed {
             self.reading.latency.note(age(event));

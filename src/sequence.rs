@@ -10,6 +10,7 @@ use crate::{
     event::{Event, Stamp},
     log,
     losses::Losses,
+    queue::Newest,
 };
 use foldhash::fast::RandomState;
 use std::{
@@ -179,6 +180,29 @@ impl Sequence {
         }
     }
 
+    /// Goes on where a process before this one ended: what it read and didn't take before it was killed, and what came
+    /// while there was none, is missing.
+    pub fn resume(&mut self, before: Newest) {
+        if self.config.track {
+            let node = Node {
+                name: None,
+                newest: before.serial,
+                latest: 0,
+                missing: VecDeque::new(),
+                anew: None,
+                seen: 0,
+                reported: None,
+            };
+            self.nodes.insert(before.node, node);
+        }
+    }
+
+    /// The newest serial of an event's node, for a process after this one.
+    pub fn newest(&self, event: &Event) -> Option<Newest> {
+        let node = event.node_id();
+        self.nodes.get(&node).map(|known| Newest { node, serial: known.newest })
+    }
+
     /// Events that came after one with a higher serial.
     pub fn late(&self) -> u64 {
         self.late
@@ -199,6 +223,9 @@ impl Sequence {
             return;
         };
         node.seen = self.events;
+        if node.name.is_none() && id != 0 {
+            node.name = event.node().map(<[u8]>::to_vec);
+        }
         let stamp = event.stamp;
         if stamp.serial > node.newest {
             node.anew = None;

@@ -504,3 +504,26 @@ fn a_spool_that_cannot_be_opened_is_reported_and_delivery_goes_on() {
     assert!(said.contains("can't be opened") && said.contains("Read-only file system"), "{said}");
     assert_eq!((number(&said, "delivered"), number(&said, "lost")), (100, 0), "{said}");
 }
+
+#[test]
+fn what_came_while_nobody_read_is_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::http(dir.path(), "ok");
+    let config = config(dir.path(), &server.url, "[filter:noise]\nregex = text=noise\n");
+    let mut auship = Running::start(&config);
+    auship.feed(&(events(1, 10) + &event(11, "noise") + &event(12, "noise")));
+    // The end of an event is known when the next begins, or a moment later.
+    server.wait_for(10);
+    std::thread::sleep(Duration::from_millis(2500));
+    auship.kill();
+    let mut auship = Running::start(&config);
+    auship.feed(&events(21, 10));
+    let (_, said) = auship.finish();
+    assert_eq!(server.gaps(), [(13, 20)], "{said}");
+    assert!(said.contains("serials 13-20"), "{said}");
+    // One that ended in peace and was started again at once.
+    let mut auship = Running::start(&config);
+    auship.feed(&events(31, 5));
+    let (_, said) = auship.finish();
+    assert_eq!((server.gaps().len(), number(&said, "lost")), (1, 0), "{said}");
+}

@@ -7,7 +7,7 @@ use std::{
     fmt::Write as _,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 pub const AUSHIP: &str = env!("CARGO_BIN_EXE_auship");

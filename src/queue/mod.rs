@@ -24,6 +24,7 @@ use crate::{
 use books::{Books, Fate, Loss};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ring::{Document, Ring};
+pub use spool::Newest;
 use spool::{Hand, Spool};
 use std::{
     collections::VecDeque,
@@ -128,6 +129,7 @@ struct State {
     /// What is left stays where it is.
     abandoned: bool,
     books: Books,
+    newest_before: Option<Newest>,
 }
 
 #[derive(Debug)]
@@ -189,6 +191,7 @@ pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) ->
         closed: false,
         abandoned: false,
         books: Books::default(),
+        newest_before: None,
     };
     let shared = Arc::new(Shared {
         name: name.to_string(),
@@ -241,7 +244,7 @@ impl Inlet {
     /// Puts a document in. For a local sink, and for a spool that works, the reader waits for room, but no longer
     /// than `max_wait` in a row: what one document used up the next can't. False when the document is lost, which is
     /// then counted and reported.
-    pub fn push(&mut self, document: Document) -> bool {
+    pub fn push(&mut self, document: Document, newest: Option<Newest>) -> bool {
         let shared = &self.shared;
         let mut state = locked(&shared.state);
         if !shared.always_spools() {
@@ -267,12 +270,13 @@ impl Inlet {
             state.books.settle(1, Fate::Lost(Loss::RingFull));
             let why = state.trouble.clone();
             drop(state);
+            self.see(newest);
             shared.full.lost(&why);
             return false;
         }
         self.patience = shared.config.max_wait;
         if let Some(spool) = shared.spool.get() {
-            spool.take();
+            spool.take(newest);
         }
         if state.ring.len() == 0 {
             state.waiting_since = Instant::now();
@@ -294,8 +298,16 @@ impl Inlet {
         true
     }
 
+    /// An event that filters dropped: only its serial matters.
+    pub fn see(&self, newest: Option<Newest>) {
+        if let (Some(spool), Some(newest)) = (self.shared.spool.get(), newest) {
+            spool.see(newest);
+        }
+    }
+
     /// An event that the output's settings leave out.
-    pub fn leave_out(&self) {
+    pub fn leave_out(&self, newest: Option<Newest>) {
+        self.see(newest);
         let mut state = locked(&self.shared.state);
         state.books.events += 1;
         state.books.left_out += 1;
@@ -479,6 +491,11 @@ impl Outlet {
         locked(&self.shared.state).closed
     }
 
+    /// The newest serial that a process before this one saw, if it has a spool and the system is still the same.
+    pub fn newest_before(&self) -> Option<Newest> {
+        locked(&self.shared.state).newest_before
+    }
+
     /// What is left stays where it is: in the spool, or is given up by [`Outlet::finish`].
     pub fn abandon(&self) {
         locked(&self.shared.state).abandoned = true;
@@ -652,10 +669,11 @@ impl Shared {
         state.books.settle(found.missing, Fate::Lost(Loss::SpoolDamaged));
         state.spooled = found.spooled;
         state.hands = found.hands;
+        state.newest_before = found.newest;
         state.unwritable = None;
         // What came into the ring before there was a spool is counted there too.
         for _ in 0..state.ring.len() {
-            spool.take();
+            spool.take(None);
         }
         let _ = self.spool.set(spool);
         drop(state);

@@ -108,9 +108,17 @@ impl Server {
         let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (number, line) in numbers.lines().zip(json::lines(&self.bodies())) {
             let documents = if let serde_json::Value::Array(all) = line { all } else { vec![line] };
-            all.entry(number.to_string()).or_default().extend(super::serials(&documents));
+            let events: Vec<_> = documents.into_iter().filter(|d| d["category"] != "audit_gap").collect();
+            all.entry(number.to_string()).or_default().extend(super::serials(&events));
         }
         all
+    }
+
+    /// The gaps in serials that were reported to it.
+    pub fn gaps(&self) -> Vec<(usize, usize)> {
+        let gaps = self.documents().into_iter().filter(|d| d["category"] == "audit_gap");
+        let number = |d: &serde_json::Value, name: &str| d["details"][name].as_str().unwrap().parse().unwrap();
+        gaps.map(|d| (number(&d, "from"), number(&d, "to"))).collect()
     }
 
     /// The headers of each request.

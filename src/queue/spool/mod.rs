@@ -26,7 +26,8 @@ use crate::{
 };
 use frame::{Next, Walk};
 use nix::fcntl::{Flock, FlockArg};
-use progress::{Mark, Progress, Taken};
+pub use progress::Newest;
+use progress::{Counted, Mark, Progress, Taken};
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::{self, DirBuilder, File, OpenOptions},
@@ -138,6 +139,8 @@ pub(super) struct Found {
     pub(super) killed: u64,
     /// Documents that should be there and aren't.
     pub(super) missing: u64,
+    /// The newest serial that the process before saw.
+    pub(super) newest: Option<Newest>,
 }
 
 /// What became of documents that were to be spooled.
@@ -239,8 +242,9 @@ impl Spool {
         found.missing += in_hands_lost;
         progress.set(mark).map_err(|e| at_path(&path, &e))?;
         let taken = taken(run_dir, dir).and_then(|(mut taken, counted)| {
-            if let (Some(counted), Some(_)) = (counted, before) {
-                found.killed = counted.saturating_sub(mark.direct + mark.written);
+            if let (Some(Counted { count, newest }), Some(_)) = (counted, before) {
+                found.killed = count.saturating_sub(mark.direct + mark.written);
+                found.newest = newest;
             }
             taken.begin(mark.direct + mark.written)?;
             Ok(taken)
@@ -281,10 +285,19 @@ impl Spool {
         self.seen_bytes.load(Ordering::Relaxed)
     }
 
-    /// Notes that a document enters the ring.
-    pub(super) fn take(&self) {
+    /// Notes that a document enters the ring, and the newest serial with it.
+    pub(super) fn take(&self, newest: Option<Newest>) {
+        self.count(|taken| taken.add(newest));
+    }
+
+    /// Notes a serial whose event enters no ring.
+    pub(super) fn see(&self, newest: Newest) {
+        self.count(|taken| taken.see(newest));
+    }
+
+    fn count(&self, how: impl FnOnce(&mut Taken) -> io::Result<()>) {
         let mut taken = locked(&self.taken);
-        if taken.as_mut().is_some_and(|taken| taken.add().is_err()) {
+        if taken.as_mut().is_some_and(|taken| how(taken).is_err()) {
             // A wrong count would be worse than none.
             *taken = None;
         }
@@ -632,7 +645,7 @@ fn ignore_missing(e: io::Error) -> io::Result<()> {
 }
 
 /// The file that counts what enters the ring.
-fn taken(run_dir: &Path, spool: &Path) -> io::Result<(Taken, Option<u64>)> {
+fn taken(run_dir: &Path, spool: &Path) -> io::Result<(Taken, Option<Counted>)> {
     let made = DirBuilder::new().mode(0o750).create(run_dir).or_else(ignore_existing);
     made.map_err(|e| at_path(run_dir, &e))?;
     let of = fs::metadata(spool).map_err(|e| at_path(spool, &e))?;

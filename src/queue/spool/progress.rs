@@ -92,30 +92,69 @@ impl Progress {
     }
 }
 
-/// The count of documents that entered the ring.
+/// The newest serial that was seen, and the number of the node that it came from (0: the records name none).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Newest {
+    /// What [`crate::event::node_id`] says.
+    pub node: u64,
+    /// The kernel's number of the event.
+    pub serial: u64,
+}
+
+/// What a process before had counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// Documents that had entered the ring.
+    pub(super) count: u64,
+    /// The newest serial, if the system wasn't started again since.
+    pub(super) newest: Option<Newest>,
+}
+
+/// The count of documents that entered the ring, and the newest serial among them.
 #[derive(Debug)]
 pub(super) struct Taken {
     file: File,
     count: u64,
+    newest: Newest,
+    boot: u64,
+}
+
+/// A number for this start of the system: serials begin anew with each.
+fn boot() -> u64 {
+    let id = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    u64::from(crc32fast::hash(&id))
 }
 
 impl Taken {
     /// Opens the file, or makes it; says what the process before counted, unless the file is new, or damaged.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<u64>)> {
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<Counted>)> {
         let file = open(path)?;
-        let before = read_slot::<2>(&file, 0).map(|[_, count]| count);
-        Ok((Self { file, count: before.unwrap_or_default() }, before))
+        let boot = boot();
+        let before = read_slot::<5>(&file, 0).map(|[_, count, node, serial, then]| {
+            let newest = (then == boot && serial > 0).then_some(Newest { node, serial });
+            Counted { count, newest }
+        });
+        let (count, newest) = before.map_or((0, None), |before| (before.count, before.newest));
+        Ok((Self { file, count, newest: newest.unwrap_or_default(), boot }, before))
     }
 
     /// Begins anew with a count.
     pub(super) fn begin(&mut self, count: u64) -> io::Result<()> {
         self.count = count;
-        write_slot(&self.file, 0, [1, count])
+        let Newest { node, serial } = self.newest;
+        write_slot(&self.file, 0, [1, count, node, serial, self.boot])
     }
 
     /// Counts one more.
-    pub(super) fn add(&mut self) -> io::Result<()> {
+    pub(super) fn add(&mut self, newest: Option<Newest>) -> io::Result<()> {
+        self.newest = newest.unwrap_or(self.newest);
         self.begin(self.count + 1)
+    }
+
+    /// Notes a serial that enters no ring.
+    pub(super) fn see(&mut self, newest: Newest) -> io::Result<()> {
+        self.newest = newest;
+        self.begin(self.count)
     }
 }
 
@@ -154,8 +193,19 @@ mod tests {
         let (mut taken, before) = Taken::open(&path).unwrap();
         assert_eq!(before, None);
         taken.begin(7).unwrap();
-        taken.add().unwrap();
-        assert_eq!(Taken::open(&path).unwrap().1, Some(8));
+        taken.add(None).unwrap();
+        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 8, newest: None }));
+        let newest = Newest { node: 3, serial: 70 };
+        taken.add(Some(newest)).unwrap();
+        taken.add(None).unwrap();
+        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 10, newest: Some(newest) }));
+        taken.see(Newest { node: 0, serial: 71 }).unwrap();
+        let (mut other, before) = Taken::open(&path).unwrap();
+        assert_eq!(before.unwrap().newest.unwrap().serial, 71);
+        // After the system was started again serials are others.
+        other.boot += 1;
+        other.begin(1).unwrap();
+        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 1, newest: None }));
         std::fs::write(&path, [0x55; 64]).unwrap();
         assert_eq!(Taken::open(&path).unwrap().1, None);
     }

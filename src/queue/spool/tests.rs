@@ -100,7 +100,7 @@ fn the_ring_of_a_killed_process_is_counted_exactly() {
     let dir = tempfile::tempdir().unwrap();
     let (spool, _) = open(dir.path());
     for _ in 0..30 {
-        spool.take();
+        spool.take(None);
     }
     // Ten were delivered from the ring, five spooled, three secured by a sink.
     spool.direct(10);
