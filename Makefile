@@ -20,13 +20,14 @@ DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel
 DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
              python3-prometheus_client nodejs
 
-.PHONY: help deps deps-build build run test lint bench fuzz install uninstall clean
+.PHONY: help deps deps-bench soak deps-build build run test lint bench fuzz install uninstall clean
 
 help:
 	@echo "make run        build, and show a real sample log turning into JSON"
 	@echo "make test       every test; those that need the kernel's audit need root"
 	@echo "make lint       formatting and lints"
 	@echo "make bench      speed, beside a program that only walks libauparse's fields"
+	@echo "make soak       the server stopped, busy, hanging, the plugin killed, under load, for two minutes"
 	@echo "make fuzz       fuzz the way from bytes to JSON (FUZZ_SECONDS=600)"
 	@echo "make deps       install what building and testing need (apt or dnf), only what is missing"
 	@echo "make build      target/release/auship"
@@ -40,6 +41,9 @@ deps: deps-build
 	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
 	@packaging/install-syslog-ng target/syslog-ng
 	@packaging/install-statsd
+
+deps-bench: deps
+	@packaging/install-deps "wrk" "wrk"
 
 build: deps-build
 	$(CARGO) build --release --locked $(CARGO_FLAGS)
@@ -59,8 +63,12 @@ lint:
 	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
 
 # BENCH_LOG names a log to measure with; without one a log is made.
-bench: deps
+bench: deps-bench
 	$(CARGO) bench --locked
+
+# A bad day in full length: 200,000 events at 5,000 a second, five outages, two kills. It takes over two minutes.
+soak: deps
+	OUTAGES=full $(CARGO) test --locked --test outages -- --nocapture
 
 FUZZ_SECONDS ?= 600
 fuzz: deps-build

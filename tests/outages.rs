@@ -11,10 +11,11 @@ use common::{
     server::{Certificates, Server},
     wait_until, write_config,
 };
+use nix::sys::signal::Signal;
 use std::{
     collections::BTreeMap,
     env,
-    fs::File,
+    fs::{self, File},
     io::Write,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -60,7 +61,20 @@ impl Day {
         thread::sleep(at.saturating_duration_since(Instant::now()));
     }
 
+    /// Prints how long the reader kept input waiting.
+    fn pauses(&self, plugin: &Running) {
+        let report = self.dir.path().join("run/report");
+        let _ = fs::remove_file(&report);
+        plugin.signal(Signal::SIGUSR1);
+        wait_until("a report", Duration::from_secs(10), || report.exists());
+        let report = fs::read_to_string(report).unwrap();
+        for line in report.lines().filter(|l| l.contains("reader_pause")) {
+            println!("  {line}");
+        }
+    }
+
     fn kill(&mut self, plugin: &mut Running) {
+        self.pauses(plugin);
         plugin.kill();
         self.said.push_str(&plugin.messages());
     }
@@ -68,9 +82,10 @@ impl Day {
 
 fn config(dir: &Path, certificates: &Certificates, port: u16) -> PathBuf {
     let text = format!(
-        "shutdown_timeout = 10m\n[output:siem]\ntype = http\nurl = https://localhost:{port}/events\nca_cert = {}\n\
+        "shutdown_timeout = 10m\nrun_dir = {}\n[output:siem]\ntype = http\nurl = https://localhost:{port}/events\nca_cert = {}\n\
          workers = {WORKERS}\nbatch = {BATCH}\nbatch_interval = 50ms\ntimeout = 5s\nspool_dir = {}\n\
          retry_max = 2s\n",
+        dir.join("run").display(),
         certificates.ca().display(),
         dir.join("spool").display()
     );
@@ -148,6 +163,7 @@ fn a_bad_day_loses_nothing_in_silence() {
         thread::sleep(Duration::from_secs(3));
         server.bodies().len() == before
     });
+    day.pauses(&plugin);
     let Day { input, mut said, .. } = day;
     drop((input, open));
     let (status, last) = plugin.wait();
