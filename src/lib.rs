@@ -4,6 +4,9 @@
 //!
 //! ```text
 //! source ──► assembler ──► filter ──► format ──► ring ──► sink
+//!                                                 │ ▲
+//!                                                 ▼ │ full, or sink down
+//!                                                spool
 //! ```
 //!
 //! | step | module |
@@ -13,7 +16,7 @@
 //! | event: what an assembler yields and a format reads | [`event`] |
 //! | filter: which events are kept | [`filter`] |
 //! | format: event to JSON | [`format`] |
-//! | ring: the bounded queue in front of a sink | [`queue`] |
+//! | ring and spool: the queue in front of a sink, in memory and on disk | [`queue`] |
 //! | sink: where documents go | [`sink`] |
 //!
 //! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], [`sequence`] (events that didn't come),

@@ -30,6 +30,8 @@ use std::{
 
 /// Bytes gathered for one write.
 const GATHER: usize = 256 << 10;
+/// How long lines wait for others, so that each needs no write and no waking of its own.
+const INTERVAL: Duration = Duration::from_millis(5);
 /// How long a write that failed waits before it is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 /// How often an idle sink looks whether its file is still there.
@@ -102,7 +104,7 @@ struct Lines {
 
 impl Lines {
     fn run(&mut self) {
-        let want = Want { documents: usize::MAX, bytes: GATHER, interval: Duration::ZERO };
+        let want = Want { documents: usize::MAX, bytes: GATHER, interval: INTERVAL };
         loop {
             let mut batch = match self.outlet.take_within(&want, IDLE) {
                 Taken::Batch(batch) => batch,

@@ -1,0 +1,66 @@
+//! How fast the spool takes documents and gives them back: 1 KiB each, in the file system of `TMPDIR`.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use auship::{
+    config::{self, SpoolFull},
+    queue::{Taken, Want, books::Fate, queue},
+};
+use nix::sys::resource::{UsageWho, getrusage};
+use std::time::{Duration, Instant};
+
+const DOCUMENTS: usize = 200_000;
+const SIZE: usize = 1024;
+
+/// User and system seconds of this process.
+fn seconds() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    let time = |t: nix::sys::time::TimeVal| t.tv_sec() as f64 + t.tv_usec() as f64 / 1e6;
+    time(usage.user_time()) + time(usage.system_time())
+}
+
+fn show(what: &str, cpu: f64, start: Instant) {
+    let (n, wall) = (DOCUMENTS as f64, start.elapsed().as_secs_f64());
+    println!("  {what:34} {:8.0} documents/s  {:5.2} µs of processor time a document", n / wall, cpu / n * 1e6);
+}
+
+fn main() {
+    println!("{DOCUMENTS} documents of {SIZE} bytes through a ring of 512, all of them spooled; least is best:");
+    for always in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let spool =
+            config::Spool { dir: dir.path().join("spool"), always, limit: 1 << 30, full: SpoolFull::DropOldest };
+        let config = config::Queue {
+            slots: 512,
+            bytes: 8 << 20,
+            max_wait: Duration::from_secs(60),
+            spool: Some(spool),
+            dead_letter_file: None,
+            dead_letter_limit: 0,
+        };
+        let (mut inlet, outlet) = queue("bench", &config, false, &dir.path().join("run")).unwrap();
+        outlet.set_failing(true);
+        let (before, start) = (seconds(), Instant::now());
+        for n in 0..DOCUMENTS {
+            let mut document = format!("{{\"number\":{n}").into_bytes();
+            document.resize(SIZE, b'x');
+            assert!(inlet.push(document, None));
+        }
+        while outlet.books().spool < DOCUMENTS as u64 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let how = if always { "always: each group synced" } else { "overflow" };
+        show(&format!("{how}, append"), seconds() - before, start);
+        let (before, start) = (seconds(), Instant::now());
+        let want = Want { documents: 100, bytes: 1 << 20, interval: Duration::ZERO };
+        let mut read = 0;
+        while read < DOCUMENTS {
+            let Taken::Batch(batch) = outlet.take_within(&want, Duration::from_secs(1)) else { panic!("{read}") };
+            read += batch.documents.len();
+            outlet.settle_all(batch, Fate::Delivered);
+        }
+        show(&format!("{how}, read and settle"), seconds() - before, start);
+        assert_eq!(outlet.books().delivered, DOCUMENTS as u64);
+        drop(inlet);
+        outlet.finish();
+    }
+}
