@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Running, Tmpfs, events, json, serials, wait_until, write_config};
+use common::{Running, disk::Tmpfs, events, json, serials, wait_until, write_config};
 use nix::sys::signal::Signal;
 use std::{
     fs,

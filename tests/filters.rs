@@ -11,7 +11,8 @@ use std::{fs, process::Command, time::Duration};
 fn kept(sections: &str, log: &str) -> (Vec<usize>, String) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out.json");
-    let text = format!("[output:o]\ntype = file\npath = {}\n{sections}\n", out.display());
+    let input = "[input]\ntrack_sequence = no\n";
+    let text = format!("{input}[output:o]\ntype = file\npath = {}\n{sections}\n", out.display());
     let mut running = Running::start(&write_config(dir.path(), &text));
     running.feed(log);
     let (status, said) = running.finish();

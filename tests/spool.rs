@@ -3,18 +3,19 @@
 
 mod common;
 
-use common::{Running, auship, event, events, serials, server::Server, wait_until, write_config};
-use nix::{
-    mount::{MntFlags, MsFlags, mount, umount2},
-    sys::signal::Signal,
+use common::{
+    Running, auship,
+    disk::{BadDisk, Tmpfs},
+    event, events, serials,
+    server::Server,
+    wait_until, write_config,
 };
+use nix::{mount::MsFlags, sys::signal::Signal};
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -328,37 +329,10 @@ fn every_status_that_may_pass_is_tried_again() {
     assert_eq!(number(&said, "delivered"), 20, "{said}");
 }
 
-/// A mounted file system of so many bytes, unmounted with this.
-struct Tmpfs(PathBuf);
-
-impl Tmpfs {
-    /// None where mounting isn't allowed, which is said.
-    fn mount(path: &Path, options: &str) -> Option<Self> {
-        fs::create_dir(path).unwrap();
-        match mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::empty(), Some(options)) {
-            Ok(()) => Some(Self(path.to_path_buf())),
-            Err(e) => {
-                eprintln!("NOT TESTED: a tmpfs can't be mounted here ({e})");
-                None
-            }
-        }
-    }
-
-    fn remount(&self, flags: MsFlags) {
-        mount(Some("tmpfs"), &self.0, None::<&str>, MsFlags::MS_REMOUNT | flags, None::<&str>).unwrap();
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
-    }
-}
-
 #[test]
 fn a_full_disk_costs_what_does_not_fit_and_is_reported() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(_disk) = Tmpfs::mount(&dir.path().join("disk"), "size=600k") else { return };
+    let Some(_disk) = Tmpfs::new(&dir.path().join("disk"), "600k") else { return };
     let port = free_port();
     let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), ""));
     auship.feed(&events(1, 4000));
@@ -371,46 +345,6 @@ fn a_full_disk_costs_what_does_not_fit_and_is_reported() {
     let lost = number(&said, "lost");
     assert_eq!((arrived.len() + lost, number(&said, "delivered")), (4000, arrived.len()), "{said}");
     assert!(arrived.is_sorted() && lost > 100 && arrived.len() > 500, "{said}");
-}
-
-/// A disk that fails when told to (tests/tools/bad_disk.py), unmounted with this.
-struct BadDisk {
-    child: Child,
-    behaviour: PathBuf,
-}
-
-impl BadDisk {
-    /// Mounted at `dir`/disk. None where that isn't possible, which is said.
-    fn mount(dir: &Path) -> Option<Self> {
-        let (backing, disk, behaviour) = (dir.join("backing"), dir.join("disk"), dir.join("behaviour"));
-        fs::create_dir(&backing).unwrap();
-        fs::create_dir(&disk).unwrap();
-        fs::write(&behaviour, "ok").unwrap();
-        let mut command = Command::new(common::PYTHON);
-        command.arg(common::tool("bad_disk.py")).args([&backing, &disk, &behaviour]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        if line.trim() == "mounted" {
-            return Some(Self { child, behaviour });
-        }
-        eprintln!("NOT TESTED: no FUSE here (it needs root, /dev/fuse and python3-fusepy)");
-        child.wait().unwrap();
-        None
-    }
-
-    fn behave(&self, how: &str) {
-        let new = self.behaviour.with_extension("new");
-        fs::write(&new, how).unwrap();
-        fs::rename(new, &self.behaviour).unwrap();
-    }
-}
-
-impl Drop for BadDisk {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
 }
 
 /// A configuration whose spool is on `dir`/disk.
@@ -493,7 +427,7 @@ fn a_slow_disk_makes_the_reader_wait_but_not_for_long() {
 #[test]
 fn a_spool_that_cannot_be_opened_is_reported_and_delivery_goes_on() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(disk) = Tmpfs::mount(&dir.path().join("disk"), "size=10m") else { return };
+    let Some(disk) = Tmpfs::new(&dir.path().join("disk"), "10m") else { return };
     disk.remount(MsFlags::MS_RDONLY);
     let server = Server::http(dir.path(), "ok");
     let mut auship = Running::start(&config_on_disk(dir.path(), &server.url, ""));

@@ -2,11 +2,11 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod audit;
+pub mod disk;
 pub mod json;
 pub mod receiver;
 pub mod server;
 
-use nix::mount::{MsFlags, mount, umount};
 use std::{
     fs,
     io::{Read, Write},
@@ -196,32 +196,9 @@ pub fn wait_until(what: &str, patience: Duration, mut holds: impl FnMut() -> boo
     }
 }
 
-/// The serials of documents in a file of JSON lines.
+/// The serials of documents, in their order; gaps in them, which are documents too, have none.
 pub fn serials(documents: &[serde_json::Value]) -> Vec<usize> {
+    let events = documents.iter().filter(|d| d["category"] != "audit_gap");
     let serial = |d: &serde_json::Value| d["details"]["auditserial"].as_str().unwrap().parse().unwrap();
-    documents.iter().map(serial).collect()
-}
-
-/// A small file system in memory; gone with this.
-pub struct Tmpfs(pub PathBuf);
-
-impl Tmpfs {
-    /// Mounted at a directory that is made for it; none where that can't be.
-    pub fn new(at: &Path, size: &str) -> Option<Self> {
-        fs::create_dir(at).unwrap();
-        let options = format!("size={size}");
-        match mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())) {
-            Ok(()) => Some(Self(at.to_path_buf())),
-            Err(e) => {
-                audit::not_tested("a full disk", &format!("a tmpfs can't be mounted here ({e}); run this as root"));
-                None
-            }
-        }
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = umount(&self.0);
-    }
+    events.map(serial).collect()
 }

@@ -1,0 +1,79 @@
+//! Disks that fail when told to.
+
+use super::{PYTHON, audit::not_tested, tool};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+/// A disk that fails when told to (tests/tools/bad_disk.py), unmounted with this.
+pub struct BadDisk {
+    child: Child,
+    behaviour: PathBuf,
+}
+
+impl BadDisk {
+    /// Mounted at `dir`/disk. None where that isn't possible, which is said.
+    pub fn mount(dir: &Path) -> Option<Self> {
+        let (backing, disk, behaviour) = (dir.join("backing"), dir.join("disk"), dir.join("behaviour"));
+        fs::create_dir(&backing).unwrap();
+        fs::create_dir(&disk).unwrap();
+        fs::write(&behaviour, "ok").unwrap();
+        let mut command = Command::new(PYTHON);
+        command.arg(tool("bad_disk.py")).args([&backing, &disk, &behaviour]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line.trim() == "mounted" {
+            return Some(Self { child, behaviour });
+        }
+        not_tested("disks that fail", "no FUSE here: it needs root, /dev/fuse and python3-fusepy");
+        child.wait().unwrap();
+        None
+    }
+
+    pub fn behave(&self, how: &str) {
+        let new = self.behaviour.with_extension("new");
+        fs::write(&new, how).unwrap();
+        fs::rename(new, &self.behaviour).unwrap();
+    }
+}
+
+impl Drop for BadDisk {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// A small file system in memory; gone with this.
+pub struct Tmpfs(pub PathBuf);
+
+impl Tmpfs {
+    /// Mounted at a directory that is made for it; none where that can't be.
+    pub fn new(at: &Path, size: &str) -> Option<Self> {
+        fs::create_dir(at).unwrap();
+        let options = format!("size={size}");
+        match mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())) {
+            Ok(()) => Some(Self(at.to_path_buf())),
+            Err(e) => {
+                not_tested("a full disk", &format!("a tmpfs can't be mounted here ({e}); run this as root"));
+                None
+            }
+        }
+    }
+
+    /// Mounted anew with other flags.
+    pub fn remount(&self, flags: MsFlags) {
+        mount(Some("tmpfs"), &self.0, None::<&str>, MsFlags::MS_REMOUNT | flags, None::<&str>).unwrap();
+    }
+}
+
+impl Drop for Tmpfs {
+    fn drop(&mut self) {
+        let _ = umount2(&self.0, MntFlags::MNT_DETACH);
+    }
+}
