@@ -358,7 +358,7 @@ impl Spool {
             }
             return Ok(());
         }
-        appended.dropped += self.make_room(writer.buffer.len() as u64)?;
+        self.make_room(writer.buffer.len() as u64, &mut appended.dropped)?;
         let Some(file) = &mut writer.file else { return Ok(()) };
         let written = file.write_all_at(&writer.buffer, size);
         let written = written.and_then(|()| if self.config.always { file.sync_data() } else { Ok(()) });
@@ -422,15 +422,14 @@ impl Spool {
         renamed
     }
 
-    /// Makes room for so many bytes; says how many documents that cost.
-    fn make_room(&self, bytes: u64) -> io::Result<u64> {
-        let mut dropped = 0;
+    /// Makes room for so many bytes; counts the documents that it costs, whether it is enough or not.
+    fn make_room(&self, bytes: u64, dropped: &mut u64) -> io::Result<()> {
         loop {
             // The reader mustn't be on its way into what is dropped.
             let _reader = locked(&self.reader);
             let mut index = locked(&self.index);
             if index.bytes() + bytes <= self.config.limit {
-                return Ok(dropped);
+                return Ok(());
             }
             let next = index.next;
             let last = index.segments.len().saturating_sub(1);
@@ -440,12 +439,13 @@ impl Spool {
                 return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "spool_limit is reached"));
             };
             let Some(segment) = index.segments.remove(oldest) else { continue };
-            dropped += segment.end - segment.base;
+            *dropped += segment.end - segment.base;
             index.mark_done(segment.base, segment.end);
             let done = index.done;
             drop(index);
-            fs::remove_file(segment.path(self.dir()))?;
+            let removed = fs::remove_file(segment.path(self.dir())).or_else(ignore_missing);
             self.note_done(done);
+            removed?;
         }
     }
 
