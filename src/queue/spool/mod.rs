@@ -69,11 +69,13 @@ impl Segment {
         dir.join(if self.closed { format!("{base:020}-{end:020}.spool") } else { format!("{base:020}.spool") })
     }
 
+    /// The numbers in a name; `None` for one that [`Segment::path`] doesn't give.
     fn read_name(name: &str) -> Option<(u64, Option<u64>)> {
         let name = name.strip_suffix(".spool")?;
+        let number = |text: &str| text.parse().ok().filter(|number| format!("{number:020}") == text);
         match name.split_once('-') {
-            Some((base, end)) => Some((base.parse().ok()?, Some(end.parse().ok()?))),
-            None => Some((name.parse().ok()?, None)),
+            Some((base, end)) => Some((number(base)?, Some(number(end)?))),
+            None => Some((number(name)?, None)),
         }
     }
 }
