@@ -450,6 +450,22 @@ fn while_the_disk_refuses_the_ring_is_all_there_is() {
 }
 
 #[test]
+fn a_directory_that_cannot_be_synced_at_first_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = BadDisk::mount(dir.path()) else { return };
+    let port = free_port();
+    let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), "spool = always\n"));
+    disk.behave("unsynced");
+    auship.feed(&events(1, 20));
+    auship.wait_for("can't be written");
+    disk.behave("ok");
+    wait_for_spooled(&dir.path().join("disk"), 20);
+    let server = Server::start(dir.path(), "ok", None, port);
+    let (_, said) = auship.finish();
+    assert_eq!((serials(&server.documents()), number(&said, "lost")), (all(1..=20), 0), "{said}");
+}
+
+#[test]
 fn while_the_disk_cannot_be_read_new_events_are_delivered_and_the_old_ones_later() {
     let dir = tempfile::tempdir().unwrap();
     let Some(disk) = BadDisk::mount(dir.path()) else { return };

@@ -396,12 +396,17 @@ impl Spool {
         let segment = Segment { base, end: base, bytes: 0, closed: false };
         let path = segment.path(self.dir());
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        writer.file = Some(file.map_err(|e| at_path(&path, &e))?);
-        if self.config.always {
-            File::open(self.dir())?.sync_all()?;
-        }
+        let file = file.map_err(|e| at_path(&path, &e))?;
+        // Until this succeeds there is no such segment.
+        self.sync_dir()?;
+        writer.file = Some(file);
         locked(&self.index).segments.push_back(segment);
         Ok(())
+    }
+
+    /// Puts the directory onto the disk, where every event is to be there.
+    fn sync_dir(&self) -> io::Result<()> {
+        if self.config.always { File::open(self.dir())?.sync_all() } else { Ok(()) }
     }
 
     fn close_segment(&self, writer: &mut Writer) -> io::Result<()> {
