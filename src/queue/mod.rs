@@ -375,6 +375,8 @@ impl Outlet {
             }
             let idle = state.spooled == 0 && !state.reading && state.ring.len() == 0 && !state.ring.has_some_away();
             if state.closed && idle {
+                // One who slept while another read the last is to know it too.
+                shared.work.notify_one();
                 return Taken::End;
             }
             let now = Instant::now();
