@@ -167,11 +167,18 @@ pub struct Outlet {
 }
 
 /// A queue as configured. `local`: its sink is on this machine, so that the reader may wait for it, within a bound.
-/// `run_dir` is where what concerns this process alone is kept, in memory if possible.
+/// `run_dir` is where what concerns this process alone is kept, in memory if possible. `handed_over`: the spool was this
+/// process's until now, and somebody who is late may still hold it.
 ///
 /// # Errors
 /// When the spool is in use by another process. A spool that the disk refuses is reported and tried again.
-pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) -> io::Result<(Inlet, Outlet)> {
+pub fn queue(
+    name: &str,
+    config: &config::Queue,
+    local: bool,
+    run_dir: &Path,
+    handed_over: bool,
+) -> io::Result<(Inlet, Outlet)> {
     let state = State {
         ring: Ring::new(config.slots, config.bytes),
         waiting_since: Instant::now(),
@@ -206,7 +213,7 @@ pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) ->
     });
     if config.spool.is_some() {
         if let Err(e) = shared.open_spool() {
-            if e.kind() == io::ErrorKind::ResourceBusy {
+            if e.kind() == io::ErrorKind::ResourceBusy && !handed_over {
                 return Err(e);
             }
             shared.spool_trouble(&e, "can't be opened");
@@ -217,6 +224,8 @@ pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) ->
             let shared = shared.clone();
             move || {
                 shared.run_spooler();
+                // With it the spool: who waits for the end may open it then.
+                drop(shared);
                 drop::<Sender<()>>(alive);
             }
         })?;
@@ -623,7 +632,8 @@ impl Shared {
         self.complain(format_args!("spool {dir} {what}: {e}; trying on, with the ring alone"));
         let mut state = locked(&self.state);
         state.trouble = format!("spool: {e}");
-        state.unwritable = Some(Instant::now() + if self.spool.get().is_some() { RETRY_DISK } else { RETRY_OPEN });
+        let soon = self.spool.get().is_some() || e.kind() == io::ErrorKind::ResourceBusy;
+        state.unwritable = Some(Instant::now() + if soon { RETRY_DISK } else { RETRY_OPEN });
         drop(state);
         self.work.notify_all();
     }
