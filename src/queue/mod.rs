@@ -24,7 +24,7 @@ use crate::{
 use books::{Books, Fate, Loss};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ring::{Document, Ring};
-use spool::{Hand, Spool};
+use spool::{Appended, Hand, Spool};
 use std::{
     collections::VecDeque,
     io,
@@ -107,6 +107,8 @@ struct State {
     hands: VecDeque<Hand>,
     /// Documents in the spool that nobody has taken out yet.
     spooled: u64,
+    /// How often documents were moved from the ring to the spool.
+    moves: u64,
     /// One sink's thread reads the spool.
     reading: bool,
     /// One sink's thread watches the clock for a batch that isn't full, and wants to be woken for so many documents
@@ -127,6 +129,8 @@ struct State {
     closed: bool,
     /// What is left stays where it is.
     abandoned: bool,
+    /// The books are closed: what was still in somebody's hands is lost, whatever comes of it now.
+    finished: bool,
     books: Books,
 }
 
@@ -184,6 +188,7 @@ pub fn queue(
         waiting_since: Instant::now(),
         hands: VecDeque::new(),
         spooled: 0,
+        moves: 0,
         reading: false,
         timing: None,
         sinks_asleep: 0,
@@ -195,6 +200,7 @@ pub fn queue(
         trouble: String::new(),
         closed: false,
         abandoned: false,
+        finished: false,
         books: Books::default(),
     };
     let shared = Arc::new(Shared {
@@ -412,6 +418,9 @@ impl Outlet {
         batch.settled += number;
         let number = number as u64;
         let mut state = locked(&self.shared.state);
+        if state.finished {
+            return;
+        }
         match batch.origin {
             Origin::Ring(_) => state.books.ring -= number,
             Origin::Spool(_) | Origin::Hand(_) => state.books.spool -= number,
@@ -511,8 +520,9 @@ impl Outlet {
         shared.full.finish();
         shared.spool_full.finish();
         let mut state = locked(&shared.state);
-        if shared.always_spools() {
-            let unwritten = state.ring.len() as u64;
+        if shared.always_spools() && !state.finished {
+            // Also those on their way to a disk that hangs.
+            let unwritten = state.ring.held().0 as u64;
             state.books.events += unwritten;
             state.books.ring += unwritten;
         }
@@ -520,7 +530,13 @@ impl Outlet {
         let left = state.books.ring;
         state.books.ring = 0;
         state.books.settle(left, Fate::Lost(Loss::AtEnd));
-        (state.books, left)
+        state.finished = true;
+        let books = state.books;
+        drop(state);
+        if let Some(spool) = shared.spool.get() {
+            spool.forget_ring();
+        }
+        (books, left)
     }
 
     /// The books now.
@@ -578,6 +594,7 @@ impl Shared {
     /// Reads from the spool; `None` when there was nothing after all.
     fn read_spool(&self, want: &Want) -> Option<Batch> {
         let spool = self.spool.get()?;
+        let moves = locked(&self.state).moves;
         let read = spool.read(want.documents, want.bytes);
         let mut state = locked(&self.state);
         let read = match read {
@@ -591,8 +608,24 @@ impl Shared {
         };
         state.unreadable = None;
         let documents = read.documents.len() as u64;
-        state.spooled = state.spooled.saturating_sub(documents + read.damaged);
-        if documents + read.damaged == 0 {
+        let number = documents + read.damaged;
+        // What the spool's thread has just written, or dropped, it may have yet to note in these books.
+        while state.spooled < number && state.ring.has_some_away() {
+            if state.abandoned {
+                // The next process finds them in the spool.
+                return None;
+            }
+            state = wait(&self.work, state, Some(RETRY_DISK));
+        }
+        if number == 0 && state.ring.has_some_away() {
+            drop(wait(&self.work, state, Some(RETRY_DISK)));
+            return None;
+        }
+        if number == 0 && state.moves != moves {
+            return None;
+        }
+        state.spooled = state.spooled.saturating_sub(number);
+        if number == 0 {
             // The spool and these books disagree, which would mean waiting for ever.
             state.books.spool -= state.spooled;
             let lost = std::mem::take(&mut state.spooled);
@@ -717,9 +750,14 @@ impl Shared {
         }
     }
 
-    fn move_to_spool(&self, mut documents: Vec<Document>) {
+    fn move_to_spool(&self, documents: Vec<Document>) {
         let Some(spool) = self.spool.get() else { return };
         let appended = spool.append(&documents);
+        self.note_moved(spool, documents, appended);
+    }
+
+    /// Notes in the books what came of documents that were to go to the spool.
+    fn note_moved(&self, spool: &Spool, mut documents: Vec<Document>, appended: Appended) {
         let mut rest = documents.split_off(appended.stored);
         let too_large = u64::from(appended.too_large);
         if appended.too_large {
@@ -728,12 +766,16 @@ impl Shared {
         }
         let stored = appended.stored as u64;
         let mut state = locked(&self.state);
+        if state.finished {
+            return;
+        }
         if self.always_spools() {
             state.books.events += stored + too_large;
         } else {
             state.books.ring -= stored + too_large;
         }
         state.books.spool += stored;
+        state.moves += 1;
         state.spooled += stored;
         state.spooled = state.spooled.saturating_sub(appended.dropped);
         state.books.spool -= appended.dropped;

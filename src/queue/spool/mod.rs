@@ -301,6 +301,14 @@ impl Spool {
         self.complain_about_progress(written);
     }
 
+    /// What was in the ring has its fate, and the next process has nothing to say about it.
+    pub(super) fn forget_ring(&self) {
+        if let Some(mut taken) = locked(&self.taken).take() {
+            // In memory; and what can't be written there couldn't be before.
+            let _ = taken.forget();
+        }
+    }
+
     fn complain_about_progress(&self, written: io::Result<()>) {
         let Err(e) = written else { return };
         let mut complained = locked(&self.complained);

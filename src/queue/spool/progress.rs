@@ -113,6 +113,11 @@ impl Taken {
         write_slot(&self.file, 0, [1, count])
     }
 
+    /// Makes the count unknown.
+    pub(super) fn forget(&mut self) -> io::Result<()> {
+        write_slot(&self.file, 0, [0, 0])
+    }
+
     /// Counts one more.
     pub(super) fn add(&mut self) -> io::Result<()> {
         self.begin(self.count + 1)
