@@ -62,7 +62,8 @@ enum Origin {
     /// From the ring; true when the spool knew of them there.
     Ring(bool),
     Spool((u64, u64)),
-    Hand(PathBuf),
+    /// From a file of their own, or by now in one; it holds those from this one on.
+    Hand(PathBuf, usize),
 }
 
 /// Documents in the hands of a sink. They are to be settled in order, and the batch then given back with
@@ -359,7 +360,7 @@ impl Outlet {
                 return Taken::End;
             }
             if let Some(Hand { path, documents }) = state.hands.pop_front() {
-                return Taken::Batch(Batch { documents, settled: 0, origin: Origin::Hand(path) });
+                return Taken::Batch(Batch { documents, settled: 0, origin: Origin::Hand(path, 0) });
             }
             let readable = state.unreadable.is_none_or(|until| until <= Instant::now());
             if state.spooled > 0 && readable && !state.reading {
@@ -423,7 +424,7 @@ impl Outlet {
         }
         match batch.origin {
             Origin::Ring(_) => state.books.ring -= number,
-            Origin::Spool(_) | Origin::Hand(_) => state.books.spool -= number,
+            Origin::Spool(_) | Origin::Hand(..) => state.books.spool -= number,
         }
         state.books.settle(number, fate);
     }
@@ -435,7 +436,7 @@ impl Outlet {
             Origin::Ring(true) => spool.direct(batch.documents.len() as u64),
             Origin::Ring(false) => (),
             Origin::Spool(numbers) => spool.done(numbers),
-            Origin::Hand(path) => spool.release(path),
+            Origin::Hand(path, _) => spool.release(path),
         }
     }
 
@@ -450,32 +451,55 @@ impl Outlet {
     /// one they are lost at the end.
     pub fn leave(&self, mut batch: Batch) {
         self.secure(&mut batch);
-        if let (Origin::Spool((from, to)), Some(spool)) = (&batch.origin, self.shared.spool.get()) {
-            let settled = batch.settled as u64;
-            // With a damaged one among them it isn't known whose the numbers are; then they come again.
-            if settled > 0 && to - from == batch.documents.len() as u64 {
-                spool.done((*from, from + settled));
+        let Some(spool) = self.shared.spool.get() else { return };
+        match &batch.origin {
+            Origin::Spool((from, to)) => {
+                let settled = batch.settled as u64;
+                // With a damaged one among them it isn't known whose the numbers are; then they come again.
+                if settled > 0 && to - from == batch.documents.len() as u64 {
+                    spool.done((*from, from + settled));
+                }
             }
+            // Those that are settled mustn't come again.
+            Origin::Hand(path, first) if batch.settled > *first => {
+                if let Err(e) = spool.secure_rest(path, &batch.documents[batch.settled..]) {
+                    self.shared.complain(format_args!("can't write into the spool: {e}; some events may come twice"));
+                }
+            }
+            Origin::Hand(..) | Origin::Ring(_) => (),
         }
     }
 
-    /// Makes sure that documents in the hands of a failing sink survive this process, if there is a spool.
+    /// Makes sure that documents in the hands of a failing sink survive this process, if there is a spool. Those that
+    /// come from it get a file of their own too: nothing behind them in the spool is kept, or comes again, because of
+    /// them, however long the server refuses them.
     pub fn secure(&self, batch: &mut Batch) {
         let Some(spool) = self.shared.spool.get() else { return };
-        let Origin::Ring(counted) = batch.origin else { return };
+        if matches!(batch.origin, Origin::Hand(..)) {
+            return;
+        }
         let documents = &batch.documents[batch.settled..];
-        match spool.secure(documents) {
-            Ok(path) => {
-                if counted {
+        let secured = spool.secure(documents);
+        match (&batch.origin, secured) {
+            (Origin::Ring(counted), Ok(path)) => {
+                if *counted {
                     spool.direct(batch.documents.len() as u64);
                 }
                 let number = documents.len() as u64;
-                batch.origin = Origin::Hand(path);
+                batch.origin = Origin::Hand(path, batch.settled);
                 let mut state = locked(&self.shared.state);
-                state.books.ring -= number;
-                state.books.spool += number;
+                if !state.finished {
+                    state.books.ring -= number;
+                    state.books.spool += number;
+                }
             }
-            Err(e) => self.shared.complain(format_args!("can't write into the spool: {e}")),
+            (Origin::Spool(numbers), Ok(path)) => {
+                spool.done(*numbers);
+                batch.origin = Origin::Hand(path, batch.settled);
+            }
+            (Origin::Ring(_), Err(e)) => self.shared.complain(format_args!("can't write into the spool: {e}")),
+            // They are on disk anyway.
+            (Origin::Spool(_) | Origin::Hand(..), _) => (),
         }
     }
 

@@ -29,6 +29,7 @@ use nix::fcntl::{Flock, FlockArg};
 use progress::{Mark, Progress, Taken};
 use std::{
     collections::{BTreeMap, VecDeque},
+    ffi::OsStr,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
@@ -616,17 +617,23 @@ impl Spool {
             *hands += 1;
             *hands
         };
-        let mut bytes = Vec::new();
-        for (n, document) in documents.iter().enumerate() {
-            frame::write(&mut bytes, n as u64, document);
-        }
-        let path = self.dir().join(format!("hand-{number:020}-{}.spool", documents.len()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        if let Err(e) = file.write_all(&bytes) {
-            let _ = fs::remove_file(&path);
-            return Err(e);
-        }
+        let path = write_hand(self.dir(), number, documents, self.config.always)?;
+        self.sync_dir()?;
         Ok(path)
+    }
+
+    /// Of documents in a file of their own only these are left.
+    ///
+    /// # Errors
+    /// When the disk refuses; the file is as it was then.
+    pub(super) fn secure_rest(&self, path: &Path, documents: &[Document]) -> io::Result<()> {
+        let Some((number, _)) = path.file_name().and_then(OsStr::to_str).and_then(read_hand_name) else {
+            return Ok(());
+        };
+        write_hand(self.dir(), number, documents, self.config.always)?;
+        self.sync_dir()?;
+        self.release(path.to_path_buf());
+        Ok(())
     }
 
     /// Documents in a file of their own are done with.
@@ -640,6 +647,36 @@ impl Spool {
     fn remove_released(&self) {
         locked(&self.released).retain(|path| fs::remove_file(path).or_else(ignore_missing).is_err());
     }
+}
+
+/// What files of documents in a sink's hands are called while they are written.
+const UNFINISHED: &str = "unfinished";
+
+/// The number and how many documents there are, from the name of a file of documents in a sink's hands.
+fn read_hand_name(name: &str) -> Option<(u64, u64)> {
+    let (number, count) = name.strip_prefix("hand-")?.strip_suffix(".spool")?.split_once('-')?;
+    Some((number.parse().ok()?, count.parse().ok()?))
+}
+
+/// Writes a file of documents in a sink's hands. It has its name when it is whole, so that a process that is killed
+/// meanwhile leaves none.
+fn write_hand(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
+    let mut bytes = Vec::new();
+    for (n, document) in documents.iter().enumerate() {
+        frame::write(&mut bytes, n as u64, document);
+    }
+    let path = dir.join(format!("hand-{number:020}-{}.spool", documents.len()));
+    let unfinished = path.with_extension(UNFINISHED);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(&bytes)?;
+        if sync {
+            file.sync_data()?;
+        }
+        fs::rename(&unfinished, &path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
+    Ok(path)
 }
 
 fn ignore_missing(e: io::Error) -> io::Result<()> {
@@ -709,19 +746,19 @@ fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64, u64)> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let numbers = name.to_str().and_then(|name| name.strip_prefix("hand-")?.strip_suffix(".spool"));
-        let numbers = numbers.and_then(|numbers| numbers.split_once('-'));
-        if let Some((number, count)) = numbers
-            && let (Ok(number), Ok(count)) = (number.parse::<u64>(), count.parse::<u64>())
-        {
+        let Some(name) = name.to_str() else { continue };
+        if let Some((number, count)) = read_hand_name(name) {
             found.push((number, count, entry.path()));
+        } else if name.starts_with("hand-") && name.ends_with(UNFINISHED) {
+            // Its documents were still in the ring, or in the spool.
+            let _ = fs::remove_file(entry.path());
         }
     }
     found.sort();
     let last = found.last().map_or(0, |(number, ..)| *number);
     let mut lost = 0;
     let mut hands = VecDeque::new();
-    for (_, count, path) in found {
+    for (number, count, mut path) in found {
         let file = File::open(&path)?;
         let end = file.metadata()?.len();
         let mut walk = Walk::default();
@@ -741,6 +778,13 @@ fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64, u64)> {
             lost += missing;
             let aside = path.with_extension("damaged");
             let _ = fs::copy(&path, aside);
+            // So that the next process doesn't count them once more.
+            if !documents.is_empty()
+                && let Ok(rest) = write_hand(dir, number, &documents, false)
+            {
+                let _ = fs::remove_file(&path);
+                path = rest;
+            }
         }
         if documents.is_empty() {
             let _ = fs::remove_file(&path);
