@@ -44,12 +44,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Starts an output's queue and sink.
+    /// Starts an output's queue and sink. `handed_over`: another output of this process had the spool until now.
     ///
     /// # Errors
     /// When the file can't be opened, the spool is in use, or a thread can't be started.
-    pub fn start(config: &config::Output, hostname: &str, run_dir: &Path) -> io::Result<Self> {
-        let (inlet, outlet) = queue(&config.name, &config.queue, !config.sink.is_network(), run_dir)?;
+    pub fn start(config: &config::Output, hostname: &str, run_dir: &Path, handed_over: bool) -> io::Result<Self> {
+        let (inlet, outlet) = queue(&config.name, &config.queue, !config.sink.is_network(), run_dir, handed_over)?;
         Ok(Self {
             format: format(&config.format, hostname, true),
             inlet,
@@ -144,14 +144,19 @@ impl Closing {
         figures(&self.running, &self.outlet, self.kind, State::Closing)
     }
 
-    /// Waits until all is delivered; what isn't by `deadline` goes to the spool, or is counted as lost. Says what came
-    /// of all events, and how many were lost because time was up.
-    pub fn finish(&self, deadline: Instant) -> (OutputFigures, u64) {
+    /// Waits until all is delivered, but not beyond `deadline`: then it is told to leave.
+    pub fn wait(&self, deadline: Instant) {
         if !self.running.wait(deadline) {
             self.running.abort();
             self.outlet.abandon();
-            self.running.wait(Instant::now() + LEAVE);
         }
+    }
+
+    /// Waits until all is delivered; what isn't by `deadline` goes to the spool, or is counted as lost. Says what came
+    /// of all events, and how many were lost because time was up.
+    pub fn finish(&self, deadline: Instant) -> (OutputFigures, u64) {
+        self.wait(deadline);
+        self.running.wait(Instant::now() + LEAVE);
         let (books, left) = self.outlet.finish();
         let shared = &self.running.shared;
         shared.refused.lost_many(left, "time was up");

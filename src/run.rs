@@ -83,7 +83,7 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     };
     for output in &line.config.outputs {
         line.outputs.push(
-            Output::start(output, &line.hostname, &line.config.metrics.run_dir)
+            Output::start(output, &line.hostname, &line.config.metrics.run_dir, false)
                 .map_err(|e| unusable(path, output, &e))?,
         );
     }
@@ -318,15 +318,19 @@ impl Line {
             if self.outputs.iter().any(|running| running.config.is_as(output)) {
                 continue;
             }
-            match Output::start(output, &self.hostname, &config.metrics.run_dir) {
+            let handed_over = handed.iter().any(|old| spool(old).is_some() && spool(old) == spool(output));
+            match Output::start(output, &self.hostname, &config.metrics.run_dir, handed_over) {
                 Ok(new) => started.push(new),
                 Err(e) => {
-                    drop(started);
+                    // They let go of the spools before their owners get them back.
+                    for new in started {
+                        figures::add(&mut self.ended, new.close().finish(Instant::now()).0);
+                    }
                     for old in &handed {
-                        self.outputs.push(
-                            Output::start(old, &self.hostname, &self.config.metrics.run_dir)
-                                .map_err(|e| unusable(&self.path, old, &e))?,
-                        );
+                        match Output::start(old, &self.hostname, &self.config.metrics.run_dir, true) {
+                            Ok(old) => self.outputs.push(old),
+                            Err(e) => log::error(format_args!("{}: gets no events", unusable(&self.path, old, &e))),
+                        }
                     }
                     return Err(unusable(&self.path, output, &e));
                 }
@@ -349,7 +353,11 @@ impl Line {
         self.sequence.finish_warnings();
         let deadline = Instant::now() + self.config.shutdown_timeout;
         let mut left = 0;
-        for output in std::mem::take(&mut self.closing).into_iter().chain(self.outputs.drain(..).map(Output::close)) {
+        // All at once: one that isn't done in time costs the others nothing.
+        let mut closing = std::mem::take(&mut self.closing);
+        closing.extend(self.outputs.drain(..).map(Output::close));
+        closing.iter().for_each(|output| output.wait(deadline));
+        for output in closing {
             let (ended, lost) = output.finish(deadline);
             left += lost;
             figures::add(&mut self.ended, ended);

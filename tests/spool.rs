@@ -247,6 +247,63 @@ fn a_reload_hands_the_spool_over() {
 }
 
 #[test]
+fn a_reload_that_fails_half_way_leaves_all_outputs_running() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::http(dir.path(), "hang");
+    let path = config(dir.path(), &server.url, "");
+    let good = fs::read_to_string(&path).unwrap();
+    let mut auship = Running::start(&path);
+    auship.feed(&events(1, 600));
+    wait_for_spooled(dir.path(), 300);
+    // The first has the spool already, and a request on its way, when the second turns out not to work.
+    let taken = dir.path().join("taken");
+    fs::create_dir(&taken).unwrap();
+    let lock = fs::File::create(taken.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let b = format!("[output:b]\ntype = http\nurl = {}\nspool_dir = {}\n", server.url, taken.display());
+    write_config(dir.path(), &format!("{good}batch = 10\n{b}"));
+    auship.signal(Signal::SIGHUP);
+    auship.wait_for("not reloaded");
+    server.behave("ok");
+    auship.feed(&events(601, 400));
+    server.wait_for(1000);
+    let (status, said) = auship.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert_eq!((serials(&server.documents()), number(&said, "lost")), (all(1..=1000), 0), "{said}");
+}
+
+#[test]
+fn at_the_end_a_hanging_server_costs_another_output_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (dir.path().join("one"), dir.path().join("two"));
+    fs::create_dir(&one).unwrap();
+    fs::create_dir(&two).unwrap();
+    let (hangs, works) = (Server::http(&one, "hang"), Server::http(&two, "ok"));
+    let text = format!(
+        "shutdown_timeout = 2s\n[output:a]\ntype = http\nurl = {}\n\
+         [output:b]\ntype = http\nurl = {}\nbatch = 100\nbatch_interval = 60s\n",
+        hangs.url, works.url
+    );
+    let mut auship = Running::start(&write_config(dir.path(), &text));
+    auship.feed(&events(1, 20));
+    let (_, said) = auship.finish();
+    assert_eq!(serials(&works.documents()), all(1..=20), "{said}");
+}
+
+#[test]
+fn a_server_that_fails_now_and_then_fills_no_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::http(dir.path(), "flaky");
+    let mut auship = Running::start(&config(dir.path(), &server.url, "breaker_failure_ratio = 1\n"));
+    auship.feed(&events(1, 100));
+    server.wait_for(99);
+    let (_, said) = auship.finish();
+    assert_eq!(number(&said, "delivered"), 100, "{said}");
+    assert!(said.matches("events wait in the spool").count() <= 2, "{said}");
+    assert!(said.matches("works again").count() <= 2, "{said}");
+}
+
+#[test]
 fn what_a_server_will_never_take_is_kept_beside_and_blocks_nothing() {
     for batch in ["", "batch = 20\nbatch_interval = 100ms\n"] {
         let dir = tempfile::tempdir().unwrap();
@@ -381,6 +438,22 @@ fn while_the_disk_refuses_the_ring_is_all_there_is() {
         assert!(arrived.is_sorted() && arrived[..1000] == all(1..=1000)[..], "{behaviour}: {said}");
         assert!(arrived.len() >= 1500, "{behaviour}: the ring's are there: {said}");
     }
+}
+
+#[test]
+fn a_directory_that_cannot_be_synced_at_first_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(disk) = BadDisk::mount(dir.path()) else { return };
+    let port = free_port();
+    let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), "spool = always\n"));
+    disk.behave("unsynced");
+    auship.feed(&events(1, 20));
+    auship.wait_for("can't be written");
+    disk.behave("ok");
+    wait_for_spooled(&dir.path().join("disk"), 20);
+    let server = Server::start(dir.path(), "ok", None, port);
+    let (_, said) = auship.finish();
+    assert_eq!((serials(&server.documents()), number(&said, "lost")), (all(1..=20), 0), "{said}");
 }
 
 #[test]

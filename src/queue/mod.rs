@@ -25,7 +25,7 @@ use books::{Books, Fate, Loss};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use ring::{Document, Ring};
 pub use spool::Newest;
-use spool::{Hand, Spool};
+use spool::{Appended, Hand, Spool};
 use std::{
     collections::VecDeque,
     io,
@@ -63,7 +63,8 @@ enum Origin {
     /// From the ring; true when the spool knew of them there.
     Ring(bool),
     Spool((u64, u64)),
-    Hand(PathBuf),
+    /// From a file of their own, or by now in one; it holds those from this one on.
+    Hand(PathBuf, usize),
 }
 
 /// Documents in the hands of a sink. They are to be settled in order, and the batch then given back with
@@ -108,6 +109,8 @@ struct State {
     hands: VecDeque<Hand>,
     /// Documents in the spool that nobody has taken out yet.
     spooled: u64,
+    /// How often documents were moved from the ring to the spool.
+    moves: u64,
     /// One sink's thread reads the spool.
     reading: bool,
     /// One sink's thread watches the clock for a batch that isn't full, and wants to be woken for so many documents
@@ -128,6 +131,8 @@ struct State {
     closed: bool,
     /// What is left stays where it is.
     abandoned: bool,
+    /// The books are closed: what was still in somebody's hands is lost, whatever comes of it now.
+    finished: bool,
     books: Books,
     newest_before: Option<Newest>,
 }
@@ -169,16 +174,24 @@ pub struct Outlet {
 }
 
 /// A queue as configured. `local`: its sink is on this machine, so that the reader may wait for it, within a bound.
-/// `run_dir` is where what concerns this process alone is kept, in memory if possible.
+/// `run_dir` is where what concerns this process alone is kept, in memory if possible. `handed_over`: the spool was this
+/// process's until now, and somebody who is late may still hold it.
 ///
 /// # Errors
 /// When the spool is in use by another process. A spool that the disk refuses is reported and tried again.
-pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) -> io::Result<(Inlet, Outlet)> {
+pub fn queue(
+    name: &str,
+    config: &config::Queue,
+    local: bool,
+    run_dir: &Path,
+    handed_over: bool,
+) -> io::Result<(Inlet, Outlet)> {
     let state = State {
         ring: Ring::new(config.slots, config.bytes),
         waiting_since: Instant::now(),
         hands: VecDeque::new(),
         spooled: 0,
+        moves: 0,
         reading: false,
         timing: None,
         sinks_asleep: 0,
@@ -190,6 +203,7 @@ pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) ->
         trouble: String::new(),
         closed: false,
         abandoned: false,
+        finished: false,
         books: Books::default(),
         newest_before: None,
     };
@@ -209,7 +223,7 @@ pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) ->
     });
     if config.spool.is_some() {
         if let Err(e) = shared.open_spool() {
-            if e.kind() == io::ErrorKind::ResourceBusy {
+            if e.kind() == io::ErrorKind::ResourceBusy && !handed_over {
                 return Err(e);
             }
             shared.spool_trouble(&e, "can't be opened");
@@ -220,6 +234,8 @@ pub fn queue(name: &str, config: &config::Queue, local: bool, run_dir: &Path) ->
             let shared = shared.clone();
             move || {
                 shared.run_spooler();
+                // With it the spool: who waits for the end may open it then.
+                drop(shared);
                 drop::<Sender<()>>(alive);
             }
         })?;
@@ -356,7 +372,7 @@ impl Outlet {
                 return Taken::End;
             }
             if let Some(Hand { path, documents }) = state.hands.pop_front() {
-                return Taken::Batch(Batch { documents, settled: 0, origin: Origin::Hand(path) });
+                return Taken::Batch(Batch { documents, settled: 0, origin: Origin::Hand(path, 0) });
             }
             let readable = state.unreadable.is_none_or(|until| until <= Instant::now());
             if state.spooled > 0 && readable && !state.reading {
@@ -387,6 +403,8 @@ impl Outlet {
             }
             let idle = state.spooled == 0 && !state.reading && state.ring.len() == 0 && !state.ring.has_some_away();
             if state.closed && idle {
+                // One who slept while another read the last is to know it too.
+                shared.work.notify_one();
                 return Taken::End;
             }
             let now = Instant::now();
@@ -413,9 +431,12 @@ impl Outlet {
         batch.settled += number;
         let number = number as u64;
         let mut state = locked(&self.shared.state);
+        if state.finished {
+            return;
+        }
         match batch.origin {
             Origin::Ring(_) => state.books.ring -= number,
-            Origin::Spool(_) | Origin::Hand(_) => state.books.spool -= number,
+            Origin::Spool(_) | Origin::Hand(..) => state.books.spool -= number,
         }
         state.books.settle(number, fate);
     }
@@ -427,7 +448,7 @@ impl Outlet {
             Origin::Ring(true) => spool.direct(batch.documents.len() as u64),
             Origin::Ring(false) => (),
             Origin::Spool(numbers) => spool.done(numbers),
-            Origin::Hand(path) => spool.release(path),
+            Origin::Hand(path, _) => spool.release(path),
         }
     }
 
@@ -442,32 +463,55 @@ impl Outlet {
     /// one they are lost at the end.
     pub fn leave(&self, mut batch: Batch) {
         self.secure(&mut batch);
-        if let (Origin::Spool((from, to)), Some(spool)) = (&batch.origin, self.shared.spool.get()) {
-            let settled = batch.settled as u64;
-            // With a damaged one among them it isn't known whose the numbers are; then they come again.
-            if settled > 0 && to - from == batch.documents.len() as u64 {
-                spool.done((*from, from + settled));
+        let Some(spool) = self.shared.spool.get() else { return };
+        match &batch.origin {
+            Origin::Spool((from, to)) => {
+                let settled = batch.settled as u64;
+                // With a damaged one among them it isn't known whose the numbers are; then they come again.
+                if settled > 0 && to - from == batch.documents.len() as u64 {
+                    spool.done((*from, from + settled));
+                }
             }
+            // Those that are settled mustn't come again.
+            Origin::Hand(path, first) if batch.settled > *first => {
+                if let Err(e) = spool.secure_rest(path, &batch.documents[batch.settled..]) {
+                    self.shared.complain(format_args!("can't write into the spool: {e}; some events may come twice"));
+                }
+            }
+            Origin::Hand(..) | Origin::Ring(_) => (),
         }
     }
 
-    /// Makes sure that documents in the hands of a failing sink survive this process, if there is a spool.
+    /// Makes sure that documents in the hands of a failing sink survive this process, if there is a spool. Those that
+    /// come from it get a file of their own too: nothing behind them in the spool is kept, or comes again, because of
+    /// them, however long the server refuses them.
     pub fn secure(&self, batch: &mut Batch) {
         let Some(spool) = self.shared.spool.get() else { return };
-        let Origin::Ring(counted) = batch.origin else { return };
+        if matches!(batch.origin, Origin::Hand(..)) {
+            return;
+        }
         let documents = &batch.documents[batch.settled..];
-        match spool.secure(documents) {
-            Ok(path) => {
-                if counted {
+        let secured = spool.secure(documents);
+        match (&batch.origin, secured) {
+            (Origin::Ring(counted), Ok(path)) => {
+                if *counted {
                     spool.direct(batch.documents.len() as u64);
                 }
                 let number = documents.len() as u64;
-                batch.origin = Origin::Hand(path);
+                batch.origin = Origin::Hand(path, batch.settled);
                 let mut state = locked(&self.shared.state);
-                state.books.ring -= number;
-                state.books.spool += number;
+                if !state.finished {
+                    state.books.ring -= number;
+                    state.books.spool += number;
+                }
             }
-            Err(e) => self.shared.complain(format_args!("can't write into the spool: {e}")),
+            (Origin::Spool(numbers), Ok(path)) => {
+                spool.done(*numbers);
+                batch.origin = Origin::Hand(path, batch.settled);
+            }
+            (Origin::Ring(_), Err(e)) => self.shared.complain(format_args!("can't write into the spool: {e}")),
+            // They are on disk anyway.
+            (Origin::Spool(_) | Origin::Hand(..), _) => (),
         }
     }
 
@@ -517,8 +561,9 @@ impl Outlet {
         shared.full.finish();
         shared.spool_full.finish();
         let mut state = locked(&shared.state);
-        if shared.always_spools() {
-            let unwritten = state.ring.len() as u64;
+        if shared.always_spools() && !state.finished {
+            // Also those on their way to a disk that hangs.
+            let unwritten = state.ring.held().0 as u64;
             state.books.events += unwritten;
             state.books.ring += unwritten;
         }
@@ -526,7 +571,13 @@ impl Outlet {
         let left = state.books.ring;
         state.books.ring = 0;
         state.books.settle(left, Fate::Lost(Loss::AtEnd));
-        (state.books, left)
+        state.finished = true;
+        let books = state.books;
+        drop(state);
+        if let Some(spool) = shared.spool.get() {
+            spool.forget_ring();
+        }
+        (books, left)
     }
 
     /// The books now.
@@ -584,6 +635,7 @@ impl Shared {
     /// Reads from the spool; `None` when there was nothing after all.
     fn read_spool(&self, want: &Want) -> Option<Batch> {
         let spool = self.spool.get()?;
+        let moves = locked(&self.state).moves;
         let read = spool.read(want.documents, want.bytes);
         let mut state = locked(&self.state);
         let read = match read {
@@ -597,8 +649,24 @@ impl Shared {
         };
         state.unreadable = None;
         let documents = read.documents.len() as u64;
-        state.spooled = state.spooled.saturating_sub(documents + read.damaged);
-        if documents + read.damaged == 0 {
+        let number = documents + read.damaged;
+        // What the spool's thread has just written, or dropped, it may have yet to note in these books.
+        while state.spooled < number && state.ring.has_some_away() {
+            if state.abandoned {
+                // The next process finds them in the spool.
+                return None;
+            }
+            state = wait(&self.work, state, Some(RETRY_DISK));
+        }
+        if number == 0 && state.ring.has_some_away() {
+            drop(wait(&self.work, state, Some(RETRY_DISK)));
+            return None;
+        }
+        if number == 0 && state.moves != moves {
+            return None;
+        }
+        state.spooled = state.spooled.saturating_sub(number);
+        if number == 0 {
             // The spool and these books disagree, which would mean waiting for ever.
             state.books.spool -= state.spooled;
             let lost = std::mem::take(&mut state.spooled);
@@ -638,7 +706,8 @@ impl Shared {
         self.complain(format_args!("spool {dir} {what}: {e}; trying on, with the ring alone"));
         let mut state = locked(&self.state);
         state.trouble = format!("spool: {e}");
-        state.unwritable = Some(Instant::now() + if self.spool.get().is_some() { RETRY_DISK } else { RETRY_OPEN });
+        let soon = self.spool.get().is_some() || e.kind() == io::ErrorKind::ResourceBusy;
+        state.unwritable = Some(Instant::now() + if soon { RETRY_DISK } else { RETRY_OPEN });
         drop(state);
         self.work.notify_all();
     }
@@ -723,9 +792,14 @@ impl Shared {
         }
     }
 
-    fn move_to_spool(&self, mut documents: Vec<Document>) {
+    fn move_to_spool(&self, documents: Vec<Document>) {
         let Some(spool) = self.spool.get() else { return };
         let appended = spool.append(&documents);
+        self.note_moved(spool, documents, appended);
+    }
+
+    /// Notes in the books what came of documents that were to go to the spool.
+    fn note_moved(&self, spool: &Spool, mut documents: Vec<Document>, appended: Appended) {
         let mut rest = documents.split_off(appended.stored);
         let too_large = u64::from(appended.too_large);
         if appended.too_large {
@@ -734,12 +808,16 @@ impl Shared {
         }
         let stored = appended.stored as u64;
         let mut state = locked(&self.state);
+        if state.finished {
+            return;
+        }
         if self.always_spools() {
             state.books.events += stored + too_large;
         } else {
             state.books.ring -= stored + too_large;
         }
         state.books.spool += stored;
+        state.moves += 1;
         state.spooled += stored;
         state.spooled = state.spooled.saturating_sub(appended.dropped);
         state.books.spool -= appended.dropped;

@@ -47,7 +47,16 @@ pub(super) struct Carrier {
     server: String,
     /// How often a document is tried where there is no spool.
     attempts: u32,
-    said: Mutex<Option<Instant>>,
+    said: Mutex<Said>,
+}
+
+/// What was said about the server.
+#[derive(Debug, Default)]
+struct Said {
+    /// When it was said last that it fails.
+    at: Option<Instant>,
+    /// That it works again is yet to be said.
+    failing: bool,
 }
 
 /// Time is up, or it is better to leave.
@@ -170,16 +179,17 @@ impl Carrier {
     fn works(&self) {
         self.outlet.set_failing(false);
         self.breaker.success();
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if said.is_some() {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut said.failing) {
             log::info(format_args!("output {}: {} works again", self.shared.name, self.server));
         }
     }
 
     fn say(&self, why: &str) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
-            *said = Some(Instant::now());
+        // Also when it worked in between: one that fails now and then mustn't fill the log.
+        if said.at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
+            *said = Said { at: Some(Instant::now()), failing: true };
             let (name, server) = (&self.shared.name, &self.server);
             log::warning(format_args!("output {name}: {server}: {why}; events wait in the spool"));
         }

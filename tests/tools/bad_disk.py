@@ -4,8 +4,8 @@
 usage: bad_disk.py BACKING MOUNTPOINT BEHAVIOUR
 
 Mounts BACKING's contents at MOUNTPOINT (FUSE; needs root and Debian's python3-fusepy). The file BEHAVIOUR says how it
-behaves from now on: ok, eio (reading and writing fail with an I/O error), unwritable (only writing does), readonly,
-full, slow (a write takes 0.3 s). Prints "mounted", and unmounts when its standard input ends.
+behaves from now on: ok, eio (reading and writing fail with an I/O error), unwritable (only writing does), unsynced
+(only what puts directories onto the disk does), readonly, full, slow (a write takes 0.3 s). Prints "mounted", and unmounts when its standard input ends.
 """
 import errno
 import os
@@ -83,6 +83,10 @@ class Disk(fusepy.Operations):
     def fsync(self, path, datasync, fh):
         may_write()
         os.fsync(fh)
+
+    def fsyncdir(self, path, datasync, fh):
+        if behaviour() == "unsynced":
+            raise fusepy.FuseOSError(errno.EIO)
 
     def release(self, path, fh):
         os.close(fh)

@@ -30,6 +30,7 @@ pub use progress::Newest;
 use progress::{Counted, Mark, Progress, Taken};
 use std::{
     collections::{BTreeMap, VecDeque},
+    ffi::OsStr,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
@@ -70,11 +71,13 @@ impl Segment {
         dir.join(if self.closed { format!("{base:020}-{end:020}.spool") } else { format!("{base:020}.spool") })
     }
 
+    /// The numbers in a name; `None` for one that [`Segment::path`] doesn't give.
     fn read_name(name: &str) -> Option<(u64, Option<u64>)> {
         let name = name.strip_suffix(".spool")?;
+        let number = |text: &str| text.parse().ok().filter(|number| format!("{number:020}") == text);
         match name.split_once('-') {
-            Some((base, end)) => Some((base.parse().ok()?, Some(end.parse().ok()?))),
-            None => Some((name.parse().ok()?, None)),
+            Some((base, end)) => Some((number(base)?, Some(number(end)?))),
+            None => Some((number(name)?, None)),
         }
     }
 }
@@ -312,6 +315,14 @@ impl Spool {
         self.complain_about_progress(written);
     }
 
+    /// What was in the ring has its fate, and the next process has nothing to say about it.
+    pub(super) fn forget_ring(&self) {
+        if let Some(mut taken) = locked(&self.taken).take() {
+            // In memory; and what can't be written there couldn't be before.
+            let _ = taken.forget();
+        }
+    }
+
     fn complain_about_progress(&self, written: io::Result<()>) {
         let Err(e) = written else { return };
         let mut complained = locked(&self.complained);
@@ -371,7 +382,7 @@ impl Spool {
             }
             return Ok(());
         }
-        appended.dropped += self.make_room(writer.buffer.len() as u64)?;
+        self.make_room(writer.buffer.len() as u64, &mut appended.dropped)?;
         let Some(file) = &mut writer.file else { return Ok(()) };
         let written = file.write_all_at(&writer.buffer, size);
         let written = written.and_then(|()| if self.config.always { file.sync_data() } else { Ok(()) });
@@ -407,12 +418,17 @@ impl Spool {
         let segment = Segment { base, end: base, bytes: 0, closed: false };
         let path = segment.path(self.dir());
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        writer.file = Some(file.map_err(|e| at_path(&path, &e))?);
-        if self.config.always {
-            File::open(self.dir())?.sync_all()?;
-        }
+        let file = file.map_err(|e| at_path(&path, &e))?;
+        // Until this succeeds there is no such segment.
+        self.sync_dir()?;
+        writer.file = Some(file);
         locked(&self.index).segments.push_back(segment);
         Ok(())
+    }
+
+    /// Puts the directory onto the disk, where every event is to be there.
+    fn sync_dir(&self) -> io::Result<()> {
+        if self.config.always { File::open(self.dir())?.sync_all() } else { Ok(()) }
     }
 
     fn close_segment(&self, writer: &mut Writer) -> io::Result<()> {
@@ -435,15 +451,14 @@ impl Spool {
         renamed
     }
 
-    /// Makes room for so many bytes; says how many documents that cost.
-    fn make_room(&self, bytes: u64) -> io::Result<u64> {
-        let mut dropped = 0;
+    /// Makes room for so many bytes; counts the documents that it costs, whether it is enough or not.
+    fn make_room(&self, bytes: u64, dropped: &mut u64) -> io::Result<()> {
         loop {
             // The reader mustn't be on its way into what is dropped.
             let _reader = locked(&self.reader);
             let mut index = locked(&self.index);
             if index.bytes() + bytes <= self.config.limit {
-                return Ok(dropped);
+                return Ok(());
             }
             let next = index.next;
             let last = index.segments.len().saturating_sub(1);
@@ -453,12 +468,13 @@ impl Spool {
                 return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "spool_limit is reached"));
             };
             let Some(segment) = index.segments.remove(oldest) else { continue };
-            dropped += segment.end - segment.base;
+            *dropped += segment.end - segment.base;
             index.mark_done(segment.base, segment.end);
             let done = index.done;
             drop(index);
-            fs::remove_file(segment.path(self.dir()))?;
+            let removed = fs::remove_file(segment.path(self.dir())).or_else(ignore_missing);
             self.note_done(done);
+            removed?;
         }
     }
 
@@ -614,17 +630,23 @@ impl Spool {
             *hands += 1;
             *hands
         };
-        let mut bytes = Vec::new();
-        for (n, document) in documents.iter().enumerate() {
-            frame::write(&mut bytes, n as u64, document);
-        }
-        let path = self.dir().join(format!("hand-{number:020}-{}.spool", documents.len()));
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        if let Err(e) = file.write_all(&bytes) {
-            let _ = fs::remove_file(&path);
-            return Err(e);
-        }
+        let path = write_hand(self.dir(), number, documents, self.config.always)?;
+        self.sync_dir()?;
         Ok(path)
+    }
+
+    /// Of documents in a file of their own only these are left.
+    ///
+    /// # Errors
+    /// When the disk refuses; the file is as it was then.
+    pub(super) fn secure_rest(&self, path: &Path, documents: &[Document]) -> io::Result<()> {
+        let Some((number, _)) = path.file_name().and_then(OsStr::to_str).and_then(read_hand_name) else {
+            return Ok(());
+        };
+        write_hand(self.dir(), number, documents, self.config.always)?;
+        self.sync_dir()?;
+        self.release(path.to_path_buf());
+        Ok(())
     }
 
     /// Documents in a file of their own are done with.
@@ -638,6 +660,36 @@ impl Spool {
     fn remove_released(&self) {
         locked(&self.released).retain(|path| fs::remove_file(path).or_else(ignore_missing).is_err());
     }
+}
+
+/// What files of documents in a sink's hands are called while they are written.
+const UNFINISHED: &str = "unfinished";
+
+/// The number and how many documents there are, from the name of a file of documents in a sink's hands.
+fn read_hand_name(name: &str) -> Option<(u64, u64)> {
+    let (number, count) = name.strip_prefix("hand-")?.strip_suffix(".spool")?.split_once('-')?;
+    Some((number.parse().ok()?, count.parse().ok()?))
+}
+
+/// Writes a file of documents in a sink's hands. It has its name when it is whole, so that a process that is killed
+/// meanwhile leaves none.
+fn write_hand(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
+    let mut bytes = Vec::new();
+    for (n, document) in documents.iter().enumerate() {
+        frame::write(&mut bytes, n as u64, document);
+    }
+    let path = dir.join(format!("hand-{number:020}-{}.spool", documents.len()));
+    let unfinished = path.with_extension(UNFINISHED);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(&bytes)?;
+        if sync {
+            file.sync_data()?;
+        }
+        fs::rename(&unfinished, &path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
+    Ok(path)
 }
 
 fn ignore_missing(e: io::Error) -> io::Result<()> {
@@ -707,19 +759,19 @@ fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64, u64)> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let numbers = name.to_str().and_then(|name| name.strip_prefix("hand-")?.strip_suffix(".spool"));
-        let numbers = numbers.and_then(|numbers| numbers.split_once('-'));
-        if let Some((number, count)) = numbers
-            && let (Ok(number), Ok(count)) = (number.parse::<u64>(), count.parse::<u64>())
-        {
+        let Some(name) = name.to_str() else { continue };
+        if let Some((number, count)) = read_hand_name(name) {
             found.push((number, count, entry.path()));
+        } else if name.starts_with("hand-") && name.ends_with(UNFINISHED) {
+            // Its documents were still in the ring, or in the spool.
+            let _ = fs::remove_file(entry.path());
         }
     }
     found.sort();
     let last = found.last().map_or(0, |(number, ..)| *number);
     let mut lost = 0;
     let mut hands = VecDeque::new();
-    for (_, count, path) in found {
+    for (number, count, mut path) in found {
         let file = File::open(&path)?;
         let end = file.metadata()?.len();
         let mut walk = Walk::default();
@@ -739,6 +791,13 @@ fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64, u64)> {
             lost += missing;
             let aside = path.with_extension("damaged");
             let _ = fs::copy(&path, aside);
+            // So that the next process doesn't count them once more.
+            if !documents.is_empty()
+                && let Ok(rest) = write_hand(dir, number, &documents, false)
+            {
+                let _ = fs::remove_file(&path);
+                path = rest;
+            }
         }
         if documents.is_empty() {
             let _ = fs::remove_file(&path);

@@ -145,6 +145,11 @@ impl Taken {
         write_slot(&self.file, 0, [1, count, node, serial, self.boot])
     }
 
+    /// Makes the count unknown.
+    pub(super) fn forget(&mut self) -> io::Result<()> {
+        write_slot(&self.file, 0, [0, 0])
+    }
+
     /// Counts one more.
     pub(super) fn add(&mut self, newest: Option<Newest>) -> io::Result<()> {
         self.newest = newest.unwrap_or(self.newest);

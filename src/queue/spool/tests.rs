@@ -304,3 +304,56 @@ fn files_that_vanish_are_counted() {
     assert_eq!(found.missing, end.unwrap() - 50);
     assert_eq!(drain(&spool), (documents(end.unwrap()..900), 0));
 }
+
+#[test]
+fn what_was_dropped_is_counted_even_when_it_made_too_little_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
+    let document = vec![b'x'; 1000];
+    let append = |number: usize| spool.append(&vec![document.clone(); number]);
+    assert_eq!(append(1000).stored, 1000);
+    // Most of it is on its way; what isn't makes too little room for this one.
+    let on_its_way = spool.read(800, usize::MAX).unwrap();
+    let appended = spool.append(&[vec![b'x'; 400 << 10]]);
+    assert_eq!((appended.stored, appended.error.is_some()), (0, true), "{appended:?}");
+    let mut left = 0;
+    loop {
+        let batch = spool.read(7, usize::MAX).unwrap();
+        if batch.documents.is_empty() {
+            break;
+        }
+        left += batch.documents.len() as u64;
+    }
+    assert_eq!(on_its_way.documents.len() as u64 + left + appended.dropped, 1000);
+}
+
+#[test]
+fn foreign_files_are_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    append(&spool, 0..5);
+    drop(spool);
+    for name in ["7.spool", "+9.spool", "1-2.spool", "x.spool", ".spool", "hand-x-y.spool"] {
+        fs::write(dir.path().join(name), "not ours").unwrap();
+    }
+    let (spool, found) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
+    assert_eq!((found.spooled, found.missing), (5, 0));
+    assert_eq!(drain(&spool), (documents(0..5), 0));
+    assert!(files(dir.path()).contains("7.spool"));
+}
+
+#[test]
+fn a_damaged_hand_is_counted_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, _) = open(dir.path());
+    let path = spool.secure(&documents(0..3)).unwrap();
+    drop(spool);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    for missing in [1, 0] {
+        let (_spool, found) = open(dir.path());
+        assert_eq!(found.hands[0].documents, documents(1..3));
+        assert_eq!(found.missing, missing);
+    }
+}

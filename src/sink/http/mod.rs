@@ -37,6 +37,8 @@ pub(super) fn start(
         let mut connection = Connection::new(http, &shared, log_file.clone());
         thread::Builder::new().name(format!("http {n} {}", shared.name)).spawn(move || {
             carrier.run(&want, |documents| connection.post(documents));
+            // With it the spool: who waits for the end may open it then.
+            drop(carrier);
             drop(alive);
         })?;
     }
