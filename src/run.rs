@@ -300,7 +300,12 @@ impl Line {
 
     /// Starts what is new in a configuration and closes what is gone; an output that is as it was goes on.
     fn replace(&mut self, config: &Config) -> Result<(), Error> {
-        let stays = |running: &Output| config.outputs.iter().any(|output| output.is_as(&running.config));
+        // What a spool counts in the run directory must be where the next process looks for it.
+        let moved = config.metrics.run_dir != self.config.metrics.run_dir;
+        let is_as = |running: &Output, output: &config::Output| {
+            output.is_as(&running.config) && !(moved && output.queue.spool.is_some())
+        };
+        let stays = |running: &Output| config.outputs.iter().any(|output| is_as(running, output));
         let spool = |output: &config::Output| output.queue.spool.as_ref().map(|spool| spool.dir.clone());
         // A spool has one owner: who had it leaves it before another takes over. What it held stays in it.
         let handed_over = |running: &mut Output| {
@@ -315,7 +320,7 @@ impl Line {
         }
         let mut started = Vec::new();
         for output in &config.outputs {
-            if self.outputs.iter().any(|running| running.config.is_as(output)) {
+            if self.outputs.iter().any(|running| is_as(running, output)) {
                 continue;
             }
             match Output::start(output, &self.hostname, &config.metrics.run_dir) {
@@ -332,9 +337,7 @@ impl Line {
                 }
             }
         }
-        let (kept, gone) = std::mem::take(&mut self.outputs)
-            .into_iter()
-            .partition(|running| config.outputs.iter().any(|output| output.is_as(&running.config)));
+        let (kept, gone) = std::mem::take(&mut self.outputs).into_iter().partition(stays);
         self.outputs = kept;
         self.outputs.extend(started);
         let gone: Vec<Output> = gone;

@@ -246,6 +246,30 @@ fn a_reload_hands_the_spool_over() {
 }
 
 #[test]
+fn a_run_directory_that_a_reload_moved_is_where_the_next_process_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::http(dir.path(), "hang");
+    let config_with = |name: &str| {
+        let path = config(dir.path(), &server.url, "");
+        let text = fs::read_to_string(&path).unwrap();
+        write_config(dir.path(), &format!("run_dir = {}\n{text}", dir.path().join(name).display()))
+    };
+    let path = config_with("run");
+    let mut auship = Running::start(&path);
+    auship.wait_for("started with");
+    config_with("moved");
+    auship.signal(Signal::SIGHUP);
+    auship.wait_for("reloaded");
+    auship.feed(&events(1, 40));
+    wait_until("the first request", Duration::from_secs(10), || server.seen().1 == 1);
+    std::thread::sleep(Duration::from_millis(700));
+    auship.kill();
+    server.behave("ok");
+    let (_, said) = Running::start(&path).finish();
+    assert!(said.contains("ended without a word, its ring with it"), "{said}");
+}
+
+#[test]
 fn what_a_server_will_never_take_is_kept_beside_and_blocks_nothing() {
     for batch in ["", "batch = 20\nbatch_interval = 100ms\n"] {
         let dir = tempfile::tempdir().unwrap();

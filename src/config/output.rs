@@ -2,6 +2,7 @@
 
 use super::{
     Config, File, Http, Queue, Syslog,
+    alone::STDOUT,
     check::{Check, Given},
     keys::Of,
     show::Shown,
@@ -152,7 +153,10 @@ impl Check<'_> {
             "http" => self.http(given, line, legacy).map(|http| Sink::Http(Box::new(http))),
             "syslog" => self.syslog(given, line).map(|syslog| Sink::Syslog(Box::new(syslog))),
             "file" => self.file(given, line, legacy),
-            "stdout" => Some(Sink::Stdout),
+            "stdout" => {
+                self.claim(at, given.section, "type", STDOUT.as_ref());
+                Some(Sink::Stdout)
+            }
             _ => {
                 self.fault(at, given.section, "type", format!("is {kind:?}, must be {TYPES}"));
                 None
