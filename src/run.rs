@@ -18,6 +18,7 @@ use crate::{
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -27,6 +28,9 @@ const TICK: Duration = Duration::from_secs(1);
 const TICK_WAITING: Duration = Duration::from_millis(250);
 /// After SIGTERM: input that doesn't come for so long has been read to its end.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// How long an output that a reload changed waits for its spool to be let go.
+const HANDOVER: Duration = Duration::from_secs(1);
 
 /// Why a run could not start or go on.
 #[derive(Debug)]
@@ -108,6 +112,19 @@ fn age(event: &Event) -> Duration {
     let seconds = Duration::from_secs(event.stamp.seconds.try_into().unwrap_or_default());
     let at = SystemTime::UNIX_EPOCH.checked_add(seconds + Duration::from_millis(event.stamp.millis.into()));
     at.and_then(|at| at.elapsed().ok()).unwrap_or_default()
+}
+
+/// Starts an output whose spool may just be let go by another: its threads may take a moment.
+fn start_when_free(output: &config::Output, hostname: &str, run_dir: &Path) -> io::Result<Output> {
+    let deadline = Instant::now() + HANDOVER;
+    loop {
+        match Output::start(output, hostname, run_dir) {
+            Err(e) if e.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            started => return started,
+        }
+    }
 }
 
 fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
@@ -306,33 +323,30 @@ impl Line {
             output.is_as(&running.config) && !(moved && output.queue.spool.is_some())
         };
         let stays = |running: &Output| config.outputs.iter().any(|output| is_as(running, output));
-        let spool = |output: &config::Output| output.queue.spool.as_ref().map(|spool| spool.dir.clone());
+        let wanted =
+            |dir: Option<&PathBuf>| dir.is_some() && config.outputs.iter().any(|output| output.spool_dir() == dir);
         // A spool has one owner: who had it leaves it before another takes over. What it held stays in it.
-        let handed_over = |running: &mut Output| {
-            let dir = spool(&running.config);
-            dir.is_some() && !stays(running) && config.outputs.iter().any(|output| spool(output) == dir)
-        };
+        let leaving = |running: &mut Output| !stays(running) && wanted(running.config.spool_dir());
         let mut handed = Vec::new();
-        for output in self.outputs.extract_if(.., handed_over) {
+        for output in self.outputs.extract_if(.., leaving) {
             handed.push(output.config.clone());
-            let closing = output.close();
+            figures::add(&mut self.ended, output.close().finish(Instant::now()).0);
+        }
+        for closing in self.closing.extract_if(.., |closing| wanted(closing.spool_dir())) {
             figures::add(&mut self.ended, closing.finish(Instant::now()).0);
         }
-        let mut started = Vec::new();
+        let mut started: Vec<Output> = Vec::new();
         for output in &config.outputs {
             if self.outputs.iter().any(|running| is_as(running, output)) {
                 continue;
             }
-            match Output::start(output, &self.hostname, &config.metrics.run_dir) {
+            match start_when_free(output, &self.hostname, &config.metrics.run_dir) {
                 Ok(new) => started.push(new),
                 Err(e) => {
-                    drop(started);
-                    for old in &handed {
-                        self.outputs.push(
-                            Output::start(old, &self.hostname, &self.config.metrics.run_dir)
-                                .map_err(|e| unusable(&self.path, old, &e))?,
-                        );
+                    for new in started {
+                        figures::add(&mut self.ended, new.close().finish(Instant::now()).0);
                     }
+                    handed.into_iter().for_each(|old| self.start_again(old));
                     return Err(unusable(&self.path, output, &e));
                 }
             }
@@ -343,6 +357,21 @@ impl Line {
         let gone: Vec<Output> = gone;
         self.closing.extend(gone.into_iter().map(Output::close));
         Ok(())
+    }
+
+    /// Starts an output that made way for another, which couldn't be started: with the ring alone if need be.
+    fn start_again(&mut self, mut output: config::Output) {
+        let name = output.name.clone();
+        let run_dir = &self.config.metrics.run_dir;
+        let again = start_when_free(&output, &self.hostname, run_dir).or_else(|e| {
+            log::error(format_args!("output {name}: {e}; going on with the ring alone until the next reload"));
+            output.queue.spool = None;
+            Output::start(&output, &self.hostname, run_dir)
+        });
+        match again {
+            Ok(output) => self.outputs.push(output),
+            Err(e) => log::error(format_args!("output {name}: {e}; it gets no more events until the next reload")),
+        }
     }
 
     /// Empties all rings, within the time there is, and says what came of it all. True when nothing was left.

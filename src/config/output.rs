@@ -9,7 +9,7 @@ use super::{
     values,
 };
 use crate::format::mozdef::Details;
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// One branch of the line: format, queue and sink.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,11 @@ impl Output {
     /// Says the same as another, wherever it stands in its file.
     pub fn is_as(&self, other: &Self) -> bool {
         Self { line: other.line, ..self.clone() } == *other
+    }
+
+    /// Where its spool is, if it has one.
+    pub fn spool_dir(&self) -> Option<&PathBuf> {
+        self.queue.spool.as_ref().map(|spool| &spool.dir)
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
