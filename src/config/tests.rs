@@ -136,7 +136,7 @@ fn odd_values_read_back_from_what_check_prints() {
 fn what_one_output_writes_no_other_does() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name).display().to_string();
-    std::fs::create_dir(at("real")).unwrap();
+    fs::create_dir(at("real")).unwrap();
     std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
     let (file, spool) = (at("real/x.json"), at("real/spool"));
     let http = |name: &str, keys: &str| format!("[output:{name}]\ntype = http\nurl = http://h/e\n{keys}\n");
@@ -146,7 +146,7 @@ fn what_one_output_writes_no_other_does() {
         "[output:c]\ntype = stdout\n".into(),
     ]
     .concat();
-    let name = |path: &str| std::fs::canonicalize(dir.path()).unwrap().join(path).display().to_string();
+    let name = |path: &str| fs::canonicalize(dir.path()).unwrap().join(path).display().to_string();
     for (more, what) in [
         (
             format!("[output:d]\ntype = file\npath = {}\n", at("link/x.json")),
@@ -180,6 +180,6 @@ fn keys_of_the_queue_are_checked() {
     let said = |keys: &str| faults(&output(keys)).concat();
     assert!(said("dead_letter_limit = 1MiB").contains("4: [output:a] dead_letter_limit: needs dead_letter_file or"));
     assert!(said("retry_min = 1m").contains("4: [output:a] retry_min: is longer than retry_max (30s); set both"));
-    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     assert!(said(&format!("spool_dir = {}", dir.path().display())).contains("spool_dir: is writable by everybody"));
 }
