@@ -5,6 +5,7 @@ DESTDIR ?=
 SBINDIR ?= $(PREFIX)/sbin
 DOCDIR  ?= $(PREFIX)/share/doc/auship
 ETC     ?= /etc
+SPOOLDIR ?= /var/spool/auship
 CARGO   ?= cargo
 FEATURES ?=
 
@@ -79,6 +80,7 @@ fuzz: deps-build
 install: $(BINARY)
 	install -D -m 0755 $(BINARY) $(DESTDIR)$(SBINDIR)/auship
 	install -d -m 0750 $(DESTDIR)$(ETC)/auship
+	install -d -m 0700 $(DESTDIR)$(SPOOLDIR)
 	test -e $(DESTDIR)$(ETC)/auship/auship.conf || install -m 0640 conf/auship.conf $(DESTDIR)$(ETC)/auship/auship.conf
 	for dir in $(ETC)/audit/plugins.d $(ETC)/audisp/plugins.d; do \
 		if [ "$$dir" = $(ETC)/audit/plugins.d ] || [ -d "$(DESTDIR)$$dir" ]; then \
@@ -95,13 +97,13 @@ install: $(BINARY)
 $(BINARY):
 	$(MAKE) build
 
-# auship.conf stays, as a package manager would leave it; `make uninstall PURGE=1` takes it too. What tells auditd to
+# auship.conf and the spools stay, as a package manager would leave them; `make uninstall PURGE=1` takes them too. What tells auditd to
 # start the plugin goes with the program.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/auship
 	rm -f $(DESTDIR)$(ETC)/audit/plugins.d/auship.conf $(DESTDIR)$(ETC)/audisp/plugins.d/auship.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
-	$(if $(PURGE),rm -rf $(DESTDIR)$(ETC)/auship)
+	$(if $(PURGE),rm -rf $(DESTDIR)$(ETC)/auship $(DESTDIR)$(SPOOLDIR))
 
 clean:
 	$(CARGO) clean

@@ -37,7 +37,7 @@ fn main() {
             dead_letter_file: None,
             dead_letter_limit: 0,
         };
-        let (mut inlet, outlet) = queue("bench", &config, false, &dir.path().join("run")).unwrap();
+        let (mut inlet, outlet) = queue("bench", &config, false, &dir.path().join("run"), false).unwrap();
         outlet.set_failing(true);
         let (before, start) = (seconds(), Instant::now());
         for n in 0..DOCUMENTS {

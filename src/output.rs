@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -107,7 +107,8 @@ impl Output {
     /// Ends the input: the sink goes on until the queue is empty.
     pub fn close(self) -> Closing {
         drop(self.inlet);
-        Closing { kind: self.config.sink.kind(), running: self.running, outlet: self.outlet }
+        let spool_dir = self.config.spool_dir().cloned();
+        Closing { kind: self.config.sink.kind(), spool_dir, running: self.running, outlet: self.outlet }
     }
 
     /// Its figures now.
@@ -119,6 +120,7 @@ impl Output {
 /// An output that gets no more events, and empties its queue.
 pub struct Closing {
     kind: &'static str,
+    spool_dir: Option<PathBuf>,
     running: Running,
     outlet: Outlet,
 }
@@ -127,6 +129,11 @@ impl Closing {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.running.shared.name
+    }
+
+    /// Where its spool is, if it has one.
+    pub fn spool_dir(&self) -> Option<&PathBuf> {
+        self.spool_dir.as_ref()
     }
 
     /// True when the queue is empty and all is delivered or counted.

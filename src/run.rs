@@ -28,6 +28,7 @@ const TICK_WAITING: Duration = Duration::from_millis(250);
 /// After SIGTERM: input that doesn't come for so long has been read to its end.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
+
 /// Why a run could not start or go on.
 #[derive(Debug)]
 pub enum Error {
@@ -300,25 +301,32 @@ impl Line {
 
     /// Starts what is new in a configuration and closes what is gone; an output that is as it was goes on.
     fn replace(&mut self, config: &Config) -> Result<(), Error> {
-        let stays = |running: &Output| config.outputs.iter().any(|output| output.is_as(&running.config));
-        let spool = |output: &config::Output| output.queue.spool.as_ref().map(|spool| spool.dir.clone());
-        // A spool has one owner: who had it leaves it before another takes over. What it held stays in it.
-        let handed_over = |running: &mut Output| {
-            let dir = spool(&running.config);
-            dir.is_some() && !stays(running) && config.outputs.iter().any(|output| spool(output) == dir)
+        // What a spool counts in the run directory must be where the next process looks for it.
+        let moved = config.metrics.run_dir != self.config.metrics.run_dir;
+        let is_as = |running: &Output, output: &config::Output| {
+            output.is_as(&running.config) && !(moved && output.queue.spool.is_some())
         };
+        let stays = |running: &Output| config.outputs.iter().any(|output| is_as(running, output));
+        let wanted =
+            |dir: Option<&PathBuf>| dir.is_some() && config.outputs.iter().any(|output| output.spool_dir() == dir);
+        // A spool has one owner: who had it leaves it before another takes over. What it held stays in it.
+        let leaving = |running: &mut Output| !stays(running) && wanted(running.config.spool_dir());
         let mut handed = Vec::new();
-        for output in self.outputs.extract_if(.., handed_over) {
+        for output in self.outputs.extract_if(.., leaving) {
             handed.push(output.config.clone());
-            let closing = output.close();
+            figures::add(&mut self.ended, output.close().finish(Instant::now()).0);
+        }
+        let mut wanted_before: Vec<PathBuf> = handed.iter().filter_map(|old| old.spool_dir().cloned()).collect();
+        for closing in self.closing.extract_if(.., |closing| wanted(closing.spool_dir())) {
+            wanted_before.extend(closing.spool_dir().cloned());
             figures::add(&mut self.ended, closing.finish(Instant::now()).0);
         }
-        let mut started = Vec::new();
+        let mut started: Vec<Output> = Vec::new();
         for output in &config.outputs {
-            if self.outputs.iter().any(|running| running.config.is_as(output)) {
+            if self.outputs.iter().any(|running| is_as(running, output)) {
                 continue;
             }
-            let handed_over = handed.iter().any(|old| spool(old).is_some() && spool(old) == spool(output));
+            let handed_over = wanted_before.iter().any(|dir| output.spool_dir() == Some(dir));
             match Output::start(output, &self.hostname, &config.metrics.run_dir, handed_over) {
                 Ok(new) => started.push(new),
                 Err(e) => {
@@ -326,24 +334,32 @@ impl Line {
                     for new in started {
                         figures::add(&mut self.ended, new.close().finish(Instant::now()).0);
                     }
-                    for old in &handed {
-                        match Output::start(old, &self.hostname, &self.config.metrics.run_dir, true) {
-                            Ok(old) => self.outputs.push(old),
-                            Err(e) => log::error(format_args!("{}: gets no events", unusable(&self.path, old, &e))),
-                        }
-                    }
+                    handed.into_iter().for_each(|old| self.start_again(old));
                     return Err(unusable(&self.path, output, &e));
                 }
             }
         }
-        let (kept, gone) = std::mem::take(&mut self.outputs)
-            .into_iter()
-            .partition(|running| config.outputs.iter().any(|output| output.is_as(&running.config)));
+        let (kept, gone) = std::mem::take(&mut self.outputs).into_iter().partition(stays);
         self.outputs = kept;
         self.outputs.extend(started);
         let gone: Vec<Output> = gone;
         self.closing.extend(gone.into_iter().map(Output::close));
         Ok(())
+    }
+
+    /// Starts an output that made way for another, which couldn't be started: with the ring alone if need be.
+    fn start_again(&mut self, mut output: config::Output) {
+        let name = output.name.clone();
+        let run_dir = &self.config.metrics.run_dir;
+        let again = Output::start(&output, &self.hostname, run_dir, true).or_else(|e| {
+            log::error(format_args!("output {name}: {e}; going on with the ring alone until the next reload"));
+            output.queue.spool = None;
+            Output::start(&output, &self.hostname, run_dir, true)
+        });
+        match again {
+            Ok(output) => self.outputs.push(output),
+            Err(e) => log::error(format_args!("output {name}: {e}; it gets no more events until the next reload")),
+        }
     }
 
     /// Empties all rings, within the time there is, and says what came of it all. True when nothing was left.

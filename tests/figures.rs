@@ -467,7 +467,7 @@ fn a_real_statsd_counts_what_the_books_say() {
     let prom = dir.path().join("x.prom");
     let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let more = format!(
-        "[output:siem]\ntype = http\nurl = {}\nattempts = 2\nring_slots = 50\nretry_max = 50ms\n\
+        "[output:siem]\ntype = http\nurl = {}\nattempts = 2\nring_slots = 50\nretry_min = 25ms\nretry_max = 50ms\n\
          [metrics]\nstatsd = localhost:{port}\nprometheus_file = {}\n",
         server.url,
         prom.display()

@@ -304,6 +304,57 @@ fn a_server_that_fails_now_and_then_fills_no_log() {
 }
 
 #[test]
+fn a_run_directory_that_a_reload_moved_is_where_the_next_process_looks() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::http(dir.path(), "hang");
+    let config_with = |name: &str| {
+        let path = config(dir.path(), &server.url, "");
+        let text = fs::read_to_string(&path).unwrap();
+        write_config(dir.path(), &format!("run_dir = {}\n{text}", dir.path().join(name).display()))
+    };
+    let path = config_with("run");
+    let mut auship = Running::start(&path);
+    auship.wait_for("started with");
+    config_with("moved");
+    auship.signal(Signal::SIGHUP);
+    auship.wait_for("reloaded");
+    auship.feed(&events(1, 40));
+    wait_until("the first request", Duration::from_secs(10), || server.seen().1 == 1);
+    std::thread::sleep(Duration::from_millis(700));
+    auship.kill();
+    server.behave("ok");
+    let (_, said) = Running::start(&path).finish();
+    assert!(said.contains("ended without a word, its ring with it"), "{said}");
+}
+
+#[test]
+fn reloads_one_after_another_keep_the_spool_and_every_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let (port, spool) = (free_port(), dir.path().join("spool"));
+    let path = config(dir.path(), &url(port), "");
+    let mut auship = Running::start(&path);
+    auship.wait_for("started with");
+    let mut reload = |text: &str, count: usize| {
+        write_config(dir.path(), text);
+        auship.signal(Signal::SIGHUP);
+        wait_until("a reload", Duration::from_secs(10), || auship.messages().matches("reloaded").count() == count);
+        auship.feed(&events(count * 10 - 9, 10));
+    };
+    let with = fs::read_to_string(&path).unwrap();
+    for n in 1..=15 {
+        reload(&format!("{with}batch = {n}\n"), n);
+    }
+    // Taken away, and put back while it may still be busy.
+    reload("[output:none]\ntype = file\npath = /dev/null\n", 16);
+    reload(&with, 17);
+    let (_, said) = auship.finish();
+    assert!(!said.contains("in use") && !said.contains("not reloaded"), "{said}");
+    let siem = said.rsplit("siem: ").next().unwrap();
+    assert!(siem.contains("lost 0, in the spool 160"), "{said}");
+    assert!(spool.join("progress").exists());
+}
+
+#[test]
 fn what_a_server_will_never_take_is_kept_beside_and_blocks_nothing() {
     for batch in ["", "batch = 20\nbatch_interval = 100ms\n"] {
         let dir = tempfile::tempdir().unwrap();

@@ -1,7 +1,9 @@
 //! Collects what is wrong while sections are read.
 
 use super::{
-    Fault, ini,
+    Fault,
+    alone::Claim,
+    ini,
     keys::{self, Of, Place},
     values,
 };
@@ -52,6 +54,8 @@ impl<'a> Given<'a> {
 pub(super) struct Check<'a> {
     pub(super) path: &'a Path,
     pub(super) faults: Vec<Fault>,
+    /// What belongs to one output alone.
+    pub(super) claims: Vec<Claim>,
 }
 
 impl Check<'_> {

@@ -2,6 +2,7 @@
 
 use super::{
     Sink,
+    alone::STDOUT,
     check::{Check, Given, file_in_directory},
     keys::Of,
     show::Shown,
@@ -104,12 +105,16 @@ impl Check<'_> {
             return None;
         };
         if matches!(path, "-" | "/dev/stdout") {
+            self.claim(at, given.section, key, STDOUT.as_ref());
             return Some(Sink::Stdout);
         }
         let path = file_in_directory(path).map_err(|what| {
             let or = if what.contains("absolute") { ", or - for standard output" } else { "" };
             self.fault(at, given.section, key, format!("{what}{or}"));
         });
+        if let Ok(path) = &path {
+            self.claim(at, given.section, key, path);
+        }
         let file = File {
             mode: self.value(given, "mode", 0o600, mode),
             owner: self.checked(given, "owner", |text| {

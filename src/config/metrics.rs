@@ -70,6 +70,7 @@ impl Check<'_> {
     pub(super) fn metrics(&mut self, section: &ini::Section, config: &mut Config) {
         let mut given = self.given(section, Place::Metrics);
         let default = Metrics::default();
+        let line = given.line("prometheus_file").unwrap_or_default();
         config.metrics = Metrics {
             statsd: self.value(&mut given, "statsd", None, |text| address(text).map(Some)),
             sample_rate: self.value(&mut given, "sample_rate", default.sample_rate, |text| {
@@ -86,6 +87,9 @@ impl Check<'_> {
             // Its key stands before any section.
             run_dir: config.metrics.run_dir.clone(),
         };
+        if let Some(path) = &config.metrics.prometheus_file {
+            self.claim(line, given.section, "prometheus_file", path);
+        }
     }
 }
 

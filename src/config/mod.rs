@@ -2,6 +2,7 @@
 //!
 //! Every fault is one line, `FILE:LINE: [section] key: what is wrong and what is allowed`.
 
+mod alone;
 mod check;
 mod file;
 mod filter;
@@ -148,7 +149,7 @@ fn read_trusted(path: &Path) -> Result<String, String> {
 /// As [`load`].
 pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
     let (sections, bad) = ini::read(text);
-    let mut check = Check { path, faults: Vec::new() };
+    let mut check = Check { path, faults: Vec::new(), claims: Vec::new() };
     for line in bad {
         check.fault(line.line, &line.section, "", line.why);
     }
@@ -194,7 +195,6 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
             },
         }
     }
-    check.separate_spools(&config.outputs);
     if config.outputs.is_empty() && check.faults.is_empty() {
         let what = "no output: set mozdef_url or file_log, or write an [output:NAME] section".into();
         check.faults.push(Fault { file: path.into(), line: None, place: String::new(), what });

@@ -2,13 +2,14 @@
 
 use super::{
     Config, File, Http, Queue, Syslog,
+    alone::STDOUT,
     check::{Check, Given},
     keys::Of,
     show::Shown,
     values,
 };
 use crate::format::mozdef::Details;
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 /// One branch of the line: format, queue and sink.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +34,11 @@ impl Output {
     /// Says the same as another, wherever it stands in its file.
     pub fn is_as(&self, other: &Self) -> bool {
         Self { line: other.line, ..self.clone() } == *other
+    }
+
+    /// Where its spool is, if it has one.
+    pub fn spool_dir(&self) -> Option<&PathBuf> {
+        self.queue.spool.as_ref().map(|spool| &spool.dir)
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -152,7 +158,10 @@ impl Check<'_> {
             "http" => self.http(given, line, legacy).map(|http| Sink::Http(Box::new(http))),
             "syslog" => self.syslog(given, line).map(|syslog| Sink::Syslog(Box::new(syslog))),
             "file" => self.file(given, line, legacy),
-            "stdout" => Some(Sink::Stdout),
+            "stdout" => {
+                self.claim(at, given.section, "type", STDOUT.as_ref());
+                Some(Sink::Stdout)
+            }
             _ => {
                 self.fault(at, given.section, "type", format!("is {kind:?}, must be {TYPES}"));
                 None

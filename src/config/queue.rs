@@ -1,12 +1,16 @@
 //! An output's queue: the ring, the spool behind it, and where goes what no server will ever take.
 
 use super::{
-    Output,
     check::{Check, Given, file_in_directory},
     show::Shown,
     values,
 };
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Bounds of an output's queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +94,19 @@ impl Check<'_> {
             spool,
         };
         if network {
-            let file = self.checked(given, "dead_letter_file", file_in_directory);
+            let line = given.line("dead_letter_file").unwrap_or_default();
+            let file = self.checked(given, "dead_letter_file", |text| match &queue.spool {
+                // That directory is made.
+                Some(spool) if Path::new(text).parent() == Some(&spool.dir) => Ok(text.into()),
+                _ => file_in_directory(text),
+            });
+            if let Some(file) = &file {
+                self.claim(line, given.section, "dead_letter_file", file);
+            }
             queue.dead_letter_file = file.or(queue.dead_letter_file);
+            if let (None, Some(line)) = (&queue.dead_letter_file, given.line("dead_letter_limit")) {
+                self.fault(line, given.section, "dead_letter_limit", "needs dead_letter_file or spool_dir too");
+            }
             queue.dead_letter_limit = self.value(given, "dead_letter_limit", queue.dead_letter_limit, values::size);
         }
         queue
@@ -107,11 +122,12 @@ impl Check<'_> {
             }
             return None;
         }
+        let line = given.line("spool_dir").unwrap_or_default();
         let dir = self.checked(given, "spool_dir", |text| {
             let path = PathBuf::from(text);
             match path.parent().filter(|_| path.is_absolute()) {
                 None => Err("must be the absolute path of a directory of its own".to_string()),
-                Some(_) if path.is_dir() => Ok(path),
+                Some(_) if path.is_dir() => private(path),
                 Some(_) if path.exists() => Err("is no directory".to_string()),
                 Some(parent) if !parent.is_dir() => {
                     Err(format!("there is no directory {}; create it", parent.display()))
@@ -132,18 +148,18 @@ impl Check<'_> {
             "drop_newest" => Ok(SpoolFull::DropNewest),
             _ => Err("drop_oldest or drop_newest"),
         });
-        Some(Spool { dir: dir?, always, limit, full })
+        let dir = dir?;
+        self.claim(line, given.section, "spool_dir", &dir);
+        Some(Spool { dir, always, limit, full })
     }
+}
 
-    /// Two outputs can't share one spool.
-    pub(super) fn separate_spools(&mut self, outputs: &[Output]) {
-        for (n, output) in outputs.iter().enumerate() {
-            let Some(spool) = &output.queue.spool else { continue };
-            let same = |other: &&Output| other.queue.spool.as_ref().is_some_and(|its| its.dir == spool.dir);
-            if let Some(other) = outputs[..n].iter().find(same) {
-                let what = format!("is the spool of output {} already; each needs its own", other.name);
-                self.fault(output.line, &format!("output:{}", output.name), "spool_dir", what);
-            }
+/// A directory that others can't write to: what is found in it is delivered.
+fn private(path: PathBuf) -> Result<PathBuf, String> {
+    match path.metadata() {
+        Ok(meta) if meta.mode() & 0o002 != 0 => {
+            Err("is writable by everybody, so anybody could put events into it; chmod o-w it".into())
         }
+        _ => Ok(path),
     }
 }

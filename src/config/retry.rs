@@ -30,7 +30,8 @@ impl Retry {
 
 impl Check<'_> {
     pub(super) fn retry(&mut self, given: &mut Given) -> Retry {
-        Retry {
+        let line = given.line("retry_min").or_else(|| given.line("retry_max")).unwrap_or_default();
+        let retry = Retry {
             attempts: self.value(given, "attempts", 3, |text| {
                 values::count(text).ok().and_then(|n| u32::try_from(n).ok()).ok_or("a whole number from 1")
             }),
@@ -40,6 +41,11 @@ impl Check<'_> {
                 let ratio = text.parse().ok().filter(|n: &f64| *n > 0.0 && *n <= 1.0);
                 ratio.ok_or("a number above 0, at most 1, as in 0.05")
             }),
+        };
+        if retry.min > retry.max {
+            let most = values::show_time(retry.max);
+            self.fault(line, given.section, "retry_min", format!("is longer than retry_max ({most}); set both"));
         }
+        retry
     }
 }

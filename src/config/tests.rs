@@ -131,3 +131,55 @@ fn odd_values_read_back_from_what_check_prints() {
         assert!(second.outputs[0].is_as(&first.outputs[0]), "{first}");
     }
 }
+
+#[test]
+fn what_one_output_writes_no_other_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    fs::create_dir(at("real")).unwrap();
+    std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+    let (file, spool) = (at("real/x.json"), at("real/spool"));
+    let http = |name: &str, keys: &str| format!("[output:{name}]\ntype = http\nurl = http://h/e\n{keys}\n");
+    let outputs = [
+        format!("[output:a]\ntype = file\npath = {file}\n"),
+        http("b", &format!("spool_dir = {spool}")),
+        "[output:c]\ntype = stdout\n".into(),
+    ]
+    .concat();
+    let name = |path: &str| fs::canonicalize(dir.path()).unwrap().join(path).display().to_string();
+    for (more, what) in [
+        (
+            format!("[output:d]\ntype = file\npath = {}\n", at("link/x.json")),
+            format!("12: [output:d] path: {} is taken by [output:a] path; each needs its own", name("real/x.json")),
+        ),
+        (
+            http("d", &format!("spool_dir = {}/", at("link/../real/spool"))),
+            format!("13: [output:d] spool_dir: {} is taken by [output:b] spool_dir", name("real/spool")),
+        ),
+        (http("d", &format!("dead_letter_file = {file}")), "13: [output:d] dead_letter_file: ".to_string()),
+        (
+            "[output:d]\ntype = file\npath = -\n".into(),
+            "12: [output:d] path: standard output is taken by [output:c] type; each needs its own".into(),
+        ),
+    ] {
+        let all = faults(&format!("{outputs}{more}"));
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].starts_with(&format!("/etc/x.conf:{what}")), "{all:?}");
+    }
+    let null = "type = file\npath = /dev/null\n";
+    config(&format!("{outputs}[output:d]\n{null}[output:e]\n{null}"));
+}
+
+#[test]
+fn keys_of_the_queue_are_checked() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = |keys: &str| format!("[output:a]\ntype = http\nurl = http://h/e\n{keys}\n");
+    // The dead letters' place is shown, in a directory that will be made.
+    let first = config(&output(&format!("spool_dir = {}/spool", dir.path().display())));
+    assert!(config(&first.to_string()).outputs[0].is_as(&first.outputs[0]), "{first}");
+    let said = |keys: &str| faults(&output(keys)).concat();
+    assert!(said("dead_letter_limit = 1MiB").contains("4: [output:a] dead_letter_limit: needs dead_letter_file or"));
+    assert!(said("retry_min = 1m").contains("4: [output:a] retry_min: is longer than retry_max (30s); set both"));
+    fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    assert!(said(&format!("spool_dir = {}", dir.path().display())).contains("spool_dir: is writable by everybody"));
+}
