@@ -69,6 +69,12 @@ impl Losses {
         self.report_if_due(&mut state, REPORT_EVERY);
     }
 
+    /// How many are counted and not yet reported.
+    pub fn unreported(&self) -> u64 {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.unreported.iter().map(|(_, count)| count).sum()
+    }
+
     /// Reports what was held back, if it is time.
     pub fn tick(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -28,7 +28,6 @@ const TICK_WAITING: Duration = Duration::from_millis(250);
 /// After SIGTERM: input that doesn't come for so long has been read to its end.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
-
 /// Why a run could not start or go on.
 #[derive(Debug)]
 pub enum Error {

@@ -142,6 +142,24 @@ fn a_secret_that_everybody_can_read_is_refused() {
     assert_eq!(checked.status.code(), Some(2));
     let said = String::from_utf8_lossy(&checked.stderr);
     assert!(said.contains(":6: [output:siem] bearer_file: ") && said.contains("chmod o="), "{said}");
+
+    // So is a private key.
+    let (cert, key) = Certificates::new().client(1);
+    let missing = format!("client_cert = {}\nclient_key = {}\n", cert.display(), key.display());
+    let path = config(dir.path(), "https://h/e", &missing);
+    let checked = auship(&["check", "--config", path.to_str().unwrap()], b"");
+    assert!(String::from_utf8_lossy(&checked.stderr).contains("client_key: can't read"), "{checked:?}");
+    let certificates = Certificates::new();
+    let (cert, key) = certificates.client(1);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let path = config(
+        dir.path(),
+        "https://h/e",
+        &format!("client_cert = {}\nclient_key = {}\n", cert.display(), key.display()),
+    );
+    let checked = auship(&["check", "--config", path.to_str().unwrap()], b"");
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(said.contains("[output:siem] client_key: ") && said.contains("chmod o="), "{said}");
 }
 
 #[test]
@@ -153,6 +171,7 @@ fn a_client_certificate_that_changes_costs_no_request() {
     let install = |from: &(PathBuf, PathBuf)| {
         for (from, to) in [(&from.0, &cert), (&from.1, &key)] {
             fs::copy(from, dir.path().join("new")).unwrap();
+            fs::set_permissions(dir.path().join("new"), fs::Permissions::from_mode(0o600)).unwrap();
             fs::rename(dir.path().join("new"), to).unwrap();
         }
     };

@@ -5,6 +5,7 @@ use std::{
     fmt,
     fs::File,
     io::Read,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -52,7 +53,9 @@ impl Check<'_> {
         let ca_file = self.checked(given, "ca_cert", certificates).or(named);
         let key_line = given.line("client_key");
         let cert = self.checked(given, "client_cert", |text| pem(text, "certificate").map(|()| text.into()));
-        let key = self.checked(given, "client_key", |text| pem(text, "private key").map(|()| PathBuf::from(text)));
+        let key = self.checked(given, "client_key", |text| {
+            pem(text, "private key").and_then(|()| secret(Path::new(text))).map(|()| PathBuf::from(text))
+        });
         if let (Some(line), None) = (key_line.filter(|_| key.is_some()), &cert) {
             self.fault(line, given.section, "client_key", "needs client_cert too");
         }
@@ -65,6 +68,15 @@ fn certificates(text: &str) -> Result<PathBuf, String> {
         Err(what) if what.starts_with("can't") => Err(format!("{what}; name a file of CA certificates")),
         Err(what) => Err(what),
         Ok(()) => Ok(text.into()),
+    }
+}
+
+/// Whether a file is kept from others.
+fn secret(path: &Path) -> Result<(), String> {
+    match path.metadata() {
+        Ok(meta) if meta.mode() & 0o007 == 0 => Ok(()),
+        Ok(_) => Err(format!("{} holds a secret that everybody can get at; chmod o= it", path.display())),
+        Err(e) => Err(format!("can't read {}: {e}", path.display())),
     }
 }
 

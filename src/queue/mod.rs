@@ -288,6 +288,7 @@ impl Inlet {
             drop(state);
             self.see(newest);
             shared.full.lost(&why);
+            shared.owe();
             return false;
         }
         self.patience = shared.config.max_wait;
@@ -333,6 +334,7 @@ impl Inlet {
     pub fn tick(&self) {
         self.shared.full.tick();
         self.shared.spool_full.tick();
+        self.shared.owe();
     }
 }
 
@@ -601,6 +603,13 @@ impl Outlet {
 }
 
 impl Shared {
+    /// Notes how many losses nobody has been told of yet, in case this process is killed before it can.
+    fn owe(&self) {
+        if let Some(spool) = self.spool.get() {
+            spool.owe(self.full.unreported() + self.spool_full.unreported());
+        }
+    }
+
     fn always_spools(&self) -> bool {
         self.config.spool.as_ref().is_some_and(|spool| spool.always)
     }
@@ -725,6 +734,7 @@ impl Shared {
         for (lost, what) in [
             (found.killed, "the process before this one ended without a word, its ring with it"),
             (found.missing, "spool damaged"),
+            (found.unreported, "the process before this one ended before it could report"),
         ] {
             if lost > 0 {
                 let events = if lost == 1 { "event" } else { "events" };
@@ -732,9 +742,9 @@ impl Shared {
             }
         }
         let mut state = locked(&self.state);
-        state.books.found += waiting + found.killed + found.missing;
+        state.books.found += waiting + found.killed + found.missing + found.unreported;
         state.books.spool += waiting;
-        state.books.settle(found.killed, Fate::Lost(Loss::Killed));
+        state.books.settle(found.killed + found.unreported, Fate::Lost(Loss::Killed));
         state.books.settle(found.missing, Fate::Lost(Loss::SpoolDamaged));
         state.spooled = found.spooled;
         state.hands = found.hands;
@@ -753,9 +763,13 @@ impl Shared {
     /// The spool's thread: moves what is in the ring to disk when it should be there.
     fn run_spooler(&self) {
         let mut state = locked(&self.state);
+        let mut tried_last = false;
         loop {
             let now = Instant::now();
-            let resting = state.unwritable.filter(|until| *until > now);
+            // At the end a disk that refused a moment ago is tried once more.
+            let last = state.abandoned && !tried_last;
+            tried_last = state.abandoned;
+            let resting = state.unwritable.filter(|until| *until > now && !last);
             let ending = state.abandoned || (state.closed && state.ring.len() == 0 && !state.ring.has_some_away());
             if ending && (state.ring.len() == 0 || resting.is_some()) {
                 return;
@@ -837,6 +851,7 @@ impl Shared {
         if appended.too_large {
             self.spool_full.lost("larger than half of spool_limit");
         }
+        self.owe();
         match appended.error {
             Some(e) if e.kind() == io::ErrorKind::QuotaExceeded && limit == SpoolFull::DropNewest => {
                 let mut state = locked(&self.state);

@@ -6,6 +6,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -55,6 +56,7 @@ impl Certificates {
             "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -set_serial {serial} -days 2 -out client{serial}.pem"
         ));
         let path = |name: String| self.dir.path().join(name);
+        fs::set_permissions(path(format!("client{serial}.key")), fs::Permissions::from_mode(0o600)).unwrap();
         (path(format!("client{serial}.pem")), path(format!("client{serial}.key")))
     }
 

@@ -142,6 +142,8 @@ pub(super) struct Found {
     pub(super) killed: u64,
     /// Documents that should be there and aren't.
     pub(super) missing: u64,
+    /// Losses that the process before hadn't reported yet.
+    pub(super) unreported: u64,
     /// The newest serial that the process before saw.
     pub(super) newest: Option<Newest>,
 }
@@ -245,7 +247,8 @@ impl Spool {
         found.missing += in_hands_lost;
         progress.set(mark).map_err(|e| at_path(&path, &e))?;
         let taken = taken(run_dir, dir).and_then(|(mut taken, counted)| {
-            if let (Some(Counted { count, newest }), Some(_)) = (counted, before) {
+            if let (Some(Counted { count, newest, unreported }), Some(_)) = (counted, before) {
+                found.unreported = unreported;
                 found.killed = count.saturating_sub(mark.direct + mark.written);
                 found.newest = newest;
             }
@@ -298,6 +301,11 @@ impl Spool {
         self.count(|taken| taken.see(newest));
     }
 
+    /// Notes how many losses nobody has been told of yet.
+    pub(super) fn owe(&self, unreported: u64) {
+        self.count(|taken| taken.owe(unreported));
+    }
+
     fn count(&self, how: impl FnOnce(&mut Taken) -> io::Result<()>) {
         let mut taken = locked(&self.taken);
         if taken.as_mut().is_some_and(|taken| how(taken).is_err()) {
@@ -318,8 +326,9 @@ impl Spool {
     /// What was in the ring has its fate, and the next process has nothing to say about it.
     pub(super) fn forget_ring(&self) {
         if let Some(mut taken) = locked(&self.taken).take() {
-            // In memory; and what can't be written there couldn't be before.
-            let _ = taken.forget();
+            let mark = locked(&self.progress).mark();
+            // What can't be written there couldn't be before.
+            let _ = taken.owe(0).and_then(|()| taken.begin(mark.direct + mark.written));
         }
     }
 

@@ -108,6 +108,8 @@ pub(super) struct Counted {
     pub(super) count: u64,
     /// The newest serial, if the system wasn't started again since.
     pub(super) newest: Option<Newest>,
+    /// Losses that it hadn't reported yet.
+    pub(super) unreported: u64,
 }
 
 /// The count of documents that entered the ring, and the newest serial among them.
@@ -117,6 +119,7 @@ pub(super) struct Taken {
     count: u64,
     newest: Newest,
     boot: u64,
+    unreported: u64,
 }
 
 /// A number for this start of the system: serials begin anew with each.
@@ -130,24 +133,19 @@ impl Taken {
     pub(super) fn open(path: &Path) -> io::Result<(Self, Option<Counted>)> {
         let file = open(path)?;
         let boot = boot();
-        let before = read_slot::<5>(&file, 0).map(|[_, count, node, serial, then]| {
+        let before = read_slot::<6>(&file, 0).map(|[_, count, node, serial, then, unreported]| {
             let newest = (then == boot && serial > 0).then_some(Newest { node, serial });
-            Counted { count, newest }
+            Counted { count, newest, unreported }
         });
         let (count, newest) = before.map_or((0, None), |before| (before.count, before.newest));
-        Ok((Self { file, count, newest: newest.unwrap_or_default(), boot }, before))
+        Ok((Self { file, count, newest: newest.unwrap_or_default(), boot, unreported: 0 }, before))
     }
 
     /// Begins anew with a count.
     pub(super) fn begin(&mut self, count: u64) -> io::Result<()> {
         self.count = count;
         let Newest { node, serial } = self.newest;
-        write_slot(&self.file, 0, [1, count, node, serial, self.boot])
-    }
-
-    /// Makes the count unknown.
-    pub(super) fn forget(&mut self) -> io::Result<()> {
-        write_slot(&self.file, 0, [0, 0])
+        write_slot(&self.file, 0, [1, count, node, serial, self.boot, self.unreported])
     }
 
     /// Counts one more.
@@ -159,6 +157,15 @@ impl Taken {
     /// Notes a serial that enters no ring.
     pub(super) fn see(&mut self, newest: Newest) -> io::Result<()> {
         self.newest = newest;
+        self.begin(self.count)
+    }
+
+    /// Notes how many losses nobody has been told of yet.
+    pub(super) fn owe(&mut self, unreported: u64) -> io::Result<()> {
+        if unreported == self.unreported {
+            return Ok(());
+        }
+        self.unreported = unreported;
         self.begin(self.count)
     }
 }
@@ -199,18 +206,20 @@ mod tests {
         assert_eq!(before, None);
         taken.begin(7).unwrap();
         taken.add(None).unwrap();
-        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 8, newest: None }));
+        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 8, newest: None, unreported: 0 }));
         let newest = Newest { node: 3, serial: 70 };
         taken.add(Some(newest)).unwrap();
         taken.add(None).unwrap();
-        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 10, newest: Some(newest) }));
+        taken.owe(4).unwrap();
+        let counted = Counted { count: 10, newest: Some(newest), unreported: 4 };
+        assert_eq!(Taken::open(&path).unwrap().1, Some(counted));
         taken.see(Newest { node: 0, serial: 71 }).unwrap();
         let (mut other, before) = Taken::open(&path).unwrap();
         assert_eq!(before.unwrap().newest.unwrap().serial, 71);
         // After the system was started again serials are others.
         other.boot += 1;
         other.begin(1).unwrap();
-        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 1, newest: None }));
+        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 1, newest: None, unreported: 0 }));
         std::fs::write(&path, [0x55; 64]).unwrap();
         assert_eq!(Taken::open(&path).unwrap().1, None);
     }
