@@ -1,7 +1,11 @@
 //! Tests of the queue: what its threads do to each other, and whether the books balance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::*;
+use super::{
+    books::{Fate, Loss},
+    *,
+};
+use crate::config::SpoolFull;
 
 fn config(dir: &Path, always: bool) -> config::Queue {
     let spool = config::Spool { dir: dir.join("spool"), always, limit: 64 << 20, full: SpoolFull::DropOldest };

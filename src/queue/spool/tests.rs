@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::config::SpoolFull;
 use std::{collections::BTreeSet, panic};
 
 fn config(dir: &Path, limit: u64, full: SpoolFull) -> config::Spool {

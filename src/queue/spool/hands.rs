@@ -1,0 +1,140 @@
+//! Documents that a sink took from the ring or the spool and failed to deliver, each batch in a file of its own.
+
+use super::{Hand, Next, Spool, Walk, frame, ignore_missing, locked};
+use crate::{log, queue::ring::Document};
+use std::{
+    collections::VecDeque,
+    ffi::OsStr,
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+impl Spool {
+    /// Writes documents that a sink holds, and couldn't deliver, into a file of their own.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(in crate::queue) fn secure(&self, documents: &[Document]) -> io::Result<PathBuf> {
+        let number = {
+            let mut hands = locked(&self.hands);
+            *hands += 1;
+            *hands
+        };
+        let path = write_hand(self.dir(), number, documents, self.config.always)?;
+        self.sync_dir()?;
+        Ok(path)
+    }
+
+    /// Of documents in a file of their own only these are left.
+    ///
+    /// # Errors
+    /// When the disk refuses; the file is as it was then.
+    pub(in crate::queue) fn secure_rest(&self, path: &Path, documents: &[Document]) -> io::Result<()> {
+        let Some((number, _)) = path.file_name().and_then(OsStr::to_str).and_then(read_hand_name) else {
+            return Ok(());
+        };
+        write_hand(self.dir(), number, documents, self.config.always)?;
+        self.sync_dir()?;
+        self.release(path.to_path_buf());
+        Ok(())
+    }
+
+    /// Documents in a file of their own are done with.
+    pub(in crate::queue) fn release(&self, path: PathBuf) {
+        locked(&self.released).push(path);
+        self.remove_released();
+    }
+
+    /// Removes files of documents that are done with. What the disk refuses now is tried again: such a file would be
+    /// delivered once more by the next process.
+    pub(super) fn remove_released(&self) {
+        locked(&self.released).retain(|path| fs::remove_file(path).or_else(ignore_missing).is_err());
+    }
+}
+
+/// What files of documents in a sink's hands are called while they are written.
+const UNFINISHED: &str = "unfinished";
+
+/// The number and how many documents there are, from the name of a file of documents in a sink's hands.
+pub(super) fn read_hand_name(name: &str) -> Option<(u64, u64)> {
+    let (number, count) = name.strip_prefix("hand-")?.strip_suffix(".spool")?.split_once('-')?;
+    Some((number.parse().ok()?, count.parse().ok()?))
+}
+
+/// Writes a file of documents in a sink's hands. It has its name when it is whole, so that a process that is killed
+/// meanwhile leaves none.
+pub(super) fn write_hand(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
+    let mut bytes = Vec::new();
+    for (n, document) in documents.iter().enumerate() {
+        frame::write(&mut bytes, n as u64, document);
+    }
+    let path = dir.join(format!("hand-{number:020}-{}.spool", documents.len()));
+    let unfinished = path.with_extension(UNFINISHED);
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+        file.write_all(&bytes)?;
+        if sync {
+            file.sync_data()?;
+        }
+        fs::rename(&unfinished, &path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
+    Ok(path)
+}
+
+/// What sinks held when the process before ended; the number of the last; how many can't be read.
+pub(super) fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64, u64)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        if let Some((number, count)) = read_hand_name(name) {
+            found.push((number, count, entry.path()));
+        } else if name.starts_with("hand-") && name.ends_with(UNFINISHED) {
+            // Its documents were still in the ring, or in the spool.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    found.sort();
+    let last = found.last().map_or(0, |(number, ..)| *number);
+    let mut lost = 0;
+    let mut hands = VecDeque::new();
+    for (number, count, mut path) in found {
+        let file = File::open(&path)?;
+        let end = file.metadata()?.len();
+        let mut walk = Walk::default();
+        let mut documents = Vec::new();
+        loop {
+            match walk.next(&file, end)? {
+                Next::Document(_, document) => documents.push(document),
+                Next::Damaged(at, bytes) => {
+                    let path = path.display();
+                    log::error(format_args!("output {output}: {bytes} bytes at {at} of {path} are damaged"));
+                }
+                Next::End => break,
+            }
+        }
+        let missing = count.saturating_sub(documents.len() as u64);
+        if missing > 0 {
+            lost += missing;
+            let aside = path.with_extension("damaged");
+            let _ = fs::copy(&path, aside);
+            // So that the next process doesn't count them once more.
+            if !documents.is_empty()
+                && let Ok(rest) = write_hand(dir, number, &documents, false)
+            {
+                let _ = fs::remove_file(&path);
+                path = rest;
+            }
+        }
+        if documents.is_empty() {
+            let _ = fs::remove_file(&path);
+        } else {
+            hands.push_back(Hand { path, documents });
+        }
+    }
+    Ok((hands, last, lost))
+}
