@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const BATCH: usize = 500;
 
 /// An nginx that takes every POST, with TLS on one worker; stopped with this.
