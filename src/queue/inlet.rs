@@ -6,7 +6,7 @@ use crate::queue::{
     ring::Document,
 };
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -108,6 +108,7 @@ impl Drop for Inlet {
         self.shared.full.finish();
         self.shared.spool_full.finish();
         locked(&self.shared.state).closed = true;
+        self.shared.closed.store(true, Ordering::Release);
         self.shared.work.notify_all();
         self.shared.to_spool.notify_all();
     }

@@ -33,7 +33,7 @@ use std::{
     collections::VecDeque,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     thread,
     time::{Duration, Instant},
 };
@@ -146,6 +146,9 @@ struct Shared {
     config: config::Queue,
     run_dir: PathBuf,
     state: Mutex<State>,
+    /// As in the state, to be asked without its lock.
+    failing: AtomicBool,
+    closed: AtomicBool,
     /// Something for the sink to do.
     work: Condvar,
     /// Something for the spool's thread to do.
@@ -199,6 +202,8 @@ pub fn queue(
         config: config.clone(),
         run_dir: run_dir.to_path_buf(),
         state: Mutex::new(state),
+        failing: AtomicBool::new(false),
+        closed: AtomicBool::new(false),
         work: Condvar::new(),
         to_spool: Condvar::new(),
         room: Condvar::new(),

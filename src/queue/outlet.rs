@@ -6,7 +6,7 @@ use crate::queue::{
     spool::{Hand, Spool},
 };
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -51,7 +51,9 @@ impl Outlet {
                 state = locked(&shared.state);
                 state.reading = false;
                 // Others may go on where this one ends.
-                shared.work.notify_one();
+                if state.sinks_asleep > 0 {
+                    shared.work.notify_one();
+                }
                 match read {
                     Some(batch) => return Taken::Batch(batch),
                     None => continue,
@@ -191,7 +193,13 @@ impl Outlet {
 
     /// Says whether documents get delivered at present; while they don't, what comes goes to the spool at once.
     pub fn set_failing(&self, failing: bool) {
+        // Said after every request, and rarely news.
+        if self.shared.failing.swap(failing, Ordering::AcqRel) == failing {
+            return;
+        }
         let mut state = locked(&self.shared.state);
+        // The last to have spoken counts, whoever gets the lock first.
+        let failing = self.shared.failing.load(Ordering::Acquire);
         if state.failing != failing {
             state.failing = failing;
             drop(state);
@@ -201,7 +209,7 @@ impl Outlet {
 
     /// True when no more documents come in.
     pub fn is_closed(&self) -> bool {
-        locked(&self.shared.state).closed
+        self.shared.closed.load(Ordering::Acquire)
     }
 
     /// The newest serial that a process before this one saw, if it has a spool and the system is still the same.

@@ -46,7 +46,9 @@ impl Shared {
         }
         if state.ring.len() > 0 {
             state.waiting_since = Instant::now();
-            self.work.notify_one();
+            if state.sinks_asleep > 0 {
+                self.work.notify_one();
+            }
         }
         if state.reader_asleep {
             self.room.notify_one();
