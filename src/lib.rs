@@ -32,6 +32,7 @@ pub mod figures;
 pub mod filter;
 pub mod format;
 pub mod host;
+pub mod lock;
 pub mod log;
 pub mod losses;
 pub mod output;

@@ -1,8 +1,11 @@
 //! Reports of losses: at once, then at most every ten seconds, with their number and their reasons.
 
-use crate::log::{self, Level};
+use crate::{
+    lock::locked,
+    log::{self, Level},
+};
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -58,7 +61,7 @@ impl Losses {
         if number == 0 {
             return;
         }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.state);
         let full = state.unreported.len() >= MAX_REASONS;
         let known = state.unreported.iter().any(|(reason, _)| reason == why);
         let why = if full && !known { self.others } else { why };
@@ -71,19 +74,19 @@ impl Losses {
 
     /// How many are counted and not yet reported.
     pub fn unreported(&self) -> u64 {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = locked(&self.state);
         state.unreported.iter().map(|(_, count)| count).sum()
     }
 
     /// Reports what was held back, if it is time.
     pub fn tick(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.state);
         self.report_if_due(&mut state, REPORT_EVERY);
     }
 
     /// Reports what was held back, now.
     pub fn finish(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = locked(&self.state);
         self.report_if_due(&mut state, Duration::ZERO);
     }
 
@@ -119,7 +122,7 @@ mod tests {
             losses.lost(&format!("answer {n}"));
         }
         losses.lost_many(5, "answer 0");
-        let state = losses.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = locked(&losses.state);
         let counts: Vec<(&str, u64)> = state.unreported.iter().map(|(why, count)| (why.as_str(), *count)).collect();
         assert_eq!(counts, [("answer 0", 6), ("answer 1", 1), ("answer 2", 1), ("answer 3", 1), ("other reasons", 6)]);
     }

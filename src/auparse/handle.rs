@@ -12,18 +12,19 @@
 #![allow(unsafe_code)]
 
 use super::auparse_sys as sys;
+use crate::lock::locked;
 use std::{
     ffi::{CStr, c_char, c_void},
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     ptr::{NonNull, null, null_mut},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 /// libauparse isn't made for threads; this makes calls from several parsers take turns.
 static LIBRARY: Mutex<()> = Mutex::new(());
 
 fn library() -> MutexGuard<'static, ()> {
-    LIBRARY.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&LIBRARY)
 }
 
 /// Owner of an `auparse_state_t` in feed mode.

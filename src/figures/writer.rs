@@ -1,7 +1,7 @@
 //! The thread that writes figures. What it hasn't written when newer ones come it never will: only the newest count.
 
 use super::{Snapshot, prometheus, report, statsd::Statsd};
-use crate::log;
+use crate::{lock::locked, log};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use std::{
     fs::DirBuilder,
@@ -29,7 +29,7 @@ struct Mailbox {
 
 impl Mailbox {
     fn newest(&self) -> MutexGuard<'_, Option<Box<Snapshot>>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.newest)
     }
 
     fn take(&self) -> Box<Snapshot> {

@@ -1,9 +1,12 @@
 //! The writing end: what the reader does.
 
-use super::{Newest, Shared, locked, wait};
-use crate::queue::{
-    books::{Fate, Loss},
-    ring::Document,
+use super::{Newest, Shared, wait};
+use crate::{
+    lock::locked,
+    queue::{
+        books::{Fate, Loss},
+        ring::Document,
+    },
 };
 use std::{
     sync::{Arc, atomic::Ordering},

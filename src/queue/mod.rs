@@ -21,7 +21,7 @@ pub mod ring;
 mod spool;
 mod spooler;
 
-use crate::{config, losses::Losses};
+use crate::{config, lock::locked, losses::Losses};
 use books::Books;
 use crossbeam_channel::{Receiver, Sender, bounded};
 pub use inlet::Inlet;
@@ -235,10 +235,6 @@ pub fn queue(
     }
     let inlet = Inlet { shared: shared.clone(), local, patience: config.max_wait };
     Ok((inlet, Outlet { shared }))
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>, time: Option<Duration>) -> MutexGuard<'a, State> {

@@ -1,9 +1,12 @@
 //! The reading end: what a sink does.
 
-use super::{Batch, LAST_WRITE, Newest, Origin, RETRY_DISK, Shared, Taken, Want, locked, wait};
-use crate::queue::{
-    books::{Books, Fate, Loss},
-    spool::{Hand, Spool},
+use super::{Batch, LAST_WRITE, Newest, Origin, RETRY_DISK, Shared, Taken, Want, wait};
+use crate::{
+    lock::locked,
+    queue::{
+        books::{Books, Fate, Loss},
+        spool::{Hand, Spool},
+    },
 };
 use std::{
     sync::{Arc, atomic::Ordering},

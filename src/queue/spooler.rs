@@ -1,8 +1,9 @@
 //! Between ring and disk: the spool's thread, and what both ends need of it.
 
-use super::{Batch, COMPLAIN_EVERY, GATHER, Origin, RETRY_DISK, RETRY_OPEN, Shared, State, Want, locked, wait};
+use super::{Batch, COMPLAIN_EVERY, GATHER, Origin, RETRY_DISK, RETRY_OPEN, Shared, State, Want, wait};
 use crate::{
     config::SpoolFull,
+    lock::locked,
     log,
     queue::{
         books::{Fate, Loss},

@@ -1,6 +1,7 @@
 //! The circuit breaker in front of a server: closed while it answers, open while it doesn't, so that nothing waits on
 //! a dead server; half-open when it is time for one request to find out.
 
+use crate::lock::locked;
 use std::{
     collections::VecDeque,
     hash::{BuildHasher, Hasher, RandomState},
@@ -82,7 +83,7 @@ impl Breaker {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Where it stands.

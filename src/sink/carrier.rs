@@ -6,7 +6,9 @@ use super::{
     dead_letters::DeadLetters,
 };
 use crate::{
-    config, log,
+    config,
+    lock::locked,
+    log,
     queue::{
         Batch, Outlet, Want,
         books::{Fate, Loss},
@@ -15,7 +17,7 @@ use crate::{
 };
 use std::{
     ops::Range,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -179,14 +181,14 @@ impl Carrier {
     fn works(&self) {
         self.outlet.set_failing(false);
         self.breaker.success();
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = locked(&self.said);
         if std::mem::take(&mut said.failing) {
             log::info(format_args!("output {}: {} works again", self.shared.name, self.server));
         }
     }
 
     fn say(&self, why: &str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut said = locked(&self.said);
         // Also when it worked in between: one that fails now and then mustn't fill the log.
         if said.at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
             *said = Said { at: Some(Instant::now()), failing: true };

@@ -1,11 +1,11 @@
 //! The dead-letter file: documents that the server will never take, one JSON object a line, with what it said.
 
 use super::file;
-use crate::{config, format::json};
+use crate::{config, format::json, lock::locked};
 use std::{
     io::{self, Write},
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 use time::OffsetDateTime;
 
@@ -64,7 +64,7 @@ impl DeadLetters {
     pub(super) fn write(&self, document: &[u8], why: &str) -> io::Result<()> {
         let path = self.path.as_ref().ok_or_else(|| io::Error::other("there is no dead_letter_file"))?;
         let line = self.line(document, why);
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = locked(&self.writing);
         let mut file = file::open(&config::File::new(path.clone()))?;
         let size = file.metadata()?.len();
         if size + line.len() as u64 > self.limit {

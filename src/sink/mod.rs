@@ -10,6 +10,7 @@ mod syslog;
 
 use crate::{
     config::{self, Sink},
+    lock::locked,
     losses::Losses,
     queue::Outlet,
 };
@@ -20,7 +21,7 @@ pub use requests::{Latency, Requests};
 use std::{
     io,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -61,7 +62,7 @@ impl Shared {
 
     /// What servers answered so far.
     pub fn requests(&self) -> MutexGuard<'_, Requests> {
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.requests)
     }
 
     /// Where the circuit breaker stands, if there is a server to break with.

@@ -1,7 +1,7 @@
 //! Documents that a sink took from the ring or the spool and failed to deliver, each batch in a file of its own.
 
-use super::{Hand, Next, Spool, Walk, frame, ignore_missing, locked};
-use crate::{log, queue::ring::Document};
+use super::{Hand, Next, Spool, Walk, frame, ignore_missing};
+use crate::{lock::locked, log, queue::ring::Document};
 use std::{
     collections::VecDeque,
     ffi::OsStr,

@@ -23,7 +23,7 @@ mod open;
 mod progress;
 mod read;
 
-use crate::{config, log, queue::ring::Document};
+use crate::{config, lock::locked, log, queue::ring::Document};
 use frame::{Next, Walk};
 use nix::fcntl::Flock;
 pub use progress::Newest;
@@ -34,7 +34,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -191,10 +191,6 @@ pub(super) struct Spool {
     released: Mutex<Vec<PathBuf>>,
     complained: Mutex<Option<Instant>>,
     _lock: Flock<File>,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn at_path(path: &Path, e: &io::Error) -> io::Error {

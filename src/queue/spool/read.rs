@@ -1,7 +1,7 @@
 //! Reading, and setting aside what can't be read.
 
-use super::{Batch, Next, Reader, SET_ASIDE, Segment, Spool, Walk, at_path, locked};
-use crate::log;
+use super::{Batch, Next, Reader, SET_ASIDE, Segment, Spool, Walk, at_path};
+use crate::{lock::locked, log};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},

@@ -3,6 +3,7 @@
 use super::super::{Shared, carrier::Answer};
 use crate::{
     config::{Http, Secret},
+    lock::locked,
     log,
     queue::ring::Document,
 };
@@ -13,7 +14,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::{Duration, Instant, SystemTime},
 };
 use uuid::Uuid;
@@ -47,7 +48,7 @@ impl CurlLog {
     fn reopen(&self) {
         let Some(log) = &self.0 else { return };
         match Self::open(&log.0) {
-            Ok(file) => *log.1.lock().unwrap_or_else(PoisonError::into_inner) = file,
+            Ok(file) => *locked(&log.1) = file,
             Err(e) => log::error(e),
         }
     }
@@ -55,7 +56,7 @@ impl CurlLog {
     fn line(&self, mark: &str, line: &str) {
         // Nobody is left to tell when the debug log can't be written.
         let _ = match &self.0 {
-            Some(log) => writeln!(log.1.lock().unwrap_or_else(PoisonError::into_inner), "{mark} {line}"),
+            Some(log) => writeln!(locked(&log.1), "{mark} {line}"),
             None => writeln!(io::stderr(), "{mark} {line}"),
         };
     }
