@@ -5,12 +5,33 @@ use crate::{
     log::{self, Level},
 };
 use std::{
+    fmt,
     sync::Mutex,
     time::{Duration, Instant},
 };
 
 /// Losses are reported at most this often, with their count.
 pub const REPORT_EVERY: Duration = Duration::from_secs(10);
+
+/// `1 event`, `12 events`.
+pub fn events(number: u64) -> String {
+    format!("{number} event{}", if number == 1 { "" } else { "s" })
+}
+
+/// An error that comes again and again, and is reported at most every [`REPORT_EVERY`].
+#[derive(Debug, Default)]
+pub struct Seldom(Mutex<Option<Instant>>);
+
+impl Seldom {
+    /// Reports it, if it is time.
+    pub fn error(&self, message: impl fmt::Display) {
+        let mut reported = locked(&self.0);
+        if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+            *reported = Some(Instant::now());
+            log::error(message);
+        }
+    }
+}
 
 /// Reports losses of one kind, at most every [`REPORT_EVERY`].
 #[derive(Debug)]
@@ -95,7 +116,6 @@ impl Losses {
             return;
         }
         let all: u64 = state.unreported.iter().map(|(_, count)| count).sum();
-        let events = if all == 1 { "event" } else { "events" };
         let why = match &state.unreported[..] {
             [(why, _)] if why.is_empty() => String::new(),
             [(why, _)] => format!(" ({why})"),
@@ -104,7 +124,7 @@ impl Losses {
                 format!(" ({})", reasons.join("; "))
             }
         };
-        log::message(self.level, format_args!("{}, {all} {events} {}{why}", self.what, self.fate));
+        log::message(self.level, format_args!("{}, {} {}{why}", self.what, events(all), self.fate));
         state.unreported.clear();
         state.reported = Some(Instant::now());
     }

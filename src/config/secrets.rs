@@ -28,9 +28,7 @@ impl Secret {
         if !meta.is_file() {
             return Err(format!("{} is not a regular file", path.display()));
         }
-        if meta.mode() & 0o007 != 0 {
-            return Err(format!("{} holds a secret that everybody can get at; chmod o= it", path.display()));
-        }
+        is_kept(path, &meta)?;
         let mut text = String::new();
         file.take(MOST).read_to_string(&mut text).map_err(can_not)?;
         match text.lines().next().map(str::trim_end) {
@@ -38,6 +36,14 @@ impl Secret {
             _ => Err(format!("{} must hold the secret as its first line", path.display())),
         }
     }
+}
+
+/// Whether a file with a secret is kept from others.
+pub(super) fn is_kept(path: &Path, meta: &fs::Metadata) -> Result<(), String> {
+    if meta.mode() & 0o007 == 0 {
+        return Ok(());
+    }
+    Err(format!("{} holds a secret that everybody can get at; chmod o= it", path.display()))
 }
 
 #[cfg(test)]

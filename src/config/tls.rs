@@ -1,11 +1,10 @@
 //! TLS, the same for every sink that speaks it.
 
-use super::{check::Check, check::Given, show::Shown, values};
+use super::{check::Check, check::Given, secrets::is_kept, show::Shown, values};
 use std::{
     fmt,
     fs::File,
     io::Read,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -53,9 +52,7 @@ impl Check<'_> {
         let ca_file = self.checked(given, "ca_cert", certificates).or(named);
         let key_line = given.line("client_key");
         let cert = self.checked(given, "client_cert", |text| pem(text, "certificate").map(|()| text.into()));
-        let key = self.checked(given, "client_key", |text| {
-            pem(text, "private key").and_then(|()| secret(Path::new(text))).map(|()| PathBuf::from(text))
-        });
+        let key = self.checked(given, "client_key", private_key);
         if let (Some(line), None) = (key_line.filter(|_| key.is_some()), &cert) {
             self.fault(line, given.section, "client_key", "needs client_cert too");
         }
@@ -71,13 +68,13 @@ fn certificates(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// Whether a file is kept from others.
-fn secret(path: &Path) -> Result<(), String> {
-    match path.metadata() {
-        Ok(meta) if meta.mode() & 0o007 == 0 => Ok(()),
-        Ok(_) => Err(format!("{} holds a secret that everybody can get at; chmod o= it", path.display())),
-        Err(e) => Err(format!("can't read {}: {e}", path.display())),
-    }
+/// Whether a file can serve as a private key, and is kept from others.
+fn private_key(text: &str) -> Result<PathBuf, String> {
+    pem(text, "private key")?;
+    let path = PathBuf::from(text);
+    let meta = path.metadata().map_err(|e| format!("can't read {text}: {e}"))?;
+    is_kept(&path, &meta)?;
+    Ok(path)
 }
 
 /// Whether a file can serve as a list of certificates, or as a key.

@@ -110,8 +110,9 @@ impl Drop for Inlet {
     fn drop(&mut self) {
         self.shared.full.finish();
         self.shared.spool_full.finish();
-        locked(&self.shared.state).closed = true;
         self.shared.closed.store(true, Ordering::Release);
+        // Whoever looks at it under the lock, and then sleeps, is asleep by now.
+        drop(locked(&self.shared.state));
         self.shared.work.notify_all();
         self.shared.to_spool.notify_all();
     }

@@ -21,7 +21,11 @@ pub mod ring;
 mod spool;
 mod spooler;
 
-use crate::{config, lock::locked, losses::Losses};
+use crate::{
+    config,
+    lock::locked,
+    losses::{Losses, Seldom},
+};
 use books::Books;
 use crossbeam_channel::{Receiver, Sender, bounded};
 pub use inlet::Inlet;
@@ -46,8 +50,6 @@ const RETRY_DISK: Duration = Duration::from_secs(1);
 const RETRY_OPEN: Duration = Duration::from_secs(10);
 /// How long the last write may take when all ends.
 const LAST_WRITE: Duration = Duration::from_secs(5);
-/// A failing disk is reported this often.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// How many documents a sink wants at once.
 #[derive(Clone, Copy, Debug)]
@@ -123,15 +125,11 @@ struct State {
     sinks_asleep: usize,
     spooler_asleep: bool,
     reader_asleep: bool,
-    /// The sink doesn't get its documents delivered.
-    failing: bool,
     /// The spool can't be written, or not read, until then.
     unwritable: Option<Instant>,
     unreadable: Option<Instant>,
     /// Why the spool takes no more, for messages.
     trouble: String,
-    /// No more documents come.
-    closed: bool,
     /// What is left stays where it is.
     abandoned: bool,
     /// The books are closed: what was still in somebody's hands is lost, whatever comes of it now.
@@ -146,8 +144,10 @@ struct Shared {
     config: config::Queue,
     run_dir: PathBuf,
     state: Mutex<State>,
-    /// As in the state, to be asked without its lock.
+    // These two are asked without the state's lock, but their changes are announced to who sleeps on it.
+    /// The sink doesn't get its documents delivered.
     failing: AtomicBool,
+    /// No more documents come.
     closed: AtomicBool,
     /// Something for the sink to do.
     work: Condvar,
@@ -158,7 +158,7 @@ struct Shared {
     spool: std::sync::OnceLock<Spool>,
     full: Losses,
     spool_full: Losses,
-    complained: Mutex<Option<Instant>>,
+    complaints: Seldom,
     /// Ends when the spool's thread does.
     spooler: Mutex<Option<Receiver<()>>>,
 }
@@ -187,11 +187,9 @@ pub fn queue(
         sinks_asleep: 0,
         spooler_asleep: false,
         reader_asleep: false,
-        failing: false,
         unwritable: None,
         unreadable: None,
         trouble: String::new(),
-        closed: false,
         abandoned: false,
         finished: false,
         books: Books::default(),
@@ -210,7 +208,7 @@ pub fn queue(
         spool: std::sync::OnceLock::new(),
         full: Losses::new(format!("output {name}: ring full")),
         spool_full: Losses::new(format!("output {name}: spool full")),
-        complained: Mutex::default(),
+        complaints: Seldom::default(),
         spooler: Mutex::default(),
     });
     if config.spool.is_some() {

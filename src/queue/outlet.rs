@@ -70,13 +70,13 @@ impl Outlet {
             if ring_is_next && state.ring.len() > 0 {
                 let due = state.waiting_since + want.interval;
                 let full = state.ring.len() >= enough.0 || state.ring.bytes() >= enough.1;
-                if full || state.closed || Instant::now() >= due {
+                if full || self.is_closed() || Instant::now() >= due {
                     return Taken::Batch(shared.take_from_ring(&mut state, want));
                 }
                 limit = limit.min(due);
             }
             let idle = state.spooled == 0 && !state.reading && state.ring.len() == 0 && !state.ring.has_some_away();
-            if state.closed && idle {
+            if self.is_closed() && idle {
                 // One who slept while another read the last is to know it too.
                 shared.work.notify_one();
                 return Taken::End;
@@ -189,23 +189,12 @@ impl Outlet {
         }
     }
 
-    /// True when there is a spool that holds what can't be delivered.
-    pub fn has_spool(&self) -> bool {
-        self.shared.spool.get().is_some()
-    }
-
     /// Says whether documents get delivered at present; while they don't, what comes goes to the spool at once.
     pub fn set_failing(&self, failing: bool) {
         // Said after every request, and rarely news.
-        if self.shared.failing.swap(failing, Ordering::AcqRel) == failing {
-            return;
-        }
-        let mut state = locked(&self.shared.state);
-        // The last to have spoken counts, whoever gets the lock first.
-        let failing = self.shared.failing.load(Ordering::Acquire);
-        if state.failing != failing {
-            state.failing = failing;
-            drop(state);
+        if self.shared.failing.swap(failing, Ordering::AcqRel) != failing {
+            // Whoever looks at it under the lock, and then sleeps, is asleep by now.
+            drop(locked(&self.shared.state));
             self.shared.to_spool.notify_one();
         }
     }

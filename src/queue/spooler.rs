@@ -1,10 +1,11 @@
 //! Between ring and disk: the spool's thread, and what both ends need of it.
 
-use super::{Batch, COMPLAIN_EVERY, GATHER, Origin, RETRY_DISK, RETRY_OPEN, Shared, State, Want, wait};
+use super::{Batch, GATHER, Origin, RETRY_DISK, RETRY_OPEN, Shared, State, Want, wait};
 use crate::{
     config::SpoolFull,
     lock::locked,
     log,
+    losses::events,
     queue::{
         books::{Fate, Loss},
         ring::Document,
@@ -13,6 +14,7 @@ use crate::{
 };
 use std::{
     io,
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
@@ -35,7 +37,11 @@ impl Shared {
 
     /// What is in the ring is to go to the spool.
     pub(super) fn should_spool(&self, state: &State) -> bool {
-        state.ring.len() > 0 && (state.failing || self.always_spools() || state.ring.is_half_full() || state.abandoned)
+        state.ring.len() > 0
+            && (self.failing.load(Ordering::Acquire)
+                || self.always_spools()
+                || state.ring.is_half_full()
+                || state.abandoned)
     }
 
     pub(super) fn take_from_ring(&self, state: &mut State, want: &Want) -> Batch {
@@ -111,19 +117,14 @@ impl Shared {
         Some(Batch { documents: read.documents, settled: 0, origin: Origin::Spool(read.numbers) })
     }
 
-    pub(super) fn report_damage(&self, lost: u64) {
+    fn report_damage(&self, lost: u64) {
         if lost > 0 {
-            let events = if lost == 1 { "event" } else { "events" };
-            log::error(format_args!("output {}: spool damaged, {lost} {events} lost", self.name));
+            log::error(format_args!("output {}: spool damaged, {} lost", self.name, events(lost)));
         }
     }
 
     pub(super) fn complain(&self, what: impl std::fmt::Display) {
-        let mut complained = locked(&self.complained);
-        if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            *complained = Some(Instant::now());
-            log::error(format_args!("output {}: {what}", self.name));
-        }
+        self.complaints.error(format_args!("output {}: {what}", self.name));
     }
 
     pub(super) fn spool_trouble(&self, e: &io::Error, what: &str) {
@@ -153,8 +154,7 @@ impl Shared {
             (found.unreported, "the process before this one ended before it could report"),
         ] {
             if lost > 0 {
-                let events = if lost == 1 { "event" } else { "events" };
-                log::error(format_args!("output {name}: {what}, {lost} {events} lost"));
+                log::error(format_args!("output {name}: {what}, {} lost", events(lost)));
             }
         }
         let mut state = locked(&self.state);
@@ -186,7 +186,8 @@ impl Shared {
             let last = state.abandoned && !tried_last;
             tried_last = state.abandoned;
             let resting = state.unwritable.filter(|until| *until > now && !last);
-            let ending = state.abandoned || (state.closed && state.ring.len() == 0 && !state.ring.has_some_away());
+            let ending = state.abandoned
+                || (self.closed.load(Ordering::Acquire) && state.ring.len() == 0 && !state.ring.has_some_away());
             if ending && (state.ring.len() == 0 || resting.is_some()) {
                 return;
             }
@@ -222,7 +223,7 @@ impl Shared {
         }
     }
 
-    pub(super) fn move_to_spool(&self, documents: Vec<Document>) {
+    fn move_to_spool(&self, documents: Vec<Document>) {
         let Some(spool) = self.spool.get() else { return };
         let appended = spool.append(&documents);
         self.note_moved(spool, documents, appended);

@@ -21,6 +21,7 @@ use crate::{
     auparse::{Call, Meanings},
     event::{Event, Record, Stamp, kind},
     format::json,
+    losses::events,
     processes::Processes,
     sequence::Gap,
 };
@@ -239,9 +240,7 @@ impl MozDef {
     /// Appends the document of serials that didn't come: what auship itself found out, so that its severity isn't that
     /// of the records.
     pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
-        let events = if gap.count == 1 { "event" } else { "events" };
-        let (count, serials) = (gap.count, gap.serials());
-        let summary = format!("Audit gap: {count} {events} missing, {serials}");
+        let summary = format!("Audit gap: {} missing, {}", events(gap.count), gap.serials());
         out.extend_from_slice(br#"{"category":"audit_gap","summary":"#);
         json::string(out, summary.as_bytes());
         out.extend_from_slice(br#","severity":"WARNING","hostname":""#);
@@ -250,7 +249,7 @@ impl MozDef {
         self.clock.write(gap.stamp, out);
         out.extend_from_slice(&self.tags);
         out.extend_from_slice(br#"],"source":"auditd","details":{"from":""#);
-        out.extend_from_slice(format!(r#"{}","to":"{}","count":"{count}""#, gap.from, gap.to).as_bytes());
+        out.extend_from_slice(format!(r#"{}","to":"{}","count":"{}""#, gap.from, gap.to, gap.count).as_bytes());
         if let Some(node) = &gap.node {
             out.extend_from_slice(br#","node":"#);
             json::string(out, node);

@@ -24,12 +24,7 @@ impl Spool {
     }
 
     /// Appends as many documents as go into one write.
-    pub(super) fn append_some(
-        &self,
-        writer: &mut Writer,
-        documents: &[Document],
-        appended: &mut Appended,
-    ) -> io::Result<()> {
+    fn append_some(&self, writer: &mut Writer, documents: &[Document], appended: &mut Appended) -> io::Result<()> {
         self.open_segment(writer)?;
         let (first, size) = {
             let index = locked(&self.index);
@@ -87,7 +82,7 @@ impl Spool {
         Ok(())
     }
 
-    pub(super) fn open_segment(&self, writer: &mut Writer) -> io::Result<()> {
+    fn open_segment(&self, writer: &mut Writer) -> io::Result<()> {
         if writer.file.is_some() {
             return Ok(());
         }
@@ -108,7 +103,7 @@ impl Spool {
         if self.config.always { File::open(self.dir())?.sync_all() } else { Ok(()) }
     }
 
-    pub(super) fn close_segment(&self, writer: &mut Writer) -> io::Result<()> {
+    fn close_segment(&self, writer: &mut Writer) -> io::Result<()> {
         writer.file = None;
         let mut index = locked(&self.index);
         let Some(segment) = index.segments.back_mut() else { return Ok(()) };
@@ -129,7 +124,7 @@ impl Spool {
     }
 
     /// Makes room for so many bytes; counts the documents that it costs, whether it is enough or not.
-    pub(super) fn make_room(&self, bytes: u64, dropped: &mut u64) -> io::Result<()> {
+    fn make_room(&self, bytes: u64, dropped: &mut u64) -> io::Result<()> {
         loop {
             // The reader mustn't be on its way into what is dropped.
             let _reader = locked(&self.reader);

@@ -58,14 +58,14 @@ impl Spool {
 const UNFINISHED: &str = "unfinished";
 
 /// The number and how many documents there are, from the name of a file of documents in a sink's hands.
-pub(super) fn read_hand_name(name: &str) -> Option<(u64, u64)> {
+fn read_hand_name(name: &str) -> Option<(u64, u64)> {
     let (number, count) = name.strip_prefix("hand-")?.strip_suffix(".spool")?.split_once('-')?;
     Some((number.parse().ok()?, count.parse().ok()?))
 }
 
 /// Writes a file of documents in a sink's hands. It has its name when it is whole, so that a process that is killed
 /// meanwhile leaves none.
-pub(super) fn write_hand(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
+fn write_hand(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
     let mut bytes = Vec::new();
     for (n, document) in documents.iter().enumerate() {
         frame::write(&mut bytes, n as u64, document);

@@ -23,7 +23,7 @@ mod open;
 mod progress;
 mod read;
 
-use crate::{config, lock::locked, log, queue::ring::Document};
+use crate::{config, lock::locked, log, losses::Seldom, queue::ring::Document};
 use frame::{Next, Walk};
 use nix::fcntl::Flock;
 pub use progress::Newest;
@@ -37,7 +37,6 @@ use std::{
         Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 /// A segment is this part of the spool's limit: what is lost at once when the oldest is dropped.
@@ -48,7 +47,6 @@ const LARGEST_SEGMENT: u64 = 16 << 20;
 const GATHER: usize = 1 << 20;
 /// Damaged bytes that are set aside; more are only counted.
 const SET_ASIDE: u64 = 64 << 20;
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// A segment that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,7 +187,7 @@ pub(super) struct Spool {
     hands: Mutex<u64>,
     /// Those that are done with and yet to be removed.
     released: Mutex<Vec<PathBuf>>,
-    complained: Mutex<Option<Instant>>,
+    complaints: Seldom,
     _lock: Flock<File>,
 }
 
@@ -253,16 +251,12 @@ impl Spool {
 
     fn complain_about_progress(&self, written: io::Result<()>) {
         let Err(e) = written else { return };
-        let mut complained = locked(&self.complained);
-        if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            *complained = Some(Instant::now());
-            let path = self.dir().join("progress");
-            log::error(format_args!(
-                "output {}: can't write {}: {e}; after a crash events may come twice",
-                self.output,
-                path.display()
-            ));
-        }
+        let path = self.dir().join("progress");
+        self.complaints.error(format_args!(
+            "output {}: can't write {}: {e}; after a crash events may come twice",
+            self.output,
+            path.display()
+        ));
     }
 
     fn note_done(&self, done: u64) {

@@ -4,7 +4,7 @@ use super::{
     Counted, Found, Index, LARGEST_SEGMENT, Mark, Next, Progress, SEGMENTS, SMALLEST_SEGMENT, Segment, Spool, Taken,
     Walk, at_path, hands, ignore_existing,
 };
-use crate::{config, log};
+use crate::{config, log, losses::Seldom};
 use nix::fcntl::{Flock, FlockArg};
 use std::{
     collections::VecDeque,
@@ -84,7 +84,7 @@ impl Spool {
             taken: Mutex::new(taken.ok()),
             hands: Mutex::new(next_hand),
             released: Mutex::default(),
-            complained: Mutex::default(),
+            complaints: Seldom::default(),
             _lock: lock,
         };
         spool.remove_done();
@@ -93,7 +93,7 @@ impl Spool {
 }
 
 /// The file that counts what enters the ring.
-pub(super) fn taken(run_dir: &Path, spool: &Path) -> io::Result<(Taken, Option<Counted>)> {
+fn taken(run_dir: &Path, spool: &Path) -> io::Result<(Taken, Option<Counted>)> {
     let made = DirBuilder::new().mode(0o750).create(run_dir).or_else(ignore_existing);
     made.map_err(|e| at_path(run_dir, &e))?;
     let of = fs::metadata(spool).map_err(|e| at_path(spool, &e))?;
@@ -102,7 +102,7 @@ pub(super) fn taken(run_dir: &Path, spool: &Path) -> io::Result<(Taken, Option<C
 }
 
 /// The segments in a directory, in order.
-pub(super) fn segments(dir: &Path) -> io::Result<VecDeque<Segment>> {
+fn segments(dir: &Path) -> io::Result<VecDeque<Segment>> {
     let mut segments = Vec::new();
     for entry in fs::read_dir(dir).map_err(|e| at_path(dir, &e))? {
         let entry = entry?;
@@ -126,7 +126,7 @@ pub(super) fn segments(dir: &Path) -> io::Result<VecDeque<Segment>> {
 }
 
 /// Finds out where the last segment ends, and closes it: a new process writes a new one.
-pub(super) fn close(dir: &Path, segment: &mut Segment, written: u64) -> io::Result<()> {
+fn close(dir: &Path, segment: &mut Segment, written: u64) -> io::Result<()> {
     if segment.closed {
         return Ok(());
     }

@@ -32,7 +32,7 @@ impl Spool {
     }
 
     /// Reads one document, or finds out that some can't be; false when there is none.
-    pub(super) fn read_next(&self, reader: &mut Reader, batch: &mut Batch) -> io::Result<bool> {
+    fn read_next(&self, reader: &mut Reader, batch: &mut Batch) -> io::Result<bool> {
         let next = batch.numbers.1;
         let segment = locked(&self.index).segments.iter().find(|s| s.end > next).cloned();
         let Some(segment) = segment else {
@@ -82,7 +82,7 @@ impl Spool {
     }
 
     /// Copies a damaged piece into a file of its own, and reports it.
-    pub(super) fn set_aside(&self, segment: &Segment, file: &File, at: u64, bytes: u64, room: u64) {
+    fn set_aside(&self, segment: &Segment, file: &File, at: u64, bytes: u64, room: u64) {
         let from = segment.path(self.dir());
         let to = self.dir().join(format!("damaged-{:020}-{at}", segment.base));
         let copy = || {

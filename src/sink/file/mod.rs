@@ -10,6 +10,7 @@ mod disk;
 use super::{Alive, Shared};
 use crate::{
     config, log,
+    losses::Seldom,
     queue::{
         Batch, Outlet, Taken, Want,
         books::{Fate, Loss},
@@ -36,8 +37,8 @@ const INTERVAL: Duration = Duration::from_millis(5);
 const RETRY: Duration = Duration::from_millis(250);
 /// How often an idle sink looks whether its file is still there.
 const IDLE: Duration = Duration::from_millis(250);
-/// A failing file is reported this often.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+/// How often a rotation that failed is tried again.
+const ROTATE_AGAIN: Duration = Duration::from_secs(10);
 
 /// Where lines go.
 #[derive(Debug)]
@@ -75,7 +76,7 @@ pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive:
             gathered: Vec::new(),
             ends: Vec::new(),
             written: 0,
-            complained: None,
+            complaints: Seldom::default(),
             rotate_again: None,
         };
         lines.run();
@@ -97,7 +98,7 @@ struct Lines {
     ends: Vec<usize>,
     /// Bytes of them that are.
     written: usize,
-    complained: Option<Instant>,
+    complaints: Seldom,
     /// After a rotation that failed: when it may be tried again.
     rotate_again: Option<Instant>,
 }
@@ -147,12 +148,9 @@ impl Lines {
         self.shared.refused.lost_many(number as u64, &format!("nobody reads {}", self.target));
     }
 
-    fn complain(&mut self, e: &io::Error) {
-        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            self.complained = Some(Instant::now());
-            let (name, target) = (&self.shared.name, &self.target);
-            log::error(format_args!("output {name}: can't write {target}: {e}; trying on"));
-        }
+    fn complain(&self, e: &io::Error) {
+        let (name, target) = (&self.shared.name, &self.target);
+        self.complaints.error(format_args!("output {name}: can't write {target}: {e}; trying on"));
     }
 
     /// Opens the file anew when told to, or when its name doesn't lead to it any more.
@@ -203,7 +201,7 @@ impl Lines {
             }
             Ok(None) => self.look_after(),
             Err(e) => {
-                self.rotate_again = Some(Instant::now() + COMPLAIN_EVERY);
+                self.rotate_again = Some(Instant::now() + ROTATE_AGAIN);
                 let (name, target) = (&self.shared.name, &self.target);
                 log::error(format_args!("output {name}: can't rotate {target}: {e}; going on in the same file"));
             }
