@@ -4,13 +4,15 @@
 mod common;
 
 use auship::figures::{FIGURES, STATSD};
-use common::{PYTHON, Running, audit::not_tested, event, events, json, server::Server, tool, wait_until, write_config};
+use common::{
+    PYTHON, Running, audit::not_tested, event, events, free_port, json, server::Server, tool, wait_until, write_config,
+};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    net::{TcpListener, UdpSocket},
+    net::UdpSocket,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -255,7 +257,7 @@ fn figures_add_up_at_every_moment() {
 fn a_report_is_written_when_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     // Nobody listens there: the breaker opens.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let more = format!("[output:siem]\ntype = http\nurl = http://127.0.0.1:{port}/x\nattempts = 9\nworkers = 1\n");
     let mut auship = Running::start(&config(dir.path(), "", &more));
     auship.wait_for("started");
@@ -426,7 +428,7 @@ impl Statsd {
             return None;
         }
         let (file, settings) = (dir.join("flushes"), dir.join("statsd.js"));
-        let management = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let management = free_port();
         let text = serde_json::json!({
             "address": "127.0.0.1", "port": port, "mgmt_address": "127.0.0.1", "mgmt_port": management,
             "flushInterval": 200, "backends": [tool("statsd_backend.js")], "file": file,

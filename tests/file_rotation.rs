@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Running, disk::Tmpfs, events, json, serials, wait_until, write_config};
+use common::{Setup, disk::Tmpfs, events, json, serials, wait_until};
 use nix::sys::signal::Signal;
 use std::{
     fs,
@@ -13,23 +13,7 @@ use std::{
     time::Duration,
 };
 
-struct Setup {
-    dir: tempfile::TempDir,
-    log: PathBuf,
-}
-
 impl Setup {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("events.json");
-        Self { dir, log }
-    }
-
-    fn start(&self, more: &str) -> Running {
-        let text = format!("shutdown_timeout = 3s\n[output:file]\ntype = file\npath = {}\n{more}", self.log.display());
-        Running::start(&write_config(self.dir.path(), &text))
-    }
-
     fn numbered(&self, n: usize) -> PathBuf {
         PathBuf::from(format!("{}.{n}", self.log.display()))
     }

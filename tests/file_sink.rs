@@ -3,35 +3,19 @@
 
 mod common;
 
-use common::{Running, disk::Tmpfs, events, json, serials, wait_until, write_config};
+use common::{Running, Setup, disk::Tmpfs, events, json, serials, wait_until, write_config};
 use nix::sys::signal::Signal;
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     thread,
     time::{Duration, Instant},
 };
 
-struct Setup {
-    dir: tempfile::TempDir,
-    log: PathBuf,
-}
-
 impl Setup {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("events.json");
-        Self { dir, log }
-    }
-
-    fn start(&self, more: &str) -> Running {
-        let text = format!("shutdown_timeout = 3s\n[output:file]\ntype = file\npath = {}\n{more}", self.log.display());
-        Running::start(&write_config(self.dir.path(), &text))
-    }
-
     fn serials(&self, path: &Path) -> Vec<usize> {
         serials(&json::lines(&fs::read(path).unwrap_or_default()))
     }

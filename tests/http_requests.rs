@@ -4,14 +4,14 @@
 mod common;
 
 use common::{
-    Running, auship, events, serials,
+    Running, auship, events, free_port, serials,
     server::{Certificates, Server},
     wait_until, write_config,
 };
 use std::{
     collections::BTreeSet,
     fs,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -254,7 +254,7 @@ fn http_2_is_used_where_the_server_has_it() {
     let dir = tempfile::tempdir().unwrap();
     let certificates = Certificates::new();
     let behind = Server::http(dir.path(), "ok");
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let text = format!(
         "daemon off; master_process off; pid {0}/pid; error_log {0}/error.log;\nevents {{}}\n\
          http {{ log_format said '$server_protocol $status'; access_log {0}/access.log said;\n\

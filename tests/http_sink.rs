@@ -4,13 +4,12 @@
 mod common;
 
 use common::{
-    Running, auship, events, serials,
+    Running, auship, events, free_port, serials,
     server::{Certificates, Server},
     write_config,
 };
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -88,7 +87,7 @@ fn a_wrong_certificate_delivers_nothing_unless_told_so() {
 fn a_server_that_is_down_costs_the_events_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
     // A port that nobody listens on.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     let url = format!("http://127.0.0.1:{port}/events");
     let (status, said) = run(&config(dir.path(), &url, "attempts = 2\n"), 20);
     assert_eq!(status, Some(0), "{said}");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    Running, audit, event, events, json,
+    Running, audit, event, events, free_port, json,
     receiver::{Kind, Receiver},
     serials,
     server::Certificates,
@@ -230,7 +230,7 @@ fn a_receiver_that_asks_for_a_certificate_gets_ours_or_nothing_is_lost() {
 #[test]
 fn where_nobody_listens_events_are_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     for (keys, why) in [
         (format!("network = tcp\naddress = 127.0.0.1:{port}\n"), "Connection refused"),
         (format!("address = {}\n", dir.path().join("nothing").display()), "No such file"),

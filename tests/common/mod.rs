@@ -10,6 +10,7 @@ pub mod server;
 use std::{
     fs,
     io::{Read, Write},
+    net::TcpListener,
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
@@ -178,6 +179,27 @@ impl Drop for Running {
     }
 }
 
+/// A directory with a file output's file in it.
+pub struct Setup {
+    pub dir: tempfile::TempDir,
+    pub log: PathBuf,
+}
+
+impl Setup {
+    /// Nothing runs yet.
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let log = dir.path().join("events.json");
+        Self { dir, log }
+    }
+
+    /// Starts it with one output, into that file.
+    pub fn start(&self, more: &str) -> Running {
+        let text = format!("shutdown_timeout = 3s\n[output:file]\ntype = file\npath = {}\n{more}", self.log.display());
+        Running::start(&write_config(self.dir.path(), &text))
+    }
+}
+
 fn read_terminal(master: OwnedFd, messages: &Mutex<String>) {
     let mut master = fs::File::from(master);
     let mut block = [0; 4096];
@@ -185,6 +207,11 @@ fn read_terminal(master: OwnedFd, messages: &Mutex<String>) {
     while let Ok(n @ 1..) = master.read(&mut block) {
         messages.lock().unwrap().push_str(&String::from_utf8_lossy(&block[..n]).replace('\r', ""));
     }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until something holds; panics when it doesn't in time.

@@ -1,10 +1,10 @@
 //! Real syslog receivers: Debian's rsyslog and syslog-ng, each in the foreground with a configuration and a directory
 //! of its own, beside whatever the host runs.
 
-use super::{server::Certificates, wait_until};
+use super::{free_port, server::Certificates, wait_until};
 use std::{
     fs,
-    net::{TcpListener, TcpStream, UdpSocket},
+    net::{TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -34,10 +34,6 @@ pub struct Receiver {
     kind: Kind,
     dir: PathBuf,
     pub ports: Ports,
-}
-
-fn free() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Where `make deps` unpacks syslog-ng.
@@ -85,8 +81,8 @@ impl Kind {
     pub fn start(self, dir: &Path, certificates: &Certificates, client_certificate: bool) -> Option<Receiver> {
         let ports = Ports {
             udp: UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
-            tcp: free(),
-            tls: free(),
+            tcp: free_port(),
+            tls: free_port(),
         };
         self.start_on(ports, dir, certificates, client_certificate)
     }
