@@ -4,6 +4,7 @@
 pub mod audit;
 pub mod disk;
 pub mod json;
+pub mod opensearch;
 pub mod receiver;
 pub mod server;
 
