@@ -1,7 +1,7 @@
 //! An output: what its documents look like, and where they go.
 
 use super::{
-    Config, File, Http, Queue, Syslog,
+    Config, Elasticsearch, File, Http, Queue, Syslog,
     alone::STDOUT,
     check::{Check, Given},
     keys::Of,
@@ -46,6 +46,7 @@ impl Output {
         writeln!(f, "type = {}", self.sink.kind())?;
         match &self.sink {
             Sink::Http(http) => http.show(f)?,
+            Sink::Elasticsearch(elasticsearch) => elasticsearch.show(f)?,
             Sink::Syslog(syslog) => syslog.show(f)?,
             Sink::File(file) => file.show(f)?,
             Sink::Stdout => (),
@@ -58,8 +59,10 @@ impl Output {
         };
         writeln!(f, "details = {details}")?;
         writeln!(f, "skip_empty_execve = {}", Shown::yes(self.format.skip_empty_execve))?;
-        writeln!(f, "prepend_msg = {}", Shown::text(&self.prepend_msg))?;
-        writeln!(f, "postpend_msg = {}", Shown::text(&self.postpend_msg))?;
+        if self.sink.takes_any_text() {
+            writeln!(f, "prepend_msg = {}", Shown::text(&self.prepend_msg))?;
+            writeln!(f, "postpend_msg = {}", Shown::text(&self.postpend_msg))?;
+        }
         self.queue.show(f)
     }
 }
@@ -86,6 +89,8 @@ impl Default for Format {
 pub enum Sink {
     /// POST over HTTP or HTTPS.
     Http(Box<Http>),
+    /// Elasticsearch's or OpenSearch's bulk interface.
+    Elasticsearch(Box<Elasticsearch>),
     /// Messages to a syslog receiver.
     Syslog(Box<Syslog>),
     /// Lines of a file.
@@ -99,6 +104,7 @@ impl Sink {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Elasticsearch(_) => ELASTICSEARCH,
             Self::Syslog(_) => "syslog",
             Self::File(_) => "file",
             Self::Stdout => "stdout",
@@ -107,12 +113,19 @@ impl Sink {
 
     /// True when documents leave this machine, or may: there is a server that may be down.
     pub fn is_network(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Syslog(_))
+        matches!(self, Self::Http(_) | Self::Elasticsearch(_) | Self::Syslog(_))
+    }
+
+    /// True when something may be written around documents.
+    fn takes_any_text(&self) -> bool {
+        !matches!(self, Self::Elasticsearch(_))
     }
 }
 
 /// The types there are, for messages.
-const TYPES: &str = "http, syslog, file or stdout";
+const TYPES: &str = "http, elasticsearch, syslog, file or stdout";
+/// The type whose documents are nothing but JSON.
+const ELASTICSEARCH: &str = "elasticsearch";
 
 impl Check<'_> {
     /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
@@ -130,8 +143,11 @@ impl Check<'_> {
             skip_empty_execve: self.value(&mut given, "skip_empty_execve", default.skip_empty_execve, values::yes),
         };
         self.value(&mut given, "format", (), |text| if text == "mozdef" { Ok(()) } else { Err("mozdef") });
-        let prepend_msg = self.value(&mut given, "prepend_msg", String::new(), text);
-        let postpend_msg = self.value(&mut given, "postpend_msg", String::new(), text);
+        let (mut prepend_msg, mut postpend_msg) = (String::new(), String::new());
+        if given.value("type") != Some(ELASTICSEARCH) {
+            prepend_msg = self.value(&mut given, "prepend_msg", prepend_msg, text);
+            postpend_msg = self.value(&mut given, "postpend_msg", postpend_msg, text);
+        }
         let Some(sink) = self.sink(&mut given, line, legacy) else {
             return;
         };
@@ -155,7 +171,8 @@ impl Check<'_> {
             }
         };
         match kind {
-            "http" => self.http(given, line, legacy).map(|http| Sink::Http(Box::new(http))),
+            "http" => Some(Sink::Http(Box::new(self.http(given, line, legacy)))),
+            ELASTICSEARCH => Some(Sink::Elasticsearch(Box::new(self.elasticsearch(given, line)))),
             "syslog" => self.syslog(given, line).map(|syslog| Sink::Syslog(Box::new(syslog))),
             "file" => self.file(given, line, legacy),
             "stdout" => {
