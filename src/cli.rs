@@ -266,8 +266,7 @@ fn setup_command(given: &Given) -> u8 {
         Ok((_, config)) => config,
         Err(status) => return status,
     };
-    let task =
-        setup::Task { output: given.output.as_deref(), dry_run: given.dry_run, from: given.from.as_deref() };
+    let task = setup::Task { output: given.output.as_deref(), dry_run: given.dry_run, from: given.from.as_deref() };
     match setup::setup(&config, task, &mut io::stdout().lock()) {
         Ok(complaints) => {
             complaints.iter().for_each(|complaint| complain(&format!("auship: {complaint}")));

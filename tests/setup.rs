@@ -388,7 +388,8 @@ fn invented_names_neither_fail_nor_grow_the_mapping() {
     server.ask("PUT", index, None);
     let before = server.ask("GET", &format!("{index}/_mapping"), None);
     for round in 0..10 {
-        let invented: serde_json::Map<_, _> = (0..500).map(|n| (format!("x{round}-{n}"), json!("2026-11-22"))).collect();
+        let invented: serde_json::Map<_, _> =
+            (0..500).map(|n| (format!("x{round}-{n}"), json!("2026-11-22"))).collect();
         let mut data = invented;
         data.insert("syscall".into(), json!("openat"));
         let document = json!({"@timestamp": "2026-11-22T00:44:14.872Z", "auditd": {"data": data}});

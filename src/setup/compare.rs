@@ -109,9 +109,11 @@ mod tests {
             assert_eq!(template(wanted, there), Vec::<String>::new());
         }
         let wanted = json!({"template": {"mappings": {"dynamic": false, "properties": {"a": {"type": "ip"}}}}});
-        let there = json!({"template": {"mappings": {"_doc": {"dynamic": "false", "properties": {"a": {"type": "ip"}}}}}});
+        let there =
+            json!({"template": {"mappings": {"_doc": {"dynamic": "false", "properties": {"a": {"type": "ip"}}}}}});
         assert_eq!(template(wanted, there), Vec::<String>::new());
-        let there = json!({"data_stream": {"hidden": false, "timestamp_field": {"name": "@timestamp"}}, "priority": "5"});
+        let there =
+            json!({"data_stream": {"hidden": false, "timestamp_field": {"name": "@timestamp"}}, "priority": "5"});
         assert_eq!(template(json!({"data_stream": {}, "priority": 5}), there), Vec::<String>::new());
     }
 
@@ -138,7 +140,7 @@ mod tests {
                 "template.settings.index.sort.field",
             ]
         );
-        assert_eq!(template(wanted, json!({"template": "x", "composed_of": ["x"]})), ["composed_of", "template"]);
+        assert_eq!(template(wanted, json!({"template": "x", "composed_of": ["x"]})), ["template", "composed_of"]);
     }
 
     #[test]

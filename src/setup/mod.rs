@@ -3,8 +3,8 @@
 mod compare;
 mod files;
 mod objects;
-mod product;
 mod server;
+mod types;
 
 use crate::config::{Config, Elasticsearch, Output, Sink};
 use files::Files;
@@ -19,6 +19,8 @@ use std::{
 
 /// How many members that differ are named.
 const NAMED: usize = 5;
+/// How much of a server's reason is quoted, in characters.
+const QUOTED: usize = 500;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,7 +101,8 @@ fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<(&'a Output,
         Some(name) => {
             let others = config.outputs.iter().filter(|output| matches!(output.sink, Sink::Elasticsearch(_)));
             let others: Vec<&str> = others.map(|output| output.name.as_str()).collect();
-            let there_is = if others.is_empty() { "there is none".into() } else { format!("there is {}", others.join(", ")) };
+            let there_is =
+                if others.is_empty() { "there is none".into() } else { format!("there is {}", others.join(", ")) };
             Err(format!("no output of type = elasticsearch is named {name:?}; {there_is}"))
         }
     }
@@ -151,10 +154,11 @@ impl Cluster {
 
     fn install(&mut self, object: &Object, may_be_unknown: bool) -> Result<(Outcome, String), String> {
         let path = object.path();
-        let (status, answer) = self.server.ask("GET", &path, None)?;
+        let shown = format!("{}{path}", self.server.shown());
+        let (status, answer) = self.server.get(&path)?;
         let (condition, why) = match status {
             200 => {
-                let found = object.found(&answer).ok_or_else(|| format!("GET {path} was answered by something else"))?;
+                let found = object.found(&answer).ok_or_else(|| format!("GET {shown}: the answer isn't about that"))?;
                 let differences = object.differences(&found);
                 if differences.is_empty() {
                     return Ok((Outcome::Right, "is right".into()));
@@ -166,13 +170,12 @@ impl Cluster {
                 let said = "left out: this server has no such policies, so indexes stay until somebody deletes them";
                 return Ok((Outcome::Unknown, said.into()));
             }
-            _ => return Err(refused("GET", &path, status, &answer)),
+            _ => return Err(refused("GET", &shown, status, &answer)),
         };
         if !self.dry_run {
-            let path = format!("{path}{condition}");
-            let (status, answer) = self.server.ask("PUT", &path, Some(&object.body))?;
+            let (status, answer) = self.server.put(&format!("{path}{condition}"), &object.body)?;
             if !(200..300).contains(&status) {
-                return Err(refused("PUT", &path, status, &answer));
+                return Err(refused("PUT", &format!("{shown}{condition}"), status, &answer));
             }
         }
         let said = match (why, self.dry_run) {
@@ -200,7 +203,7 @@ fn is_unknown(status: u32, answer: &Value) -> bool {
 }
 
 /// What a server said, and what one can do about it.
-fn refused(method: &str, path: &str, status: u32, answer: &Value) -> String {
+fn refused(method: &str, url: &str, status: u32, answer: &Value) -> String {
     let error = &answer["error"];
     let mut said = error["reason"].as_str().or(error.as_str()).unwrap_or("no reason given").to_string();
     // Elasticsearch puts the reason proper behind one that only tells what was tried.
@@ -209,6 +212,7 @@ fn refused(method: &str, path: &str, status: u32, answer: &Value) -> String {
         said = format!("{said}: {reason}");
         cause = &cause["caused_by"];
     }
+    let said: String = said.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let way_out = match status {
         401 => "; set user and password_file, or api_key_file, to what the cluster takes",
         403 => "; the user needs the cluster's privileges to manage index templates and policies",
@@ -216,5 +220,5 @@ fn refused(method: &str, path: &str, status: u32, answer: &Value) -> String {
         429 | 500.. => "; see the cluster's log, and run this again when it is well",
         _ => "",
     };
-    format!("{method} {path}: status {status}: {said}{way_out}")
+    format!("{method} {url}: status {status}: {said}{way_out}")
 }

@@ -3,9 +3,12 @@
 use super::{
     compare::{IsClosed, differences},
     files::Files,
-    product::Product,
+    types::fit,
 };
-use crate::config::{Pattern, Target};
+use crate::{
+    config::{IndexPattern, Target},
+    sink::{self, Product},
+};
 use serde_json::{Value, json};
 
 /// What all outputs share in a cluster, by name and file.
@@ -154,7 +157,8 @@ impl Wanted {
         let Place { pattern, name, suffix } = place;
         // Of two patterns that an index fits, the one that says more is for it. Servers want that settled beforehand.
         let priority = PRIORITY + pattern.chars().filter(|c| *c != '*').count();
-        let (kind, file) = if product.has_ism() { (Kind::IsmPolicy, "ism") } else { (Kind::IlmPolicy, "ilm") };
+        let (kind, file) =
+            if product.kind == sink::Kind::OpenSearch { (Kind::IsmPolicy, "ism") } else { (Kind::IlmPolicy, "ilm") };
         let mut policy = files.get(&format!("{file}-{suffix}.json"));
         if kind == Kind::IsmPolicy {
             let patterns = json!([{"index_patterns": [pattern], "priority": priority}]);
@@ -166,7 +170,7 @@ impl Wanted {
         let component = |&(name, file): &(&str, &str)| {
             let mut body = files.get(file);
             if let Some(mappings) = body.pointer_mut("/template/mappings") {
-                product.fit(mappings);
+                fit(mappings, product);
             }
             Object { kind: Kind::Component, name: name.to_string(), body }
         };
@@ -206,21 +210,23 @@ fn set(value: &mut Value, path: &[&str], new: Value) {
 }
 
 /// The names that an index pattern makes, as templates have it: `auship-%Y.%m.%d` becomes `auship-*`.
-fn pattern(index: &Pattern) -> Result<String, String> {
+fn pattern(index: &IndexPattern) -> Result<String, String> {
     let text = index.text();
     let (Some(first), Some(last)) = (text.find('%'), text.rfind('%')) else {
         return Ok(text.to_string());
     };
     let pattern = format!("{}*{}", &text[..first], text.get(last + 2..).unwrap_or_default());
     if pattern.len() == 1 {
-        return Err(format!("index = {text} has nothing but a date, so that a template for it would be one for all \
-                            indexes there are; give it a name, as in auship-{text}"));
+        return Err(format!(
+            "index = {text} has nothing but a date, so that a template for it would be one for all \
+                            indexes there are; give it a name, as in auship-{text}"
+        ));
     }
     Ok(pattern)
 }
 
 /// What an index pattern's template and policy are called: the pattern without its date.
-fn name(index: &Pattern) -> String {
+fn name(index: &IndexPattern) -> String {
     let mut fixed = String::new();
     let mut letters = index.text().chars();
     while let Some(letter) = letters.next() {
@@ -254,7 +260,11 @@ mod tests {
     }
 
     fn product(number: &str, distribution: &str) -> Product {
-        Product::new(&json!({"version": {"number": number, "distribution": distribution}})).unwrap()
+        let version = match distribution {
+            "" => json!({"number": number}),
+            _ => json!({"number": number, "distribution": distribution}),
+        };
+        Product::read(json!({"version": version}).to_string().as_bytes()).unwrap()
     }
 
     fn wanted(key: &str, product: &Product) -> Wanted {
@@ -279,7 +289,7 @@ mod tests {
                 assert_eq!(template.body.get("data_stream").is_some(), key.starts_with("data"), "{key}");
                 assert_eq!((template.name.as_str(), wanted.policy.name.as_str()), (name, name), "{key}");
                 let settings = template.body["template"]["settings"].clone();
-                if product.has_ism() {
+                if product.kind == sink::Kind::OpenSearch {
                     assert_eq!(wanted.policy.kind, Kind::IsmPolicy);
                     let patterns = json!([{"index_patterns": [pattern], "priority": priority}]);
                     assert_eq!(wanted.policy.body["policy"]["ism_template"], patterns);
