@@ -85,8 +85,13 @@ struct Said {
     failing: bool,
 }
 
-/// Time is up, or it is better to leave.
-struct Leave;
+/// What is better left as it is.
+enum Leave {
+    /// Everything: time is up, or the server is gone at the end.
+    All,
+    /// These documents: the server takes others.
+    These,
+}
 
 impl Carrier {
     /// For an output's workers.
@@ -116,11 +121,11 @@ impl Carrier {
     /// Takes documents and sends them until none are left, or time is up.
     pub(super) fn run(&self, want: &Want, mut send: impl FnMut(&[Document]) -> Answer) {
         while let Some(mut batch) = self.outlet.take(want) {
-            if self.deliver(&mut batch, want.documents, &mut send).is_err() {
-                self.outlet.leave(batch);
-                return;
+            match self.deliver(&mut batch, want.documents, &mut send) {
+                Ok(()) => self.outlet.done(batch),
+                Err(Leave::These) => self.outlet.leave(batch),
+                Err(Leave::All) => return self.outlet.leave(batch),
             }
-            self.outlet.done(batch);
         }
     }
 
@@ -160,7 +165,7 @@ impl Carrier {
             // At the end each is tried at once, whatever the breaker says.
             self.breaker.enter(|| self.shared.is_aborted() || self.outlet.is_closed());
             if self.shared.is_aborted() {
-                return Err(Leave);
+                return Err(Leave::All);
             }
             let ending = self.outlet.is_closed();
             let refused = match send(&batch.documents[range.clone()]) {
@@ -175,7 +180,7 @@ impl Carrier {
                 }
                 Answer::GivenUp => {
                     self.breaker.unknown();
-                    return Err(Leave);
+                    return Err(Leave::All);
                 }
                 Answer::Again(why, asked) => Refused { why, asked, only_these: false },
                 Answer::Each(items) => {
@@ -263,7 +268,7 @@ impl Carrier {
             self.say(why, *only_these);
             if ending {
                 // The next process goes on.
-                return Err(Leave);
+                return Err(if *only_these { Leave::These } else { Leave::All });
             }
         }
         self.shared.pause_unless(self.backoff.pause(failures, *asked), || on_disk && self.outlet.is_closed());
