@@ -1,5 +1,8 @@
 //! Formats: an event becomes one JSON document. One file (or room) each, and one line in [`Format`].
 
+mod arguments;
+mod clock;
+mod flat;
 pub mod json;
 pub mod mozdef;
 
