@@ -2,6 +2,7 @@
 
 mod arguments;
 mod clock;
+pub mod ecs;
 mod flat;
 pub mod json;
 pub mod mozdef;
@@ -14,6 +15,8 @@ use crate::{auparse::Meanings, event::Event, sequence::Gap};
 pub enum Format {
     /// MozDef's, as audisp-json wrote it.
     MozDef(mozdef::MozDef),
+    /// The Elastic Common Schema.
+    Ecs(ecs::Ecs),
 }
 
 impl Format {
@@ -21,6 +24,7 @@ impl Format {
     pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
         match self {
             Self::MozDef(format) => format.write(event, meanings, out),
+            Self::Ecs(format) => format.write(event, meanings, out),
         }
     }
 
@@ -28,6 +32,7 @@ impl Format {
     pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
         match self {
             Self::MozDef(format) => format.write_gap(gap, out),
+            Self::Ecs(format) => format.write_gap(gap, out),
         }
     }
 }

@@ -16,13 +16,13 @@ mod rules;
 
 use crate::{
     auparse::{Call, Meanings, Place, Type},
-    event::{Event, Span, WINDOW},
+    event::{Event, Record, Span, WINDOW},
     format::json,
 };
 pub use keys::{Key, Keys};
 use lists::TypedField;
 pub use lists::Values;
-pub use rules::{Draft, RecordRules, RuleId, Rules, Table};
+pub use rules::{Draft, RecordRules, RuleId, Rules, Table, heads};
 
 /// What is kept between events for one such object.
 pub struct Flat<R> {
@@ -112,6 +112,11 @@ impl<R: Table> Writer<'_, '_, R> {
             state.others.push(&pair);
         }
         id.is_rule().then_some(id)
+    }
+
+    /// The rule that [`Writer::rule`] found for the field at `nth` among its record's.
+    pub fn id_of(&self, record: &Record, nth: usize) -> Option<RuleId> {
+        self.state.ids.get(record.fields.start + nth).copied().filter(|id| id.is_rule())
     }
 
     /// Writes a member whose value is short and stands for itself; false when it doesn't.
