@@ -44,7 +44,7 @@ const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE
 Writes one JSON document a line on standard output for each event in the audit logs given, or in standard
 input (also as '-'). Logs are read in the order given, oldest first, so that an event may go on in the next.
 
-  --format NAME   mozdef (the default)
+  --format NAME   mozdef (the default) or ecs
   --config FILE   take the format, and its keys, of the first output in FILE, and FILE's filters
 
 example: what happened, from all logs there are
@@ -84,10 +84,12 @@ enum Command {
 }
 
 /// A command line, understood.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 struct Given {
     command: Command,
     config: Option<PathBuf>,
+    /// Of `convert`.
+    format: Option<config::Format>,
     files: Vec<PathBuf>,
     /// Of `setup`.
     output: Option<String>,
@@ -97,12 +99,12 @@ struct Given {
 
 impl Given {
     fn new(command: Command) -> Self {
-        Self { command, config: None, files: Vec::new(), output: None, dry_run: false, from: None }
+        Self { command, config: None, format: None, files: Vec::new(), output: None, dry_run: false, from: None }
     }
 }
 
 /// What a command line asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 enum Asked {
     Do(Given),
     Print(String),
@@ -130,8 +132,9 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
             Arg::Short('c') | Arg::Long("config") => given.config = Some(parser.value()?.into()),
             Arg::Long("format") if command == Some(Command::Convert) => {
                 let name = parser.value()?.string()?;
-                if name != "mozdef" {
-                    return Err(format!("unknown format {name:?}; there is mozdef").into());
+                match config::Format::named(&name) {
+                    None => return Err(format!("unknown format {name:?}; there are {}", config::FORMATS).into()),
+                    format => given.format = format,
                 }
             }
             Arg::Long("output") if command == Some(Command::Setup) => given.output = Some(parser.value()?.string()?),
@@ -238,8 +241,12 @@ fn convert_command(given: &Given) -> u8 {
     };
     let (format, prepend, postpend, mut filters) = match settings {
         Some((output, filters)) => (output.format, output.prepend_msg, output.postpend_msg, filters),
-        None => (config::Format::default(), String::new(), String::new(), Filters::default()),
+        None => {
+            let default = config::Format::MozDef(config::MozDef::default());
+            (default, String::new(), String::new(), Filters::default())
+        }
     };
+    let format = given.format.clone().unwrap_or(format);
     let mut format = output::format(&format, &host::fully_qualified_name(), false);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
     match convert::convert(&given.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
@@ -301,12 +308,14 @@ mod tests {
         assert_eq!(asked(""), given(Command::Run, None, &[]));
         assert_eq!(asked("--config x"), given(Command::Run, Some("x"), &[]));
         assert_eq!(asked("run --config=x"), given(Command::Run, Some("x"), &[]));
-        assert_eq!(asked("convert --format mozdef a - b"), given(Command::Convert, None, &["a", "-", "b"]));
         assert_eq!(asked("check -c x"), given(Command::Check, Some("x"), &[]));
         assert_eq!(asked("setup"), given(Command::Setup, None, &[]));
         let (output, from) = (Some("es".into()), Some("d".into()));
         let all = Given { output, dry_run: true, from, ..Given::new(Command::Setup) };
         assert_eq!(asked("setup --output es --dry-run --from d"), Ok(Asked::Do(all)));
+        assert_eq!(asked("convert a - b"), given(Command::Convert, None, &["a", "-", "b"]));
+        let Ok(Asked::Do(given)) = asked("convert --format ecs") else { panic!("convert is not understood") };
+        assert_eq!(given.format.map(|format| format.name()), Some("ecs"));
     }
 
     #[test]
@@ -317,7 +326,7 @@ mod tests {
             ("setup x", "unexpected argument \"x\""),
             ("run x", "unexpected argument \"x\""),
             ("--format mozdef", "invalid option '--format'"),
-            ("convert --format cef", "unknown format \"cef\"; there is mozdef"),
+            ("convert --format cef", "unknown format \"cef\"; there are mozdef or ecs"),
             ("--config", "missing argument for option '--config'"),
         ] {
             assert_eq!(asked(line), Err(part.into()));

@@ -487,8 +487,7 @@ fn the_figures_add_up_at_every_moment_of_a_bad_day() {
     let cluster = Cluster::new(dir.path());
     let hosts = [cluster.host("ok"), cluster.host("ok")];
     let urls = format!("{}, {}", hosts[0].url, hosts[1].url);
-    let mut auship =
-        Running::start(&with_spool(dir.path(), &urls, "bulk_events = 20\nworkers = 3\n"));
+    let mut auship = Running::start(&with_spool(dir.path(), &urls, "bulk_events = 20\nworkers = 3\n"));
     auship.wait_for("started");
     let mut moments = 0;
     for round in 0..100 {
