@@ -15,6 +15,7 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread,
 };
 
 /// The products, as old and as new as they may be, and about where they learnt something.
@@ -96,36 +97,43 @@ fn said(out: &str) -> Vec<&str> {
 
 #[test]
 fn every_product_is_set_up_once() {
-    for (product, version) in PRODUCTS {
-        for keys in ["", "data_stream = auship-audit\n"] {
-            if product == "oss" && !keys.is_empty() {
-                continue;
-            }
-            let cluster = Cluster::start(product, version, "");
-            let out = cluster.setup(keys, &["--dry-run"]);
-            assert!(out.lines().next().unwrap().ends_with(version), "{out}");
-            let things = said(&out);
-            assert_eq!(things.len(), 5, "{out}");
-            let policy = if product == "oss" {
-                assert!(things[0].starts_with("left out: this server has no such policies"), "{out}");
-                1
-            } else {
-                0
-            };
-            assert!(things[policy..].iter().all(|thing| *thing == "missing: would create"), "{out}");
-            assert_eq!(cluster.changes(), [""; 0], "{product} {version}");
-
-            let out = cluster.setup(keys, &[]);
-            assert!(said(&out)[policy..].iter().all(|thing| *thing == "was missing: created"), "{out}");
-            let changes = cluster.changes();
-            assert_eq!(changes.len(), 5 - policy, "{changes:?}");
-
-            for args in [&[][..], &["--dry-run"]] {
-                let out = cluster.setup(keys, args);
-                assert!(said(&out)[policy..].iter().all(|thing| *thing == "is right"), "{product} {version}: {out}");
-            }
-            assert_eq!(cluster.changes(), changes, "{product} {version}");
+    // Side by side: most of the time goes by while servers start.
+    thread::scope(|scope| {
+        for (product, version) in PRODUCTS {
+            scope.spawn(move || is_set_up_once(product, version));
         }
+    });
+}
+
+fn is_set_up_once(product: &str, version: &str) {
+    for keys in ["", "data_stream = auship-audit\n"] {
+        if product == "oss" && !keys.is_empty() {
+            continue;
+        }
+        let cluster = Cluster::start(product, version, "");
+        let out = cluster.setup(keys, &["--dry-run"]);
+        assert!(out.lines().next().unwrap().ends_with(version), "{out}");
+        let things = said(&out);
+        assert_eq!(things.len(), 5, "{out}");
+        let policy = if product == "oss" {
+            assert!(things[0].starts_with("left out: this server has no such policies"), "{out}");
+            1
+        } else {
+            0
+        };
+        assert!(things[policy..].iter().all(|thing| *thing == "missing: would create"), "{out}");
+        assert_eq!(cluster.changes(), [""; 0], "{product} {version}");
+
+        let out = cluster.setup(keys, &[]);
+        assert!(said(&out)[policy..].iter().all(|thing| *thing == "was missing: created"), "{out}");
+        let changes = cluster.changes();
+        assert_eq!(changes.len(), 5 - policy, "{changes:?}");
+
+        for args in [&[][..], &["--dry-run"]] {
+            let out = cluster.setup(keys, args);
+            assert!(said(&out)[policy..].iter().all(|thing| *thing == "is right"), "{product} {version}: {out}");
+        }
+        assert_eq!(cluster.changes(), changes, "{product} {version}");
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     event::kind,
     format::flat::{Draft, Table},
 };
+use std::borrow::Cow;
 
 /// Record types that only this format tells apart (`<linux/audit.h>`, `<libaudit.h>`).
 pub(super) mod record {
@@ -88,6 +89,14 @@ impl Ecs {
     }
 }
 
+/// True when a name may be a member of `auditd.data`. Elasticsearch takes a dot for the way into an object, and refuses
+/// a document whose object is a text elsewhere, or whose names are but dots or blanks: whoever may write audit messages
+/// could keep an event out of the index by a name.
+fn is_key(name: &[u8]) -> bool {
+    // An object of this format's own.
+    name != b"socket" && !name.contains(&b'.') && name.iter().any(u8::is_ascii_alphanumeric)
+}
+
 impl Table for Ecs {
     fn rule(place: Place, _special: bool, meaning: Type) -> Draft<Self> {
         let (name, kind) = (place.event.bytes(place.field.name), place.record.kind);
@@ -138,7 +147,14 @@ impl Table for Ecs {
             _ => meaning,
         };
         let plain = if matches!(name, b"success" | b"res") { b"result" } else { name };
-        Draft { plain: (!plain.is_empty()).then(|| plain.to_vec()), value, role: Self { goes, reading, meaning } }
+        Draft { plain: is_key(plain).then(|| plain.to_vec()), value, role: Self { goes, reading, meaning } }
+    }
+
+    fn in_key(typed: &[u8]) -> Cow<'_, [u8]> {
+        match typed.contains(&b'.') {
+            true => typed.iter().map(|b| if *b == b'.' { b'_' } else { *b }).collect(),
+            false => typed.into(),
+        }
     }
 
     fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8] {

@@ -278,8 +278,11 @@ impl<'e> Gather<'_, '_, 'e> {
             }
             seen[nth] = Some(id);
             let rule = self.flat.state.rules.get(id);
-            let Some(key) = rule.plain else { continue };
             let (role, kind) = (rule.role, rule.value);
+            let Some(key) = rule.plain else {
+                self.flat.note_typed(id);
+                continue;
+            };
             if role.goes == Goes::Label && !names(fields, b"obj_") {
                 for (piece, text) in label(unquoted(place.text())) {
                     self.paths.extend_from_slice(b",\"obj_");

@@ -10,7 +10,7 @@ use crate::{
     format::{arguments, json},
 };
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 /// Rules and keys kept before all are forgotten: user messages can name fields as they like.
 const MAX_RULES: usize = 4096;
@@ -60,6 +60,11 @@ pub trait Table: Copy + PartialEq + Sized {
 
     /// The rule of a field, which libauparse would read as `value`. `special`: as above.
     fn rule(place: Place, special: bool, value: Type) -> Draft<Self>;
+
+    /// What stands for a `<type>_<name>`.
+    fn in_key(typed: &[u8]) -> Cow<'_, [u8]> {
+        typed.into()
+    }
 
     /// What the field says.
     fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8];
@@ -273,7 +278,7 @@ impl<R: Table> Rules<R> {
 
     fn make(&self, layout: usize, place: Place, special: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule<R> {
         let name = place.event.bytes(place.field.name);
-        let typed = keys.key(&[&self.layouts[layout].prefix[..], name].concat());
+        let typed = keys.key(&R::in_key(&[&self.layouts[layout].prefix[..], name].concat()));
         let draft = R::rule(place, special, meanings.field_type(place));
         Rule {
             name: Box::from(name),
