@@ -221,6 +221,7 @@ mod tests {
             ("url = http://a\nindex = a-%\n", "index: has a % with something else"),
             (&format!("url = http://a\n{long}"), "index: is longer than 255 bytes"),
             ("url = http://a\nindex = a\ndata_stream = b\n", "x:5: [output:es] data_stream: doesn't go with index"),
+            ("url = http://a\ndata_stream = b\nformat = mozdef\n", "data_stream: needs documents with a time"),
             ("url = http://a\ndata_stream = .ds-x\n", "data_stream: begins with .ds-"),
             ("url = http://a\nbulk_events = 0\n", "bulk_events:"),
             ("url = http://a\nbatch = 5\n", "x:4: [output:es] batch: has no meaning for this output's type"),

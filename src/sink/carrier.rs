@@ -316,3 +316,7 @@ impl Carrier {
         self.shared.refused.lost_many(number as u64, why);
     }
 }
+
+#[cfg(test)]
+#[path = "carrier_tests.rs"]
+mod tests;
