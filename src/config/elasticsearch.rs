@@ -194,7 +194,8 @@ mod tests {
         let shown = said("url = https://es1:9200\ndata_stream = logs-auditd-default\nbulk_events = 7\n");
         assert!(shown.contains("data_stream = logs-auditd-default\nbulk_events = 7\n"), "{shown}");
         assert_eq!(parse(Path::new("x"), &shown).unwrap().to_string(), shown);
-        assert!(said("url = http://h\n").contains("index = auship-%Y.%m.%d\n"));
+        let shown = said("url = http://h\n");
+        assert!(shown.contains("index = auship-%Y.%m.%d\n") && shown.contains("format = ecs\n"), "{shown}");
     }
 
     #[test]
@@ -221,6 +222,7 @@ mod tests {
             ("url = http://a\nindex = a-%\n", "index: has a % with something else"),
             (&format!("url = http://a\n{long}"), "index: is longer than 255 bytes"),
             ("url = http://a\nindex = a\ndata_stream = b\n", "x:5: [output:es] data_stream: doesn't go with index"),
+            ("url = http://a\ndata_stream = a\nformat = mozdef\n", "x:4: [output:es] data_stream: needs format = ecs"),
             ("url = http://a\ndata_stream = .ds-x\n", "data_stream: begins with .ds-"),
             ("url = http://a\nbulk_events = 0\n", "bulk_events:"),
             ("url = http://a\nbatch = 5\n", "x:4: [output:es] batch: has no meaning for this output's type"),
