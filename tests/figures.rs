@@ -5,7 +5,12 @@ mod common;
 
 use auship::figures::{FIGURES, STATSD};
 use common::{
-    PYTHON, Running, audit::not_tested, event, events, free_port, json, server::Server, tool, wait_until, write_config,
+    PYTHON, Running,
+    audit::not_tested,
+    event, events, free_port, json,
+    prometheus::{adds_up, parse},
+    server::Server,
+    tool, wait_until, write_config,
 };
 use nix::sys::signal::Signal;
 use serde_json::Value;

@@ -105,17 +105,15 @@ impl Check<'_> {
     /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
     pub(super) fn output_of(&mut self, mut given: Given, line: usize, name: &str, legacy: bool, config: &mut Config) {
         let text = |text: &str| Ok(text.to_string());
-        let elasticsearch = given.value("type") == Some(ELASTICSEARCH);
-        let default = if elasticsearch { Format::Ecs(Ecs::default()) } else { Format::MozDef(MozDef::default()) };
+        let is_elasticsearch = given.value("type") == Some(ELASTICSEARCH);
+        let default = if is_elasticsearch { Format::Ecs(Ecs::default()) } else { Format::MozDef(MozDef::default()) };
         let format = self.format(&mut given, default, legacy);
+        if let Some(at) = given.line("data_stream").filter(|_| is_elasticsearch && !matches!(format, Format::Ecs(_))) {
+            let what = format!("needs documents with a time, in @timestamp; format = {} has none", format.name());
+            self.fault(at, given.section, "data_stream", what);
+        }
         let (mut prepend_msg, mut postpend_msg) = (String::new(), String::new());
-        if elasticsearch {
-            let stream = given.line("data_stream").filter(|_| !matches!(format, Format::Ecs(_)));
-            if let Some(at) = stream {
-                let what = format!("needs format = ecs: documents of {} have no @timestamp", format.name());
-                self.fault(at, given.section, "data_stream", what);
-            }
-        } else {
+        if !is_elasticsearch {
             prepend_msg = self.value(&mut given, "prepend_msg", prepend_msg, text);
             postpend_msg = self.value(&mut given, "postpend_msg", postpend_msg, text);
         }
