@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod disk;
+pub mod ecs;
 pub mod json;
 pub mod receiver;
 pub mod server;
