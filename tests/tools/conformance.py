@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 MARK = "<!-- made by tests/tools/conformance.py -->\n"
-ABSENT = "(none)"
+ABSENT = None  # no document has a null
 # What differs on purpose: file and case (None: any), field, why.
 EXPLAINED = []
 

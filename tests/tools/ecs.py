@@ -177,7 +177,7 @@ PROCESS = {"pid": "process.pid", "ppid": "process.parent.pid", "comm": "process.
 RECEIVING = "recvfrom recvmsg accept accept4".split()
 SENDING = "connect sendto sendmsg".split()
 LABEL = "user role domain level category".split()
-ABSENT = "(none)"
+ABSENT = ("absent",)  # equal to nothing that JSON can say
 UNSET = ("4294967295", "-1", "unset")
 NOTHING = (None, "", "?", "?,", "(null)")
 
