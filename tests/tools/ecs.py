@@ -40,7 +40,8 @@ delete_module | driver | end | unloaded-kernel-module | file
 mkdir mkdirat | file | creation | created-directory | file | path=1
 mount | file | creation | mounted | filesystem | path=1
 rename renameat renameat2 | file | change | renamed | file | path=2
-access faccessat fstatat newfstatat stat stat64 fstat lstat getxattr lgetxattr fgetxattr | file | info | checked-metadata-of | file
+access faccessat fstatat newfstatat stat stat64 fstat lstat getxattr lgetxattr fgetxattr | file | info |
+  checked-metadata-of | file
 statfs fstatfs | file | info | checked-filesystem-metadata-of | filesystem
 link linkat | file | creation | linked | file
 symlink symlinkat | file | creation | symlinked | file
@@ -55,31 +56,43 @@ connect | network | connection start | connected-to | socket
 recv recvfrom recvmsg recvmmsg | network | connection info | received-from | socket
 send sendto sendmsg sendmmsg | network | connection info | sent-to | socket
 kill tkill tgkill | process | end | killed-pid | process
-setuid seteuid setfsuid setreuid setgid setegid setfsgid setregid setresuid setresgid | process | change | changed-identity-of | process | how=syscall
-settimeofday clock_settime stime adjtimex clock_adjtime TIME_ADJNTPVAL TIME_INJOFFSET | host | change | changed-system-time | system
+setuid seteuid setfsuid setreuid setgid setegid setfsgid setregid setresuid setresgid | process | change |
+  changed-identity-of | process | how=syscall
+settimeofday clock_settime stime adjtimex clock_adjtime TIME_ADJNTPVAL TIME_INJOFFSET | host | change |
+  changed-system-time | system
 mknod mknodat | file | creation | make-device | file
 sethostname setdomainname | host | change | changed-system-name | system
 mmap mmap2 brk | process | info | allocated-memory | memory
-sched_setparam sched_setscheduler sched_setattr | process | change | adjusted-scheduling-policy-of | process | how=syscall
+sched_setparam sched_setscheduler sched_setattr | process | change | adjusted-scheduling-policy-of | process |
+  how=syscall
 exit_group | process | end | end | process | how=syscall
 ACCT_LOCK | iam | user info | locked-account
 ACCT_UNLOCK | iam | user info | unlocked-account
-ADD_GROUP | iam | group creation | added-group-account-to | account | object=id,acct user<subject user.effective<second group<object
-ADD_USER | iam | user creation | added-user-account | account | object=id,acct user<subject user.effective<second user.target<object
-DEL_GROUP | iam | group deletion | deleted-group-account-from | account | object=id,acct user<subject user.effective<second group<object
-DEL_USER | iam | user deletion | deleted-user-account | account | object=id,acct user<subject user.effective<second user.target<object
-GRP_MGMT | iam | group change | modified-group-account | account | object=id,acct user<subject group<second user.effective<uid
+ADD_GROUP | iam | group creation | added-group-account-to | account | object=id,acct user<subject
+  user.effective<second group<object
+ADD_USER | iam | user creation | added-user-account | account | object=id,acct user<subject user.effective<second
+  user.target<object
+DEL_GROUP | iam | group deletion | deleted-group-account-from | account | object=id,acct user<subject
+  user.effective<second group<object
+DEL_USER | iam | user deletion | deleted-user-account | account | object=id,acct user<subject user.effective<second
+  user.target<object
+GRP_MGMT | iam | group change | modified-group-account | account | object=id,acct user<subject group<second
+  user.effective<uid
 ROLE_ASSIGN | iam | user change | assigned-user-role-to | account | object=id,acct
 ROLE_MODIFY | iam | change | modified-role
 ROLE_REMOVE | iam | user change | removed-user-role-from | account | object=id,acct
-USER_MGMT | iam | user change | modified-user-account | user-session | session user<subject user.target<second user.effective<uid
-USER_CHAUTHTOK | iam | user change | changed-password | user-session | session user<subject user.effective<uid user.target<second
-GRP_CHAUTHTOK | iam | group change | changed-group-password | user-session | session object=acct user<subject user.effective<uid group<second
+USER_MGMT | iam | user change | modified-user-account | user-session | session user<subject user.target<second
+  user.effective<uid
+USER_CHAUTHTOK | iam | user change | changed-password | user-session | session user<subject user.effective<uid
+  user.target<second
+GRP_CHAUTHTOK | iam | group change | changed-group-password | user-session | session object=acct user<subject
+  user.effective<uid group<second
 CRED_ACQ | authentication | info | acquired-credentials | user-session | session user<subject user.effective<second
 CRED_DISP | authentication | info | disposed-credentials | user-session | session user<subject user.effective<second
 CRED_REFR | authentication | info | refreshed-credentials | user-session | session user<subject user.effective<second
 GRP_AUTH | authentication | info | authenticated-to-group | | user<subject user.effective<second
-LOGIN | authentication | start | changed-login-id-to | user-session | subject=old_auid,old-auid second=uid object=new-auid,new_auid,auid user<subject user.effective<object
+LOGIN | authentication | start | changed-login-id-to | user-session | subject=old_auid,old-auid second=uid
+  object=new-auid,new_auid,auid user<subject user.effective<object
 USER_ACCT | authentication | info | was-authorized | user-session | session user<subject user.effective<second
 USER_AUTH | authentication | info | authenticated | user-session | session user<subject user.effective<second
 USER_END | session | end | ended-session | user-session | session user<subject user.effective<second
@@ -106,7 +119,8 @@ SYSTEM_RUNLEVEL | host | change | changed-to-runlevel | system | object=new-leve
 SYSTEM_SHUTDOWN | host | end | shutdown-system | system
 SERVICE_START | process | start | started-service | service | object=unit
 SERVICE_STOP | process | end | stopped-service | service | object=unit
-CONFIG_CHANGE | process configuration | change | changed-audit-configuration | audit-config | object=op,key,audit_enabled,audit_pid,audit_backlog_limit,audit_failure
+CONFIG_CHANGE | process configuration | change | changed-audit-configuration | audit-config |
+  object=op,key,audit_enabled,audit_pid,audit_backlog_limit,audit_failure
 DAEMON_ABORT | process | end | aborted-auditd-startup | service
 DAEMON_ACCEPT | network | connection start | remote-audit-connected | service
 DAEMON_CLOSE | network | connection start | remote-audit-disconnected | service
@@ -142,16 +156,25 @@ CRYPTO_LOGIN | | | crypto-officer-logged-in
 CRYPTO_LOGOUT | process | info | crypto-officer-logged-out
 CRYPTO_SESSION | process | info | started-crypto-session | user-session | session object=addr with=rport from=addr
 DAC_CHECK | | | access-result
-ANOM_ABEND | process intrusion_detection | end info | crashed-program | process | kind=alert object=comm,exe with=pid how=sig
-ANOM_EXEC | process intrusion_detection | start info | attempted-execution-of-forbidden-program | process | kind=alert object=cmd how=terminal
+ANOM_ABEND | process intrusion_detection | end info | crashed-program | process | kind=alert object=comm,exe with=pid
+  how=sig
+ANOM_EXEC | process intrusion_detection | start info | attempted-execution-of-forbidden-program | process | kind=alert
+  object=cmd how=terminal
 ANOM_LINK | file intrusion_detection | access info | used-suspicious-link | | kind=alert
-ANOM_LOGIN_FAILURES | authentication intrusion_detection | start denied | failed-log-in-too-many-times-to | user-session | kind=alert session
-ANOM_LOGIN_LOCATION | authentication intrusion_detection | start denied | attempted-log-in-from-unusual-place-to | user-session | kind=alert session
-ANOM_LOGIN_SESSIONS | authentication intrusion_detection | start denied | opened-too-many-sessions-to | user-session | kind=alert session
-ANOM_LOGIN_TIME | authentication intrusion_detection | start denied | attempted-log-in-during-unusual-hour-to | user-session | kind=alert session
-ANOM_PROMISCUOUS | intrusion_detection | info change | changed-promiscuous-mode-on-device | network-device | kind=alert object=dev
-ANOM_RBAC_INTEGRITY_FAIL | intrusion_detection | info | tested-file-system-integrity-of | filesystem | kind=alert object=hostname
-ANOM_LOGIN_ACCT | authentication intrusion_detection | start denied | attempted-log-in-to-watched-account | | kind=alert
+ANOM_LOGIN_FAILURES | authentication intrusion_detection | start denied | failed-log-in-too-many-times-to |
+  user-session | kind=alert session
+ANOM_LOGIN_LOCATION | authentication intrusion_detection | start denied | attempted-log-in-from-unusual-place-to |
+  user-session | kind=alert session
+ANOM_LOGIN_SESSIONS | authentication intrusion_detection | start denied | opened-too-many-sessions-to | user-session |
+  kind=alert session
+ANOM_LOGIN_TIME | authentication intrusion_detection | start denied | attempted-log-in-during-unusual-hour-to |
+  user-session | kind=alert session
+ANOM_PROMISCUOUS | intrusion_detection | info change | changed-promiscuous-mode-on-device | network-device |
+  kind=alert object=dev
+ANOM_RBAC_INTEGRITY_FAIL | intrusion_detection | info | tested-file-system-integrity-of | filesystem | kind=alert
+  object=hostname
+ANOM_LOGIN_ACCT | authentication intrusion_detection | start denied | attempted-log-in-to-watched-account | |
+  kind=alert
 ANOM_MAX_DAC | intrusion_detection | info | max-discretionary-access-control-failures-reached | | kind=alert
 ANOM_MAX_MAC | intrusion_detection | info | max-mandatory-access-control-failures-reached | | kind=alert
 ANOM_AMTU_FAIL | intrusion_detection | info | abstract-machine-test-utility-failure | | kind=alert
@@ -163,7 +186,8 @@ ANOM_ADD_ACCT | iam intrusion_detection | user creation info | added-user-accoun
 ANOM_DEL_ACCT | iam intrusion_detection | user deletion info | deleted-user-account | | kind=alert
 ANOM_MOD_ACCT | iam intrusion_detection | user change info | modified-user-account | | kind=alert
 ANOM_ROOT_TRANS | authentication intrusion_detection | start info | user-became-root | | kind=alert
-ANOM_LOGIN_SERVICE | authentication intrusion_detection | start denied | service-account-attempted-login | | kind=alert
+ANOM_LOGIN_SERVICE | authentication intrusion_detection | start denied | service-account-attempted-login | |
+  kind=alert
 USER | | | sent-message | | object=addr
 SOFTWARE_UPDATE | package | info | package-updated
 """
@@ -205,7 +229,7 @@ class Norm:
 
 
 NORM = {}
-for entry in map(Norm, NORMS.strip().split("\n")):
+for entry in map(Norm, NORMS.strip().replace("\n  ", " ").split("\n")):
     for each in entry.names:
         NORM.setdefault(each, []).append(entry)
 
@@ -253,7 +277,7 @@ class Event:
         self.syscall = next((r for r in records if r.kind == "SYSCALL"), None)
         self.base = base = self.syscall or records[0]
         self.others = [base] + [r for r in records if r is not base and r.kind not in ("PATH", "SOCKADDR", "EXECVE")]
-        call = first([self.syscall], "syscall") if self.syscall else None
+        call = first([base], "syscall") if base.kind in ("SYSCALL", "SECCOMP") else None
         self.call = show(value(call)) if call else None
         self.paths = [r for r in records if r.kind == "PATH"]
         self.norm, self.of_call = None, None
@@ -269,9 +293,16 @@ class Event:
 
     def get(self, name):
         """A field's value: ids come from the base record alone."""
+        if name == "syscall":
+            return self.call
         records = [self.base] if name in USER else self.others
         found = first(records, name)
         return found and text(found)
+
+    def some(self, role):
+        """The first field there is of those that a role is taken from. Keys are tags, and nothing else."""
+        given = [self.get(name) for name in self.norm.fields.get(role, []) if name != "key"] if self.norm else []
+        return next((v for v in given if v), None)
 
     def result(self):
         found = first([self.base], "success") or first([self.base], "res")
@@ -284,9 +315,8 @@ class Event:
         """Whom a role of the mappings names."""
         if role == "uid":
             return self.get("uid")
-        given = [self.get(name) for name in self.norm.fields.get(role, [])]
         default = {"subject": "auid", "second": "uid"}.get(role)
-        return next((v for v in given if v), self.get(default) if default else None)
+        return self.some(role) or (self.get(default) if default else None)
 
     def object(self):
         """The PATH that is the event's object."""
@@ -350,6 +380,30 @@ def files(event, want):
         want["file.mode"] = "%04o" % (int(mode.raw, 8) & 0o7777)
 
 
+def summary(event, want):
+    def put(field, said):
+        if said:
+            want["auditd.summary." + field] = "unset" if said in UNSET else said
+    put("actor.primary", event.who("subject"))
+    put("actor.secondary", event.who("second"))
+    if not event.norm:
+        return
+    path = event.object()
+    name = path and first([path], "name")
+    named = name and show(value(name))
+    peer = [want.get("auditd.data.socket." + part) for part in ("addr", "path", "port")]
+    if event.norm.what == "socket":
+        put("object.primary", peer[0] or peer[1])
+        put("object.secondary", peer[2])
+    put("object.primary", event.some("object") or named)
+    put("object.secondary", event.some("with"))
+    if event.norm.what and not (path and first([path], "mode")):
+        want["auditd.summary.object.type"] = event.norm.what
+    program, command = event.get("exe") or event.get("comm"), event.get("comm")
+    script = program and program.startswith(tuple("/usr/bin/" + name for name in ("python", "sh", "bash", "perl")))
+    put("how", event.some("how") or (command if script and command else program))
+
+
 def network(event, want):
     saddr = first([r for r in event.records if r.kind == "SOCKADDR"], "saddr")
     peer = sockaddr(saddr.raw) if saddr else {}
@@ -360,8 +414,8 @@ def network(event, want):
             want["network.direction"] = way
             for name, field in (("addr", "ip"), ("port", "port"), ("path", "path")):
                 if name in peer:
-                    given = peer[name]
-                    want[f"{end}.{field}"] = int(given) if field == "port" else show(given) if field == "path" else given
+                    form = {"port": int, "path": show}.get(field, str)
+                    want[f"{end}.{field}"] = form(peer[name])
     if not saddr and event.norm and "from" in event.norm.fields:
         peer = event.get("addr")
         if peer:
@@ -371,7 +425,8 @@ def network(event, want):
 
 def tags(records):
     """The keys of the rules, of all records; a key of an older auditctl says that it is one."""
-    found = [show(value(f)) for r in records for f in r.fields if f.name == "key" and unquoted(f.raw or "") not in NOTHING]
+    found = [f for r in records for f in r.fields if f.name == "key" and unquoted(f.raw or "") not in NOTHING]
+    found = [show(value(f)) for f in found]
     return [key[len("key="):] if key.startswith("key=") else key for key in found]
 
 
@@ -410,6 +465,7 @@ def expected(event, stamp):
     users(event, want)
     files(event, want)
     network(event, want)
+    summary(event, want)
     keys = tags([event.base]) or tags(event.records)
     want["tags"] = keys or ABSENT
     return want
@@ -470,7 +526,8 @@ def lost(event, document):
             if field.raw in UNSET and (name in USER or name in ("ses", "old-auid", "old-ses", "new-auid")):
                 continue
             if name in ("subj", "obj"):
-                missing = [v for v in label_parts(text(field)).values() if not any(v == given for _, given in everything)]
+                said = {given for _, given in everything}
+                missing = [v for v in label_parts(text(field)).values() if v not in said]
                 if missing:
                     yield name, ABSENT, missing
                 continue
