@@ -12,6 +12,7 @@ use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::Path,
 };
 
 /// Lists where the schema has one value: a server sees no difference, for it keeps a list of values for every field.
@@ -111,6 +112,78 @@ fn names_that_a_user_chose_stay_names() {
     let faults = faults(&documents);
     assert_eq!(documents.len(), before + names.len());
     assert!(faults.is_empty(), "{faults:#?}");
+}
+
+/// What the index template says of fields: their types by dotted names, and objects that take other fields unsearched.
+fn template() -> (BTreeMap<String, String>, BTreeSet<String>) {
+    fn walk(properties: &Value, name: &str, types: &mut BTreeMap<String, String>, open: &mut BTreeSet<String>) {
+        for (key, mapping) in properties.as_object().unwrap() {
+            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            match mapping["type"].as_str().filter(|kind| *kind != "object") {
+                Some("flattened" | "flat_object") => _ = open.insert(name),
+                Some(kind) => {
+                    let earlier = types.insert(name.clone(), kind.into());
+                    assert!(earlier.is_none_or(|earlier| earlier == kind), "{name} has two types");
+                }
+                None => {
+                    if mapping["dynamic"] == false {
+                        open.insert(name.clone());
+                    }
+                    walk(&mapping["properties"], &name, types, open);
+                }
+            }
+        }
+    }
+    let (mut types, mut open) = (BTreeMap::new(), BTreeSet::new());
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/elasticsearch");
+    for file in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        let part: Value = json::document(&fs::read(file).unwrap());
+        if let Some(properties) = part.pointer("/template/mappings/properties") {
+            walk(properties, "", &mut types, &mut open);
+        }
+    }
+    (types, open)
+}
+
+/// Whether an index that keeps a field as `mapped` answers what is asked of the schema's type.
+fn serves(mapped: &str, kind: &str) -> bool {
+    // Releases before 7.14, and OpenSearch, have neither of the newer kinds of text.
+    let older = match kind {
+        "match_only_text" => "text",
+        "wildcard" | "constant_keyword" => "keyword",
+        same => same,
+    };
+    mapped == kind || mapped == older
+}
+
+#[test]
+fn the_index_template_has_every_field() {
+    let (types, open) = template();
+    let schema = schema();
+    let wanted = |field: &str| match schema.get(field) {
+        Some(definition) => definition.kind.clone(),
+        None if field == "auditd.sequence" => "long".to_owned(),
+        None => "keyword".to_owned(),
+    };
+    for (field, kind) in types.iter().filter(|(field, _)| !ours(field)) {
+        assert!(schema.contains_key(field) || EXTENSIONS.contains(&&field[..]), "no document has a {field}");
+        assert!(serves(kind, &wanted(field)), "{field} is {kind}, in the schema {}", wanted(field));
+    }
+    for log in logs() {
+        let documents = ecs::documents(&log);
+        let mut fields = Vec::new();
+        documents.iter().for_each(|document| leaves(document, &mut fields));
+        for (field, value) in fields {
+            let kind = types.get(&field);
+            let kept = ours(&field) && open.iter().any(|object| field.starts_with(&format!("{object}.")));
+            let fit = match kind.map(String::as_str) {
+                Some("boolean") => value.is_boolean(),
+                Some(kind) => serves(kind, &wanted(&field)),
+                None => kept,
+            };
+            assert!(fit, "{field}: {value} in the index template: {kind:?}");
+        }
+    }
 }
 
 #[test]
