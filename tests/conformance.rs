@@ -4,14 +4,24 @@
 mod common;
 
 use common::{AUSHIP, PYTHON, ecs::recorded, tool};
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// go-libaudit's test cases: `RECORDED` names a directory that has its aucoalesce/testdata as `go-libaudit`.
+fn cases() -> Option<PathBuf> {
+    let cases = recorded("go-libaudit");
+    if cases.is_none() {
+        eprintln!("\n*** NOT TESTED: conformance with go-libaudit: its test data isn't here ***\n");
+    }
+    cases
+}
 
 #[test]
 fn published_agreement_is_what_a_run_gives() {
-    let Some(cases) = recorded("go-libaudit") else {
-        // `RECORDED` names a directory that has go-libaudit's aucoalesce/testdata as `go-libaudit`.
-        return eprintln!("\n*** NOT TESTED: conformance with go-libaudit: its test data isn't here ***\n");
-    };
+    let Some(cases) = cases() else { return };
     let run = Command::new(PYTHON).arg(tool("conformance.py")).arg(AUSHIP).arg(cases).output().expect("python3 runs");
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     let table = String::from_utf8(run.stdout).unwrap();
@@ -22,4 +32,11 @@ fn published_agreement_is_what_a_run_gives() {
         published == table,
         "docs/ecs-conformance.md must be made anew: tests/tools/conformance.py AUSHIP CASES --write FILE\n{table}"
     );
+}
+
+#[test]
+fn the_oracle_reads_the_contract_as_the_reference_does() {
+    let Some(cases) = cases() else { return };
+    let run = Command::new(PYTHON).arg(tool("conformance.py")).arg("--oracle").arg(cases).output().unwrap();
+    assert!(run.status.success(), "{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
 }
