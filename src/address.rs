@@ -54,6 +54,11 @@ pub fn internet(saddr: &[u8], bytes: &mut Vec<u8>) -> Option<(IpAddr, u16)> {
 }
 
 impl Address {
+    /// The address family's number (`<linux/socket.h>`), whatever follows it.
+    pub fn family(saddr: &[u8]) -> Option<u8> {
+        decoded(saddr.get(..4)?, &mut Vec::new()).map(|(family, _)| family)
+    }
+
     /// Reads `saddr`; `None` for other families, unnamed sockets, and what is cut short.
     pub fn read(saddr: &[u8]) -> Option<Self> {
         let mut bytes = Vec::new();

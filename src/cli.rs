@@ -42,7 +42,7 @@ const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE
 Writes one JSON document a line on standard output for each event in the audit logs given, or in standard
 input (also as '-'). Logs are read in the order given, oldest first, so that an event may go on in the next.
 
-  --format NAME   mozdef (the default)
+  --format NAME   mozdef (the default) or ecs
   --config FILE   take the format, and its keys, of the first output in FILE, and FILE's filters
 
 example: what happened, from all logs there are
@@ -66,15 +66,17 @@ enum Command {
 }
 
 /// A command line, understood.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 struct Given {
     command: Command,
     config: Option<PathBuf>,
+    /// Of `convert`.
+    format: Option<config::Format>,
     files: Vec<PathBuf>,
 }
 
 /// What a command line asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 enum Asked {
     Do(Given),
     Print(String),
@@ -83,7 +85,7 @@ enum Asked {
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
     let mut parser = Parser::from_args(args);
     let mut command = None;
-    let mut given = Given { command: Command::Run, config: None, files: Vec::new() };
+    let mut given = Given { command: Command::Run, config: None, format: None, files: Vec::new() };
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => {
@@ -101,8 +103,9 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
             Arg::Short('c') | Arg::Long("config") => given.config = Some(parser.value()?.into()),
             Arg::Long("format") if command == Some(Command::Convert) => {
                 let name = parser.value()?.string()?;
-                if name != "mozdef" {
-                    return Err(format!("unknown format {name:?}; there is mozdef").into());
+                match config::Format::named(&name) {
+                    None => return Err(format!("unknown format {name:?}; there are {}", config::FORMATS).into()),
+                    format => given.format = format,
                 }
             }
             Arg::Value(word) if command.is_none() => {
@@ -204,8 +207,12 @@ fn convert_command(given: &Given) -> u8 {
     };
     let (format, prepend, postpend, mut filters) = match settings {
         Some((output, filters)) => (output.format, output.prepend_msg, output.postpend_msg, filters),
-        None => (config::Format::default(), String::new(), String::new(), Filters::default()),
+        None => {
+            let default = config::Format::MozDef(config::MozDef::default());
+            (default, String::new(), String::new(), Filters::default())
+        }
     };
+    let format = given.format.clone().unwrap_or(format);
     let mut format = output::format(&format, &host::fully_qualified_name(), false);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
     match convert::convert(&given.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
@@ -237,7 +244,7 @@ mod tests {
 
     fn given(command: Command, config: Option<&str>, files: &[&str]) -> Result<Asked, String> {
         let files = files.iter().map(PathBuf::from).collect();
-        Ok(Asked::Do(Given { command, config: config.map(PathBuf::from), files }))
+        Ok(Asked::Do(Given { command, config: config.map(PathBuf::from), format: None, files }))
     }
 
     #[test]
@@ -245,8 +252,10 @@ mod tests {
         assert_eq!(asked(""), given(Command::Run, None, &[]));
         assert_eq!(asked("--config x"), given(Command::Run, Some("x"), &[]));
         assert_eq!(asked("run --config=x"), given(Command::Run, Some("x"), &[]));
-        assert_eq!(asked("convert --format mozdef a - b"), given(Command::Convert, None, &["a", "-", "b"]));
         assert_eq!(asked("check -c x"), given(Command::Check, Some("x"), &[]));
+        assert_eq!(asked("convert a - b"), given(Command::Convert, None, &["a", "-", "b"]));
+        let Ok(Asked::Do(given)) = asked("convert --format ecs") else { panic!("convert is not understood") };
+        assert_eq!(given.format.map(|format| format.name()), Some("ecs"));
     }
 
     #[test]
@@ -255,7 +264,7 @@ mod tests {
             ("fly", "unknown command \"fly\"; there are run, convert and check"),
             ("run x", "unexpected argument \"x\""),
             ("--format mozdef", "invalid option '--format'"),
-            ("convert --format cef", "unknown format \"cef\"; there is mozdef"),
+            ("convert --format cef", "unknown format \"cef\"; there are mozdef or ecs"),
             ("--config", "missing argument for option '--config'"),
         ] {
             assert_eq!(asked(line), Err(part.into()));

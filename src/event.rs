@@ -94,6 +94,8 @@ pub struct Event {
     pub stamp: Stamp,
     /// True for a part of an event that the assembler couldn't hand out whole.
     pub partial: bool,
+    /// How many parts of the event were handed out before this one: 0 for one that comes whole.
+    pub part: u32,
     node: Option<Span>,
     bytes: Vec<u8>,
     records: Vec<Record>,
@@ -136,6 +138,7 @@ impl Event {
     pub fn begin(&mut self, stamp: Stamp) {
         self.stamp = stamp;
         self.partial = false;
+        self.part = 0;
         self.node = None;
         self.bytes.clear();
         self.records.clear();

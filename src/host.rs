@@ -1,7 +1,7 @@
-//! This host's name.
+//! This host's name and number.
 
 use dns_lookup::{AddrInfoHints, getaddrinfo};
-use std::{sync::mpsc, thread, time::Duration};
+use std::{fs, sync::mpsc, thread, time::Duration};
 
 /// `AI_CANONNAME` of `<netdb.h>`: 2 on Linux, with every C library.
 const AI_CANONNAME: i32 = 2;
@@ -41,4 +41,12 @@ pub fn fully_qualified_name_soon() -> String {
         });
         resolver.ok().and_then(|_| receiver.recv_timeout(PATIENCE).ok().flatten()).unwrap_or(short)
     })
+}
+
+/// The host's machine-id (machine-id(5)): 32 hex digits, or nothing where there is none.
+pub fn machine_id() -> String {
+    // A system without systemd may have D-Bus' alone.
+    let files = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
+    let ids = files.iter().filter_map(|file| Some(fs::read_to_string(file).ok()?.trim().to_string()));
+    ids.into_iter().find(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).unwrap_or_default()
 }

@@ -5,7 +5,8 @@ use crate::{
     config,
     event::Event,
     figures::{OutputFigures, State},
-    format::{Format, mozdef},
+    format::{Format, ecs, mozdef},
+    host,
     queue::{Inlet, Newest, Outlet, queue},
     sequence::Gap,
     sink::{self, Running},
@@ -23,13 +24,22 @@ const LEAVE: Duration = Duration::from_millis(1500);
 
 /// Makes the writer of documents that an output's configuration asks for.
 pub fn format(settings: &config::Format, hostname: &str, live: bool) -> Format {
-    Format::MozDef(mozdef::MozDef::new(mozdef::Settings {
-        program_name: settings.program_name.clone(),
-        details: settings.details,
-        skip_empty_execve: settings.skip_empty_execve,
-        hostname: hostname.to_string(),
-        live,
-    }))
+    let hostname = hostname.to_string();
+    match settings {
+        config::Format::MozDef(settings) => Format::MozDef(mozdef::MozDef::new(mozdef::Settings {
+            program_name: settings.program_name.clone(),
+            details: settings.details,
+            skip_empty_execve: settings.skip_empty_execve,
+            hostname,
+            live,
+        })),
+        config::Format::Ecs(settings) => Format::Ecs(ecs::Ecs::new(ecs::Settings {
+            event_original: settings.event_original,
+            hostname,
+            machine_id: host::machine_id(),
+            live,
+        })),
+    }
 }
 
 /// A running output.

@@ -12,6 +12,10 @@ use std::{
 const MAX_NAME: usize = 31;
 /// Names kept in each of two generations.
 const GENERATION: usize = 8192;
+/// Bytes of programs and their arguments kept in each of two generations.
+const MAX_BYTES: usize = 4 << 20;
+/// Arguments of more bytes than these together aren't kept.
+const MAX_ARGUMENTS: usize = 4096;
 /// How long a name read from `/proc` may be used: the process may call exec without an audit rule seeing it.
 const PROC_FRESH: Duration = Duration::from_secs(2);
 
@@ -38,19 +42,79 @@ impl Name {
 /// A process of a node: hash of its name, and the pid.
 type Process = (u64, u32);
 
-/// Process names by node and pid. Two generations bound it: when one is full the older is dropped.
+/// What a process was seen to execute.
+#[derive(Clone, Debug, Default)]
+pub struct Program {
+    executable: Box<[u8]>,
+    /// Each followed by a NUL.
+    arguments: Box<[u8]>,
+}
+
+impl Program {
+    /// The file; empty when it isn't known.
+    pub fn executable(&self) -> &[u8] {
+        &self.executable
+    }
+
+    /// The arguments are known.
+    pub fn has_arguments(&self) -> bool {
+        !self.arguments.is_empty()
+    }
+
+    /// The arguments.
+    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
+        self.arguments.strip_suffix(b"\0").unwrap_or_default().split(|byte| *byte == 0)
+    }
+
+    fn len(&self) -> usize {
+        self.executable.len() + self.arguments.len()
+    }
+}
+
+/// A map whose entries grow old: when one generation is full the older is dropped.
+#[derive(Debug)]
+struct Generations<T> {
+    recent: HashMap<Process, T, RandomState>,
+    older: HashMap<Process, T, RandomState>,
+    /// Bytes of the recent ones.
+    bytes: usize,
+}
+
+impl<T> Default for Generations<T> {
+    fn default() -> Self {
+        Self { recent: HashMap::default(), older: HashMap::default(), bytes: 0 }
+    }
+}
+
+impl<T> Generations<T> {
+    fn get(&self, process: &Process) -> Option<&T> {
+        self.recent.get(process).or_else(|| self.older.get(process))
+    }
+
+    fn insert(&mut self, process: Process, entry: T, bytes: usize) {
+        let full = self.recent.len() >= GENERATION || self.bytes + bytes > MAX_BYTES;
+        if full && !self.recent.contains_key(&process) {
+            self.older = std::mem::take(&mut self.recent);
+            self.bytes = 0;
+        }
+        self.bytes += bytes;
+        self.recent.insert(process, entry);
+    }
+}
+
+/// What is known of processes, by node and pid.
 #[derive(Debug)]
 pub struct Processes {
     /// Whether `/proc` is that of the machine the events come from.
     live: bool,
-    recent: HashMap<Process, Name, RandomState>,
-    older: HashMap<Process, Name, RandomState>,
+    names: Generations<Name>,
+    programs: Generations<Program>,
 }
 
 impl Processes {
     /// With `live`, names that no event told are read from `/proc`; never so for a log.
     pub fn new(live: bool) -> Self {
-        Self { live, recent: HashMap::default(), older: HashMap::default() }
+        Self { live, names: Generations::default(), programs: Generations::default() }
     }
 
     /// Notes that a process was called `name` (its `comm`) when an event happened.
@@ -63,7 +127,7 @@ impl Processes {
     /// The name of a process at `seconds` since 1970, if it is known.
     pub fn name(&mut self, node: u64, pid: u32, seconds: i64) -> Option<&[u8]> {
         let process = (node, pid);
-        let known = self.recent.get(&process).or_else(|| self.older.get(&process)).copied();
+        let known = self.names.get(&process).copied();
         let stale = known.is_none_or(|n| n.read.is_some_and(|at| at.elapsed() > PROC_FRESH));
         // A record with a node may come from another machine, an old one from another process of that number.
         if stale && self.live && node == 0 && is_now(seconds) {
@@ -75,14 +139,52 @@ impl Processes {
         } else if stale && known.is_none() {
             return None;
         }
-        self.recent.get(&process).or_else(|| self.older.get(&process)).map(Name::bytes)
+        self.names.get(&process).map(Name::bytes)
+    }
+
+    /// Notes what a process was running when an event happened. `arguments`: it began to run that with these.
+    pub fn note_program<'a>(
+        &mut self,
+        node: u64,
+        pid: u32,
+        executable: &[u8],
+        arguments: Option<impl Iterator<Item = &'a [u8]>>,
+    ) {
+        let known = self.programs.get(&(node, pid));
+        if arguments.is_none() && known.is_some_and(|known| *known.executable == *executable) {
+            return;
+        }
+        let mut all = Vec::new();
+        for argument in arguments.into_iter().flatten() {
+            all.extend_from_slice(argument);
+            all.push(0);
+            if all.len() > MAX_ARGUMENTS {
+                // Not whole is worse than none.
+                all.clear();
+                break;
+            }
+        }
+        let executable = if executable.len() > MAX_ARGUMENTS { &[] } else { executable };
+        let program = Program { executable: executable.into(), arguments: all.into() };
+        let bytes = program.len();
+        self.programs.insert((node, pid), program, bytes);
+    }
+
+    /// What a process was running when it was seen last.
+    pub fn program(&self, node: u64, pid: u32) -> Option<&Program> {
+        self.programs.get(&(node, pid))
+    }
+
+    /// A new process runs what its parent does.
+    pub fn inherit(&mut self, node: u64, parent: u32, child: u32) {
+        if let Some(program) = self.program(node, parent).cloned() {
+            let bytes = program.len();
+            self.programs.insert((node, child), program, bytes);
+        }
     }
 
     fn insert(&mut self, process: Process, name: Name) {
-        if self.recent.len() >= GENERATION && !self.recent.contains_key(&process) {
-            self.older = std::mem::take(&mut self.recent);
-        }
-        self.recent.insert(process, name);
+        self.names.insert(process, name, 0);
     }
 }
 
@@ -93,6 +195,7 @@ fn is_now(seconds: i64) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -112,7 +215,29 @@ mod tests {
             processes.note(0, pid, b"x");
         }
         assert_eq!(processes.name(0, 7, THEN), None);
-        assert!(processes.recent.len() + processes.older.len() <= 2 * GENERATION);
+        assert!(processes.names.recent.len() + processes.names.older.len() <= 2 * GENERATION);
+    }
+
+    #[test]
+    fn programs_go_on_until_another_is_executed() {
+        let none = None::<std::iter::Empty<&[u8]>>;
+        let mut processes = Processes::new(false);
+        processes.note_program(0, 7, b"/bin/sh", Some([&b"sh"[..], b"", b"-c"].into_iter()));
+        processes.note_program(0, 7, b"/bin/sh", none.clone());
+        processes.inherit(0, 7, 8);
+        let program = processes.program(0, 8).unwrap();
+        assert_eq!(program.executable(), b"/bin/sh");
+        assert_eq!(program.arguments().collect::<Vec<_>>(), [&b"sh"[..], b"", b"-c"]);
+        // An exec that no rule saw.
+        processes.note_program(0, 8, b"/bin/ls", none.clone());
+        assert!(!processes.program(0, 8).unwrap().has_arguments());
+        processes.note_program(0, 7, b"/bin/sh", Some([&[b'x'; MAX_ARGUMENTS][..]].into_iter()));
+        assert!(!processes.program(0, 7).unwrap().has_arguments(), "too long to be kept");
+        assert!(processes.program(1, 7).is_none());
+        for pid in 100..100_000 {
+            processes.note_program(0, pid, b"/bin/sh", Some([&[b'x'; MAX_ARGUMENTS - 1][..]].into_iter()));
+        }
+        assert!(processes.programs.recent.len() < 2 * MAX_BYTES / MAX_ARGUMENTS, "memory is bounded");
     }
 
     #[test]

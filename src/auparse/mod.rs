@@ -87,8 +87,8 @@ impl Group {
         self.event.begin(stamp);
         collect::collect(cursor, &mut self.types, &mut self.event);
         let node = self.event.node_id();
-        let again = self.pending.handed_out(Identity { stamp, node });
-        self.event.partial = again || lacks_its_end(&self.event);
+        self.event.part = self.pending.handed_out(Identity { stamp, node });
+        self.event.partial = self.event.part > 0 || lacks_its_end(&self.event);
         handler(&self.event, &mut Meanings::new(cursor, &mut self.memory));
         self.event.shrink(KEEP_BUFFER);
     }

@@ -46,12 +46,19 @@ pub(super) struct Pending {
     bytes: usize,
     /// The fullest event has [`MAX_RECORDS`].
     long: bool,
-    done: Vec<Identity>,
+    done: Vec<Done>,
+}
+
+/// An event that was handed out, and how many parts of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    identity: Identity,
+    parts: u32,
 }
 
 impl Pending {
     pub(super) fn new() -> Self {
-        Self { held: VecDeque::new(), bytes: 0, long: false, done: vec![Identity::default(); REMEMBERED] }
+        Self { held: VecDeque::new(), bytes: 0, long: false, done: vec![Done::default(); REMEMBERED] }
     }
 
     /// Notes a record of `bytes` length that is about to be fed. True when it begins a new event.
@@ -73,8 +80,8 @@ impl Pending {
         true
     }
 
-    /// Notes that an event was handed out. True when a part of it was before.
-    pub(super) fn handed_out(&mut self, identity: Identity) -> bool {
+    /// Notes that an event was handed out. Says how many parts of it were before.
+    pub(super) fn handed_out(&mut self, identity: Identity) -> u32 {
         if let Some(at) = self.held.iter().position(|e| e.is(identity))
             && let Some(entry) = self.held.remove(at)
         {
@@ -83,9 +90,9 @@ impl Pending {
         }
         #[allow(clippy::cast_possible_truncation)] // only the low bits are wanted
         let slot = &mut self.done[identity.stamp.serial as usize & (REMEMBERED - 1)];
-        let again = *slot == identity;
-        *slot = identity;
-        again
+        let before = if slot.identity == identity { slot.parts } else { 0 };
+        *slot = Done { identity, parts: before.saturating_add(1) };
+        before
     }
 
     /// More is held than input that makes sense would need. Between two events (`between`) is the better moment to

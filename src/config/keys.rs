@@ -53,7 +53,10 @@ pub const KEYS: &[(Of, &[&str])] = &[
         ],
     ),
     (Of::Output, &["type", "url", "path"]),
-    (Of::Document, &["format", "program_name", "details", "skip_empty_execve", "prepend_msg", "postpend_msg"]),
+    (
+        Of::Document,
+        &["format", "program_name", "details", "skip_empty_execve", "event_original", "prepend_msg", "postpend_msg"],
+    ),
     (
         Of::Queue,
         &[

@@ -1,14 +1,12 @@
 //! An output: what its documents look like, and where they go.
 
 use super::{
-    Config, File, Http, Queue, Syslog,
+    Config, File, Format, Http, Queue, Syslog,
     alone::STDOUT,
     check::{Check, Given},
     keys::Of,
     show::Shown,
-    values,
 };
-use crate::format::mozdef::Details;
 use std::{fmt, path::PathBuf};
 
 /// One branch of the line: format, queue and sink.
@@ -50,34 +48,10 @@ impl Output {
             Sink::File(file) => file.show(f)?,
             Sink::Stdout => (),
         }
-        writeln!(f, "format = mozdef")?;
-        writeln!(f, "program_name = {}", Shown::text(&self.format.program_name))?;
-        let details = match self.format.details {
-            Details::Full => "full",
-            Details::Classic => "classic",
-        };
-        writeln!(f, "details = {details}")?;
-        writeln!(f, "skip_empty_execve = {}", Shown::yes(self.format.skip_empty_execve))?;
+        self.format.show(f)?;
         writeln!(f, "prepend_msg = {}", Shown::text(&self.prepend_msg))?;
         writeln!(f, "postpend_msg = {}", Shown::text(&self.postpend_msg))?;
         self.queue.show(f)
-    }
-}
-
-/// Keys that shape documents.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Format {
-    /// `processname` and first tag of documents.
-    pub program_name: String,
-    /// Which fields documents have.
-    pub details: Details,
-    /// Leave out successful execve events without an EXECVE record.
-    pub skip_empty_execve: bool,
-}
-
-impl Default for Format {
-    fn default() -> Self {
-        Self { program_name: "auship".into(), details: Details::Full, skip_empty_execve: false }
     }
 }
 
@@ -117,19 +91,8 @@ const TYPES: &str = "http, syslog, file or stdout";
 impl Check<'_> {
     /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
     pub(super) fn output_of(&mut self, mut given: Given, line: usize, name: &str, legacy: bool, config: &mut Config) {
-        let default = Format::default();
-        let program_name = if legacy { "audisp-json".to_string() } else { default.program_name };
         let text = |text: &str| Ok(text.to_string());
-        let format = Format {
-            program_name: self.value(&mut given, "program_name", program_name, text),
-            details: self.value(&mut given, "details", default.details, |text| match text {
-                "full" => Ok(Details::Full),
-                "classic" => Ok(Details::Classic),
-                _ => Err("full or classic"),
-            }),
-            skip_empty_execve: self.value(&mut given, "skip_empty_execve", default.skip_empty_execve, values::yes),
-        };
-        self.value(&mut given, "format", (), |text| if text == "mozdef" { Ok(()) } else { Err("mozdef") });
+        let format = self.format(&mut given, legacy);
         let prepend_msg = self.value(&mut given, "prepend_msg", String::new(), text);
         let postpend_msg = self.value(&mut given, "postpend_msg", String::new(), text);
         let Some(sink) = self.sink(&mut given, line, legacy) else {

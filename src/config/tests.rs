@@ -23,12 +23,19 @@ prepend_msg = {"message":
 postpend_msg = }
 "#;
 
+fn program_name(output: &Output) -> &str {
+    match &output.format {
+        Format::MozDef(format) => &format.program_name,
+        Format::Ecs(_) => panic!("not MozDef's format"),
+    }
+}
+
 #[test]
 fn an_audisp_json_conf_is_understood() {
     let config = config(LEGACY);
     let [output] = &config.outputs[..] else { panic!("{config}") };
     assert_eq!(output.name, "mozdef");
-    assert_eq!(output.format.program_name, "audisp-json");
+    assert_eq!(program_name(output), "audisp-json");
     assert_eq!((output.prepend_msg.as_str(), output.postpend_msg.as_str()), (r#"{"message":"#, "}"));
     let Sink::Http(http) = &output.sink else { panic!("{config}") };
     assert_eq!(http.url, "http://127.0.0.1:8080/events");
@@ -126,7 +133,7 @@ fn keys_of_a_server_that_is_not_used_cannot_be_wrong() {
 fn odd_values_read_back_from_what_check_prints() {
     for name in ["a ; b", " x", "plain", "\"q\"", "#c", "a#b", "\"half"] {
         let first = config(&format!("[output:a]\ntype = stdout\nprogram_name = \"{name}\"\n"));
-        assert_eq!(first.outputs[0].format.program_name, name);
+        assert_eq!(program_name(&first.outputs[0]), name);
         let second = config(&first.to_string());
         assert!(second.outputs[0].is_as(&first.outputs[0]), "{first}");
     }

@@ -1,5 +1,9 @@
 //! Formats: an event becomes one JSON document. One file (or room) each, and one line in [`Format`].
 
+mod arguments;
+mod clock;
+pub mod ecs;
+mod flat;
 pub mod json;
 pub mod mozdef;
 
@@ -11,6 +15,8 @@ use crate::{auparse::Meanings, event::Event, sequence::Gap};
 pub enum Format {
     /// MozDef's, as audisp-json wrote it.
     MozDef(mozdef::MozDef),
+    /// The Elastic Common Schema.
+    Ecs(ecs::Ecs),
 }
 
 impl Format {
@@ -18,6 +24,7 @@ impl Format {
     pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
         match self {
             Self::MozDef(format) => format.write(event, meanings, out),
+            Self::Ecs(format) => format.write(event, meanings, out),
         }
     }
 
@@ -25,6 +32,7 @@ impl Format {
     pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
         match self {
             Self::MozDef(format) => format.write_gap(gap, out),
+            Self::Ecs(format) => format.write_gap(gap, out),
         }
     }
 }

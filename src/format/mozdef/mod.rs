@@ -6,29 +6,24 @@
 //! |---|---|
 //! | `category.rs` | what an event is about |
 //! | `rules.rs` | which key a field has |
-//! | `arguments.rs` | the command line from EXECVE records |
-//! | `details.rs`, `lists.rs` | the flat object of all fields; its members with several values |
+//! | `details.rs` | the flat object of all fields |
 //! | `summary.rs` | one line for a person |
 
-mod arguments;
 mod category;
 mod details;
-mod lists;
 mod rules;
 mod summary;
 
 use crate::{
     auparse::{Call, Meanings},
-    event::{Event, Record, Stamp, kind},
-    format::json,
+    event::{Event, Record, kind},
+    format::{arguments::Arguments, clock::Clock, flat::Flat, json},
     losses::events,
     processes::Processes,
     sequence::Gap,
 };
-use arguments::Arguments;
 use category::Category;
-use rules::{Keys, Rules};
-use time::OffsetDateTime;
+use rules::Moz;
 
 /// Which fields a document has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,10 +57,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct MozDef {
     settings: Settings,
     processes: Processes,
-    rules: Rules,
-    keys: Keys,
+    flat: Flat<Moz>,
     fixed: details::FixedKeys,
-    work: details::Work,
+    comm: Vec<u8>,
     arguments: Arguments,
     summary: Vec<u8>,
     /// `,"severity":"INFO","hostname":"`
@@ -196,15 +190,14 @@ impl MozDef {
         json::string(&mut tags, VERSION.as_bytes());
         tags.extend_from_slice(br#","audit""#);
         let processes = Processes::new(settings.live);
-        let mut keys = Keys::default();
-        let fixed = details::FixedKeys::new(&mut keys);
+        let mut flat = Flat::new(false);
+        let fixed = details::FixedKeys::new(&mut flat.keys);
         Self {
             settings,
             processes,
-            rules: Rules::default(),
-            keys,
+            flat,
             fixed,
-            work: details::Work::default(),
+            comm: Vec::new(),
             arguments: Arguments::default(),
             summary: Vec::new(),
             severity,
@@ -219,8 +212,8 @@ impl MozDef {
         if event.records().iter().all(|r| r.kind == kind::EOE) {
             return false;
         }
-        if self.rules.begin(&mut self.keys) {
-            self.fixed = details::FixedKeys::new(&mut self.keys);
+        if self.flat.begin(event) {
+            self.fixed = details::FixedKeys::new(&mut self.flat.keys);
         }
         let mut scene = Scene::new(event);
         scene.call = scene.syscall.and_then(|n| meanings.call(event, n, scene.record(n)));
@@ -247,6 +240,7 @@ impl MozDef {
         json::escape(out, gap.node.as_deref().unwrap_or(self.settings.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
         self.clock.write(gap.stamp, out);
+        out.extend_from_slice(b"+00:00");
         out.extend_from_slice(&self.tags);
         out.extend_from_slice(br#"],"source":"auditd","details":{"from":""#);
         out.extend_from_slice(format!(r#"{}","to":"{}","count":"{}""#, gap.from, gap.to, gap.count).as_bytes());
@@ -277,60 +271,11 @@ impl MozDef {
         json::escape(out, scene.event.node().filter(|n| !n.is_empty()).unwrap_or(self.settings.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
         self.clock.write(scene.event.stamp, out);
+        out.extend_from_slice(b"+00:00");
         out.extend_from_slice(&self.tags);
         if scene.event.partial {
             out.extend_from_slice(br#","partial""#);
         }
         out.extend_from_slice(br#"],"source":"auditd","details":{"#);
-    }
-}
-
-/// Writes times, remembering the last second's text.
-#[derive(Default)]
-struct Clock {
-    seconds: i64,
-    /// `2026-11-22T00:44:14.`
-    text: String,
-}
-
-impl Clock {
-    /// RFC 3339, UTC, milliseconds: `2026-11-22T00:44:14.872+00:00`.
-    fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>) {
-        if self.text.is_empty() || self.seconds != stamp.seconds {
-            self.seconds = stamp.seconds;
-            // Beyond the year 9999 there is no RFC 3339; the time is then said to be the last one.
-            let time = OffsetDateTime::from_unix_timestamp(stamp.seconds)
-                .or_else(|_| OffsetDateTime::from_unix_timestamp(LAST_SECOND))
-                .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-            let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
-            let (hour, minute, second) = time.to_hms();
-            self.text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.");
-        }
-        out.extend_from_slice(self.text.as_bytes());
-        let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
-        out.extend_from_slice(&[digit(stamp.millis / 100), digit(stamp.millis / 10), digit(stamp.millis)]);
-        out.extend_from_slice(b"+00:00");
-    }
-}
-
-/// 9999-12-31T23:59:59Z
-const LAST_SECOND: i64 = 253_402_300_799;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_utc_with_milliseconds() {
-        let mut clock = Clock::default();
-        let mut at = |seconds, millis| {
-            let mut out = Vec::new();
-            clock.write(Stamp { seconds, millis, serial: 0 }, &mut out);
-            String::from_utf8_lossy(&out).into_owned()
-        };
-        assert_eq!(at(1_795_308_254, 872), "2026-11-22T00:44:14.872+00:00");
-        assert_eq!(at(1_795_308_254, 5), "2026-11-22T00:44:14.005+00:00");
-        assert_eq!(at(1, 0), "1970-01-01T00:00:01.000+00:00");
-        assert_eq!(at(i64::MAX / 2, 0), "9999-12-31T23:59:59.000+00:00");
     }
 }

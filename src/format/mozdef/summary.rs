@@ -1,11 +1,11 @@
 //! `summary`: one line for a person. Its second word is matched by deployed alerts.
 
-use super::{Scene, arguments::Arguments, category::Category};
+use super::{Scene, category::Category};
 use crate::{
     address::{self, Address},
     auparse::{Meanings, Place, Type},
     event::kind,
-    format::json,
+    format::{arguments::Arguments, json},
 };
 
 /// The longest summary, in characters.

@@ -16,7 +16,7 @@ const KEEP: usize = 1 << 20;
 
 /// An argument's number, and what its field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Argument {
+pub enum Argument {
     /// `a1`: all of it.
     Whole(usize),
     /// `a1[0]`: a fragment.
@@ -26,7 +26,7 @@ pub(super) enum Argument {
 }
 
 /// Reads the name of an EXECVE record's field (`audit_log_execve_info` in the kernel's auditsc.c).
-pub(super) fn argument(name: &[u8]) -> Option<Argument> {
+pub fn argument(name: &[u8]) -> Option<Argument> {
     let rest = name.strip_prefix(b"a")?;
     let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let number = |text: &[u8]| str::from_utf8(text).ok()?.parse::<usize>().ok();
@@ -43,7 +43,7 @@ pub(super) fn argument(name: &[u8]) -> Option<Argument> {
 
 /// The arguments of one event.
 #[derive(Debug, Default)]
-pub(super) struct Arguments {
+pub struct Arguments {
     /// All arguments, each followed by a space: the command line as it is shown.
     bytes: Vec<u8>,
     /// End of each argument (its space not included).
@@ -54,7 +54,7 @@ pub(super) struct Arguments {
 
 impl Arguments {
     /// Collects the arguments of an event that has EXECVE records.
-    pub(super) fn gather(&mut self, event: &Event, meanings: &mut Meanings, execve: bool) {
+    pub fn gather(&mut self, event: &Event, meanings: &mut Meanings, execve: bool) {
         self.bytes.clear();
         self.ends.clear();
         self.open = None;
@@ -110,23 +110,23 @@ impl Arguments {
     }
 
     /// The whole command line, arguments joined by one space.
-    pub(super) fn command(&self) -> &[u8] {
+    pub fn command(&self) -> &[u8] {
         &self.bytes
     }
 
     /// How many arguments there are.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.ends.len()
     }
 
     /// Each argument, exact.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1));
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
     /// Appends the list of arguments; false when one holds bytes that aren't UTF-8.
-    pub(super) fn write(&self, out: &mut Vec<u8>) -> bool {
+    pub fn write(&self, out: &mut Vec<u8>) -> bool {
         out.push(b'[');
         let mut all_text = true;
         for (i, argument) in self.iter().enumerate() {
@@ -145,7 +145,7 @@ impl Arguments {
     }
 
     /// Appends the list of exact bytes in hex, with "" for arguments that are text.
-    pub(super) fn write_hex(&self, out: &mut Vec<u8>) {
+    pub fn write_hex(&self, out: &mut Vec<u8>) {
         out.push(b'[');
         for (i, argument) in self.iter().enumerate() {
             if i > 0 {
@@ -161,7 +161,7 @@ impl Arguments {
     }
 
     /// Gives back what one huge command line took.
-    pub(super) fn shrink(&mut self) {
+    pub fn shrink(&mut self) {
         if self.bytes.capacity() > KEEP || self.ends.capacity() > KEEP / 8 {
             *self = Self::default();
         }

@@ -1,11 +1,8 @@
-//! The members of `details` that have several values, and the exact bytes of what isn't UTF-8.
+//! Members that have several values, and the exact bytes of what isn't UTF-8.
 
-use super::{
-    details::{Writer, truth},
-    rules::{Key, Role, RuleId},
-};
+use super::{Key, RuleId, Table, Writer};
 use crate::{
-    auparse::{Place, Type, unquoted},
+    auparse::Place,
     event::{WINDOW, is_absent, kind},
     format::json,
 };
@@ -15,13 +12,13 @@ const MAX_ENTRIES: usize = 1 << 18;
 
 /// A list of values, in one buffer.
 #[derive(Default)]
-pub(super) struct Values {
+pub struct Values {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl Values {
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
@@ -34,17 +31,17 @@ impl Values {
         self.ends.push(end);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
     /// Adds a value.
-    pub(super) fn push(&mut self, value: &[u8]) {
+    pub fn push(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
         self.ends.push(self.bytes.len());
     }
 
-    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
@@ -52,7 +49,7 @@ impl Values {
 
 /// A field that goes to a typed key: its rule, and its place among all fields of the event. Sorts by both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TypedField(u64);
+pub struct TypedField(u64);
 
 impl TypedField {
     fn new(rule: RuleId, at: usize) -> Self {
@@ -68,32 +65,9 @@ impl TypedField {
     }
 }
 
-impl Writer<'_, '_> {
-    /// All PATH names, when there is more than one PATH.
-    pub(super) fn paths(&mut self) {
-        let (event, scene) = (self.scene.event, self.scene);
-        if scene.first_path == scene.last_path {
-            return;
-        }
-        let mut names = std::mem::take(&mut self.format.work.values);
-        names.clear();
-        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::PATH) {
-            let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
-            let name = match field {
-                Some(field) if !is_absent(event.bytes(field.value)) => {
-                    let place = Place { event, number, record, field: *field };
-                    self.meanings.value(place, Type::Escaped, None)
-                }
-                _ => b"",
-            };
-            names.push(name);
-        }
-        self.list(self.format.fixed.paths, &mut names);
-        self.format.work.values = names;
-    }
-
+impl<R: Table> Writer<'_, '_, R> {
     /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
-    fn list(&mut self, key: Key, values: &mut Values) {
+    pub fn list(&mut self, key: Key, values: &mut Values) {
         let key = self.begin(key);
         self.out.push(b'[');
         let mut all_text = true;
@@ -116,8 +90,8 @@ impl Writer<'_, '_> {
         if all_text {
             return;
         }
-        let name = [self.format.keys.name(key), b"_hex"].concat();
-        let hex = self.format.keys.key(&name);
+        let name = [self.state.keys.name(key), b"_hex"].concat();
+        let hex = self.state.keys.key(&name);
         self.begin(hex);
         self.out.push(b'[');
         for (i, value) in values.iter().enumerate() {
@@ -134,8 +108,8 @@ impl Writer<'_, '_> {
     }
 
     /// One value of a list; a very long one takes several entries.
-    pub(super) fn entry(&mut self, value: &[u8]) -> bool {
-        if !json::may_be_long(value) {
+    pub fn entry(&mut self, value: &[u8]) -> bool {
+        if self.state.whole || !json::may_be_long(value) {
             return json::string(self.out, value);
         }
         for (i, piece) in json::pieces(&json::to_text(value)).enumerate() {
@@ -148,31 +122,31 @@ impl Writer<'_, '_> {
     }
 
     /// `<type>_<name>` for all that has no plain key of its own: one entry a record, "" where it has none.
-    pub(super) fn typed(&mut self) {
-        let event = self.scene.event;
-        if !self.format.work.has_typed {
+    pub fn typed(&mut self) {
+        let event = self.event;
+        if !self.state.has_typed {
             return;
         }
         // All fields of the noted rules, sorted by rule: one pass, however many there are.
-        let mut fields = std::mem::take(&mut self.format.work.gathered);
+        let mut fields = std::mem::take(&mut self.state.gathered);
         fields.clear();
         for record in event.records().iter().filter(|r| r.kind != kind::EOE) {
             for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
-                let id = self.format.work.ids[at];
-                if id.is_rule() && self.format.rules.is_noted(id) && !is_absent(event.bytes(field.value)) {
+                let id = self.state.ids[at];
+                if id.is_rule() && self.state.rules.is_noted(id) && !is_absent(event.bytes(field.value)) {
                     fields.push(TypedField::new(id, at));
                 }
             }
         }
         fields.sort_unstable();
-        let mut values = std::mem::take(&mut self.format.work.values);
+        let mut values = std::mem::take(&mut self.state.values);
         // An entry for each record is for real events; an absurd one gets no more entries than it has fields.
         let groups = fields.chunk_by(|a, b| a.rule() == b.rule()).count();
         let pad = groups.saturating_mul(event.records().len()) <= MAX_ENTRIES;
         for group in fields.chunk_by(|a, b| a.rule() == b.rule()) {
             let id = group[0].rule();
             self.typed_values(id, group, pad, &mut values);
-            let key = self.format.rules.get(id).typed;
+            let key = self.state.rules.get(id).typed;
             if let [_] = group {
                 let key = self.begin(key);
                 let value = values.iter().find(|v| !v.is_empty()).unwrap_or_default();
@@ -181,17 +155,17 @@ impl Writer<'_, '_> {
                 self.list(key, &mut values);
             }
         }
-        self.format.work.gathered = fields;
-        self.format.work.values = values;
+        self.state.gathered = fields;
+        self.state.values = values;
     }
 
     /// The values of one rule's fields, with "" for records of its type without one.
     fn typed_values(&mut self, id: RuleId, fields: &[TypedField], pad: bool, values: &mut Values) {
         values.clear();
-        let event = self.scene.event;
+        let event = self.event;
         let first = fields.first().map_or(0, |field| field.at());
         let Some(sample) = event.records().iter().find(|r| first < r.fields.end) else { return };
-        let rule = self.format.rules.get(id);
+        let rule = self.state.rules.get(id);
         let (kind, role, name) = (rule.value, rule.role, event.bytes(sample.name));
         let mut rest = fields;
         for (number, record) in event.records().iter().enumerate() {
@@ -202,45 +176,41 @@ impl Writer<'_, '_> {
             if here == 0 && pad {
                 values.push(b"");
             }
-            let call = if record.kind == kind::SYSCALL { self.scene.call } else { None };
+            let call = if record.kind == kind::SYSCALL { self.call } else { None };
             for field in &rest[..here] {
                 let place = Place { event, number, record, field: event.all_fields()[field.at()] };
-                let text = place.text();
                 if let Some((meaning, len)) = self.recalled(id, place, kind) {
                     values.push_window(meaning, len);
                     continue;
                 }
-                let value = match (role, kind) {
-                    (Role::Success, _) => truth(text),
-                    (_, Type::Text) => unquoted(text),
-                    _ => self.meanings.value(place, kind, call),
-                };
-                values.push(value);
+                values.push(role.say(place, kind, call, self.meanings));
             }
             rest = &rest[here..];
         }
     }
 
-    /// Fields beyond what an event may have rules for: listed as recorded.
-    pub(super) fn others(&mut self) {
-        let mut others = std::mem::take(&mut self.format.work.others);
+    /// Fields beyond what an event may have rules for: listed under `key` as recorded.
+    pub fn others(&mut self, key: Key) {
+        let mut others = std::mem::take(&mut self.state.others);
         if !others.is_empty() {
-            self.list(self.format.fixed.others, &mut others);
+            self.list(key, &mut others);
             others.clear();
         }
-        self.format.work.others = others;
+        self.state.others = others;
     }
 
     /// `<key>_hex` for values that weren't UTF-8.
-    pub(super) fn bytes(&mut self) {
-        if !self.full {
-            return;
-        }
-        for (key, bytes) in std::mem::take(&mut self.format.work.bytes) {
-            let name = [self.format.keys.name(key), b"_hex"].concat();
-            let key = self.format.keys.key(&name);
+    pub fn bytes(&mut self) {
+        for (key, bytes) in std::mem::take(&mut self.state.bytes) {
+            let name = [self.state.keys.name(key), b"_hex"].concat();
+            let key = self.state.keys.key(&name);
             self.begin(key);
-            json::value(self.out, &json::to_hex(&bytes));
+            let hex = json::to_hex(&bytes);
+            if self.state.whole {
+                json::string(self.out, &hex);
+            } else {
+                json::value(self.out, &hex);
+            }
         }
     }
 }

@@ -1,0 +1,53 @@
+//! Times in documents.
+
+use crate::event::Stamp;
+use time::OffsetDateTime;
+
+/// Writes times, remembering the last second's text.
+#[derive(Debug, Default)]
+pub struct Clock {
+    seconds: i64,
+    /// `2026-11-22T00:44:14.`
+    text: String,
+}
+
+impl Clock {
+    /// RFC 3339 with milliseconds, up to the zone: `2026-11-22T00:44:14.872`.
+    pub fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>) {
+        if self.text.is_empty() || self.seconds != stamp.seconds {
+            self.seconds = stamp.seconds;
+            // Beyond the year 9999 there is no RFC 3339; the time is then said to be the last one.
+            let time = OffsetDateTime::from_unix_timestamp(stamp.seconds)
+                .or_else(|_| OffsetDateTime::from_unix_timestamp(LAST_SECOND))
+                .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+            let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
+            let (hour, minute, second) = time.to_hms();
+            self.text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.");
+        }
+        out.extend_from_slice(self.text.as_bytes());
+        let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
+        out.extend_from_slice(&[digit(stamp.millis / 100), digit(stamp.millis / 10), digit(stamp.millis)]);
+    }
+}
+
+/// 9999-12-31T23:59:59Z
+const LAST_SECOND: i64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_utc_with_milliseconds() {
+        let mut clock = Clock::default();
+        let mut at = |seconds, millis| {
+            let mut out = Vec::new();
+            clock.write(Stamp { seconds, millis, serial: 0 }, &mut out);
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        assert_eq!(at(1_795_308_254, 872), "2026-11-22T00:44:14.872");
+        assert_eq!(at(1_795_308_254, 5), "2026-11-22T00:44:14.005");
+        assert_eq!(at(1, 0), "1970-01-01T00:00:01.000");
+        assert_eq!(at(i64::MAX / 2, 0), "9999-12-31T23:59:59.000");
+    }
+}

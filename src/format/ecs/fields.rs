@@ -1,0 +1,209 @@
+//! What each field is to an ECS document, and how its value is read.
+
+use crate::{
+    auparse::{Call, Meanings, Place, Type, unquoted},
+    event::kind,
+    format::flat::{Draft, Table},
+};
+
+/// Record types that only this format tells apart (`<linux/audit.h>`, `<libaudit.h>`).
+pub(super) mod record {
+    pub const USER_TTY: i32 = 1124;
+    pub const TTY: i32 = 1319;
+    pub const NETFILTER_PKT: i32 = 1324;
+    pub const SECCOMP: i32 = 1326;
+}
+
+/// Where a field goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goes {
+    /// To `auditd.data`, under its name.
+    Data,
+    /// To a place of its own in the document; a second one of the event goes to `auditd.data`.
+    Place(Slot),
+    /// As above, when the event's main record has it.
+    Main(Slot),
+    /// A rule key: to `tags`.
+    Key,
+    /// A security label, which is taken apart into its pieces.
+    Label,
+    /// `saddr` of a SOCKADDR record.
+    Socket,
+    /// `addr`: where something came from, if it is an address.
+    Addr,
+}
+
+/// Fields that have a place of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Pid,
+    Ppid,
+    Comm,
+    Exe,
+    Cwd,
+    Title,
+    Session,
+    Result,
+    Uid,
+    Gid,
+    Euid,
+    Egid,
+    Suid,
+    Sgid,
+    Fsuid,
+    Fsgid,
+    Auid,
+    Subject,
+}
+
+impl Slot {
+    /// How many there are.
+    pub(super) const COUNT: usize = Self::Subject as usize + 1;
+}
+
+/// How a value in `auditd.data` is read. Where it isn't decoded, interpretation goes to `auditd.interpreted`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Names and texts are decoded, everything else is as recorded.
+    Decoded,
+    /// By its name: system calls, machines, signals.
+    Named,
+    /// `exit`: the error's name without its description.
+    Exit,
+}
+
+/// What a field is to an ECS document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ecs {
+    pub(super) goes: Goes,
+    reading: Reading,
+    /// How libauparse would read it.
+    pub(super) meaning: Type,
+}
+
+impl Ecs {
+    /// `auditd.data` doesn't say what libauparse knows of it.
+    pub(super) fn is_interpreted(self) -> bool {
+        self.reading == Reading::Decoded && !matches!(self.meaning, Type::Text | Type::Escaped | Type::Proctitle)
+    }
+}
+
+impl Table for Ecs {
+    fn rule(place: Place, _special: bool, meaning: Type) -> Draft<Self> {
+        let (name, kind) = (place.event.bytes(place.field.name), place.record.kind);
+        let goes = match name {
+            _ if kind == kind::PATH => {
+                if name == b"obj" {
+                    Goes::Label
+                } else {
+                    Goes::Data
+                }
+            }
+            b"saddr" if kind == kind::SOCKADDR => Goes::Socket,
+            b"pid" => Goes::Place(Slot::Pid),
+            b"ppid" => Goes::Place(Slot::Ppid),
+            b"comm" => Goes::Place(Slot::Comm),
+            b"exe" => Goes::Place(Slot::Exe),
+            b"cwd" => Goes::Place(Slot::Cwd),
+            b"proctitle" => Goes::Place(Slot::Title),
+            b"ses" => Goes::Main(Slot::Session),
+            b"success" | b"res" => Goes::Main(Slot::Result),
+            b"uid" => Goes::Main(Slot::Uid),
+            b"gid" => Goes::Main(Slot::Gid),
+            b"euid" => Goes::Main(Slot::Euid),
+            b"egid" => Goes::Main(Slot::Egid),
+            b"suid" => Goes::Main(Slot::Suid),
+            b"sgid" => Goes::Main(Slot::Sgid),
+            b"fsuid" => Goes::Main(Slot::Fsuid),
+            b"fsgid" => Goes::Main(Slot::Fsgid),
+            b"auid" => Goes::Main(Slot::Auid),
+            b"subj" => Goes::Main(Slot::Subject),
+            b"key" => Goes::Key,
+            b"addr" => Goes::Addr,
+            _ => Goes::Data,
+        };
+        let is_call = matches!(kind, kind::SYSCALL | record::SECCOMP);
+        let reading = match name {
+            b"syscall" | b"arch" if is_call => Reading::Named,
+            b"sig" if kind == record::SECCOMP => Reading::Named,
+            b"exit" => Reading::Exit,
+            _ => Reading::Decoded,
+        };
+        // What was typed is shown key by key in libauparse's reading; the bytes themselves are the field's value.
+        let typed = name == b"data" && matches!(kind, record::TTY | record::USER_TTY);
+        let value = match (reading, meaning) {
+            (Reading::Decoded, _) if typed => Type::Escaped,
+            (Reading::Decoded, Type::Escaped | Type::Proctitle) => meaning,
+            (Reading::Decoded, _) => Type::Text,
+            _ => meaning,
+        };
+        let plain = if matches!(name, b"success" | b"res") { b"result" } else { name };
+        Draft { plain: (!plain.is_empty()).then(|| plain.to_vec()), value, role: Self { goes, reading, meaning } }
+    }
+
+    fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8] {
+        let text = place.text();
+        if self.goes == Goes::Main(Slot::Result) {
+            return result(text);
+        }
+        match self.reading {
+            Reading::Decoded if kind == Type::Text => unquoted(text),
+            Reading::Decoded => meanings.value(place, kind, call),
+            Reading::Named => match (place.event.bytes(place.field.name), call) {
+                (b"syscall", Some(call)) => plain_name(meanings.call_name(call)),
+                (b"arch", Some(call)) => meanings.call_arch(call),
+                _ => plain_name(meanings.value(place, kind, call)),
+            },
+            Reading::Exit => {
+                let value = meanings.value(place, kind, call);
+                value.split(|b| *b == b'(').next().unwrap_or(value)
+            }
+        }
+    }
+}
+
+/// A call's name without what libauparse adds in brackets: `socketcall(connect)`.
+pub(super) fn plain_name(name: &[u8]) -> &[u8] {
+    name.split(|b| *b == b'(').next().unwrap_or(name)
+}
+
+/// What `success` or `res` says, in the reference's words.
+pub(super) fn result(text: &[u8]) -> &'static [u8] {
+    let text = unquoted(text);
+    let is_success = text.eq_ignore_ascii_case(b"yes")
+        || text == b"1"
+        || text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"suc"));
+    if is_success { b"success" } else { b"fail" }
+}
+
+/// What a security label consists of (`user:role:type:level:categories`), by the reference's names.
+pub(super) const LABEL: [&str; 5] = ["user", "role", "domain", "level", "category"];
+
+/// The pieces of a security label with their names. The last piece keeps further colons.
+pub(super) fn label(text: &[u8]) -> impl Iterator<Item = (&'static str, &[u8])> {
+    LABEL.into_iter().zip(text.splitn(LABEL.len(), |b| *b == b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_success_or_fail() {
+        for text in [&b"yes"[..], b"1", b"success", b"Success", b"\"yes\"", b"YES"] {
+            assert_eq!(result(text), b"success", "{text:?}");
+        }
+        for text in [&b"no"[..], b"0", b"failed", b"", b"su", b"11"] {
+            assert_eq!(result(text), b"fail", "{text:?}");
+        }
+    }
+
+    #[test]
+    fn labels_have_up_to_five_pieces() {
+        let pieces = |text: &'static str| label(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(pieces("unconfined"), [("user", &b"unconfined"[..])]);
+        let whole = pieces("system_u:system_r:sshd_t:s0-s0:c0.c1023");
+        assert_eq!(whole[4], ("category", &b"c0.c1023"[..]));
+        assert_eq!(pieces("a:b:c:d:e:f")[4], ("category", &b"e:f"[..]));
+    }
+}

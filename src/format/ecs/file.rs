@@ -1,0 +1,147 @@
+//! `file`: the PATH record that an event is about.
+
+use super::{fields::Slot, gather::Gather, object::Objects, scene::Scene, users::write_label};
+use crate::{
+    auparse::{Place, unquoted},
+    event::{is_absent, kind},
+};
+
+/// File types in a mode (`S_IFMT` and on, inode(7)).
+const TYPES: [(u32, &str); 7] = [
+    (0o100_000, "file"),
+    (0o040_000, "dir"),
+    (0o120_000, "symlink"),
+    (0o020_000, "character-device"),
+    (0o060_000, "block-device"),
+    (0o010_000, "fifo"),
+    (0o140_000, "socket"),
+];
+const TYPE_MASK: u32 = 0o170_000;
+
+/// A mode as recorded, in octal.
+pub(super) fn mode(text: &[u8]) -> Option<u32> {
+    u32::from_str_radix(str::from_utf8(unquoted(text)).ok()?, 8).ok()
+}
+
+/// Which record it is: the one at `hint` among the PATH records, or the first behind it that is neither a parent
+/// directory nor unknown.
+pub(super) fn object(scene: &Scene, hint: usize) -> Option<usize> {
+    let event = scene.event;
+    let paths = || event.records().iter().enumerate().filter(|(_, record)| record.kind == kind::PATH);
+    let count = paths().count();
+    let hint = if count > hint { hint } else { 0 };
+    let is_object = |record| !matches!(event.value(record, b"nametype").map(unquoted), Some(b"PARENT" | b"UNKNOWN"));
+    let found = paths().skip(hint).find(|(_, record)| is_object(record)).or_else(|| paths().nth(hint));
+    found.map(|(number, _)| number)
+}
+
+/// A path in full: relative ones begin at the working directory.
+fn full(name: Vec<u8>, cwd: &[u8]) -> Vec<u8> {
+    if name.starts_with(b"/") || name.is_empty() || !cwd.starts_with(b"/") {
+        return name;
+    }
+    let separator: &[u8] = if cwd.ends_with(b"/") { b"" } else { b"/" };
+    [cwd, separator, &name].concat()
+}
+
+/// The directory of a path, and what is behind it; nothing for what isn't below a directory.
+fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    let trimmed = path.strip_suffix(b"/").filter(|path| !path.is_empty()).unwrap_or(path);
+    match trimmed.iter().rposition(|byte| *byte == b'/') {
+        Some(0) => (b"/", &trimmed[1..]),
+        Some(at) => (&trimmed[..at], &trimmed[at + 1..]),
+        None => (b"", trimmed),
+    }
+}
+
+/// What follows the last dot of a name that doesn't begin with it.
+fn extension(name: &[u8]) -> &[u8] {
+    match name.iter().rposition(|byte| *byte == b'.') {
+        Some(at) if at > 0 => &name[at + 1..],
+        _ => b"",
+    }
+}
+
+/// Writes `file`.
+pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
+    let event = gather.scene.event;
+    let record = &event.records()[number];
+    let mut name = Vec::new();
+    gather.path_name(number, &mut name);
+    let mut cwd = Vec::new();
+    if !name.starts_with(b"/") {
+        gather.said(Slot::Cwd, &mut cwd);
+    }
+    let path = full(name, &cwd);
+    let mut objects = Objects { out };
+    let file = objects.open("file");
+    if !path.is_empty() {
+        objects.text("path", &path);
+        let (directory, name) = split(&path);
+        objects.some("directory", directory);
+        objects.some("name", name);
+        objects.some("extension", extension(name));
+    }
+    let value = |name: &[u8]| event.value(record, name).filter(|v| !is_absent(v)).map_or(&b""[..], unquoted);
+    objects.some("inode", value(b"inode"));
+    objects.some("device", value(b"rdev"));
+    if let Some(mode) = mode(value(b"mode")) {
+        objects.text("mode", format!("{:04o}", mode & 0o7777).as_bytes());
+        if let Some((_, word)) = TYPES.iter().find(|(bits, _)| mode & TYPE_MASK == *bits) {
+            objects.text("type", word.as_bytes());
+        }
+    }
+    let mut name = Vec::new();
+    for (id, key, name_key) in [(&b"ouid"[..], "uid", "owner"), (b"ogid", "gid", "group")] {
+        let fields = event.fields(record);
+        let Some(nth) = fields.iter().position(|f| event.bytes(f.name) == id) else { continue };
+        let place = Place { event, number, record, field: fields[nth] };
+        let text = unquoted(place.text());
+        if is_absent(text) {
+            continue;
+        }
+        objects.text(key, text);
+        gather.meaning(place, nth, &mut name);
+        if name != text {
+            objects.some(name_key, &name);
+        }
+    }
+    write_label(&mut objects, value(b"obj"));
+    objects.close(file);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_apart() {
+        assert_eq!(split(b"/etc/ssh/sshd_config"), (&b"/etc/ssh"[..], &b"sshd_config"[..]));
+        assert_eq!(split(b"/vmlinuz"), (&b"/"[..], &b"vmlinuz"[..]));
+        assert_eq!(split(b"/run/user/"), (&b"/run"[..], &b"user"[..]));
+        assert_eq!(split(b"/"), (&b"/"[..], &b""[..]));
+        assert_eq!(split(b"name"), (&b""[..], &b"name"[..]));
+        assert_eq!(split(b""), (&b""[..], &b""[..]));
+        assert_eq!(extension(b"audit.rules"), b"rules");
+        assert_eq!(extension(b".bashrc"), b"");
+        assert_eq!(extension(b"a."), b"");
+    }
+
+    #[test]
+    fn relative_names_begin_at_the_working_directory() {
+        let full = |name: &str, cwd: &str| String::from_utf8_lossy(&full(name.into(), cwd.as_bytes())).into_owned();
+        assert_eq!(full("a/b", "/root"), "/root/a/b");
+        assert_eq!(full("a", "/"), "/a");
+        assert_eq!(full("/a", "/root"), "/a");
+        assert_eq!(full("a", ""), "a");
+        assert_eq!(full("", "/root"), "");
+    }
+
+    #[test]
+    fn modes_are_octal() {
+        assert_eq!(mode(b"0100755"), Some(0o100_755));
+        assert_eq!(mode(b"0x1"), None);
+        assert_eq!(mode(b""), None);
+        assert_eq!(mode(b"77777777777777777777"), None);
+    }
+}

@@ -1,0 +1,360 @@
+//! One pass over an event's fields: each goes to its place in the document, or to `auditd.data`.
+
+use super::{
+    fields::{Ecs, Goes, Slot, label},
+    object::Objects,
+    scene::{Scene, says_nothing},
+};
+use crate::{
+    address::Address,
+    auparse::{Place, Type, unquoted},
+    event::{Field, WINDOW, is_absent, kind},
+    format::{
+        flat::{self, Key, RuleId, Table, Values},
+        json,
+    },
+};
+use std::net::IpAddr;
+
+/// A field that has a place of its own.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'e> {
+    pub(super) place: Place<'e>,
+    pub(super) id: RuleId,
+}
+
+/// What a pass leaves besides `auditd.data`.
+pub(super) struct Gathered<'e> {
+    slots: [Option<Found<'e>>; Slot::COUNT],
+    /// Where it came from, of a user's message.
+    pub(super) from: Option<IpAddr>,
+    /// `saddr` of the first SOCKADDR record.
+    pub(super) saddr: Option<&'e [u8]>,
+}
+
+impl<'e> Gathered<'e> {
+    pub(super) fn new() -> Self {
+        Self { slots: [None; Slot::COUNT], from: None, saddr: None }
+    }
+
+    /// The field that has this place.
+    pub(super) fn get(&self, slot: Slot) -> Option<Found<'e>> {
+        self.slots[slot as usize]
+    }
+
+    /// Its value as recorded.
+    pub(super) fn text(&self, slot: Slot) -> &'e [u8] {
+        self.get(slot).map_or(b"", |found| found.place.text())
+    }
+}
+
+/// Buffers for parts of the document that are written while fields go by.
+#[derive(Default)]
+pub(super) struct Work {
+    /// Members of `auditd.data`.
+    pub(super) data: Vec<u8>,
+    /// Members of `auditd.interpreted`.
+    pub(super) interpreted: Vec<u8>,
+    /// Entries of `auditd.paths`, each followed by a comma.
+    pub(super) paths: Vec<u8>,
+    /// Rule keys.
+    pub(super) keys: Values,
+}
+
+impl Work {
+    pub(super) fn clear(&mut self, keep: usize) {
+        for buffer in [&mut self.data, &mut self.interpreted, &mut self.paths] {
+            buffer.clear();
+            buffer.shrink_to(keep);
+        }
+        self.keys.clear();
+    }
+}
+
+/// Goes through the fields. `flat` writes to `auditd.data`.
+pub(super) struct Gather<'a, 'p, 'e> {
+    pub(super) flat: flat::Writer<'a, 'p, Ecs>,
+    pub(super) interpreted: &'a mut Vec<u8>,
+    pub(super) paths: &'a mut Vec<u8>,
+    pub(super) keys: &'a mut Values,
+    pub(super) scene: &'a Scene<'e>,
+    pub(super) found: Gathered<'e>,
+}
+
+impl<'e> Gather<'_, '_, 'e> {
+    /// Goes through all records, the main one first.
+    pub(super) fn records(&mut self) {
+        let main = self.scene.main;
+        self.record(main);
+        for number in (0..self.scene.event.records().len()).filter(|number| *number != main) {
+            self.record(number);
+        }
+    }
+
+    fn record(&mut self, number: usize) {
+        let event = self.scene.event;
+        let record = &event.records()[number];
+        match record.kind {
+            kind::EOE => return,
+            kind::PATH => return self.path(number),
+            _ => (),
+        }
+        let common = self.flat.state.rules.of_record(event, record);
+        for (nth, field) in event.fields(record).iter().enumerate() {
+            let place = Place { event, number, record, field: *field };
+            if let Some(id) = self.flat.rule(common, nth, place, true)
+                && !is_absent(place.text())
+            {
+                self.field(Found { place, id });
+            }
+        }
+    }
+
+    fn field(&mut self, found: Found<'e>) {
+        let place = found.place;
+        match self.flat.state.rules.get(found.id).role.goes {
+            Goes::Data => (),
+            Goes::Place(slot) => {
+                // Its key is taken: another record's field of that name is under its type's.
+                if self.found.slots[slot as usize].is_none() && self.take(found) {
+                    self.found.slots[slot as usize] = Some(found);
+                    return;
+                }
+            }
+            Goes::Main(slot) => {
+                if place.number == self.scene.main && self.found.slots[slot as usize].is_none() {
+                    self.found.slots[slot as usize] = Some(found);
+                    return;
+                }
+            }
+            Goes::Key => {
+                let value = self.flat.meanings.value(place, Type::Escaped, None);
+                // The kernel joins several keys with this byte (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
+                for key in value.split(|byte| *byte == 1).filter(|key| !key.is_empty()) {
+                    // As old kernels wrote it: key="key=user_command".
+                    let key = key.strip_prefix(b"key=").unwrap_or(key);
+                    if !self.keys.iter().any(|known| known == key) {
+                        self.keys.push(key);
+                    }
+                }
+                return;
+            }
+            Goes::Label => return self.label(place),
+            Goes::Socket => {
+                if self.found.saddr.is_none() {
+                    self.found.saddr = Some(place.text());
+                    self.socket(place);
+                    return;
+                }
+            }
+            Goes::Addr => {
+                let address = str::from_utf8(unquoted(place.text())).ok().and_then(|text| text.parse().ok());
+                if let Some(address) = address
+                    && self.found.from.is_none()
+                {
+                    self.found.from = Some(address);
+                    if self.scene.normal.from_addr {
+                        return;
+                    }
+                }
+            }
+        }
+        self.data(found);
+    }
+
+    /// Takes the field's key; false when the event has it already.
+    fn take(&mut self, found: Found) -> bool {
+        let plain = self.flat.state.rules.get(found.id).plain;
+        plain.is_some_and(|key| self.flat.state.keys.take(key, found.place.number))
+    }
+
+    /// Writes a field into `auditd.data`.
+    fn data(&mut self, found: Found) {
+        let Found { place, id } = found;
+        let rule = self.flat.state.rules.get(id);
+        let (role, kind, plain) = (rule.role, rule.value, rule.plain);
+        let Some(key) = plain.filter(|key| self.flat.state.keys.take(*key, place.number)) else {
+            return self.flat.note_typed(id);
+        };
+        let is_number = kind == Type::Exit && place.text().first().is_some_and(u8::is_ascii_digit);
+        let is_plain = (kind == Type::Text || is_number) && !matches!(role.goes, Goes::Main(Slot::Result));
+        if !(is_plain || place.text().starts_with(b"\"")) || !self.flat.plain(key, place) {
+            self.flat.key(key);
+            let call = self.flat.call.filter(|_| place.record.kind == kind::SYSCALL);
+            let value = role.say(place, kind, call, self.flat.meanings);
+            flat::put(self.flat.out, &mut self.flat.state.bytes, true, key, value);
+        }
+        if role.is_interpreted() {
+            self.interpret(found, key, role.meaning);
+        }
+    }
+
+    /// Writes what libauparse makes of a field, where that says more than the field's text.
+    fn interpret(&mut self, found: Found, key: Key, meaning: Type) {
+        let place = found.place;
+        let text = unquoted(place.text());
+        if let Some((said, len)) = self.flat.recalled(found.id, place, meaning) {
+            if said.get(..len) != Some(text) {
+                let said = *said;
+                self.flat.state.keys.write_plain(key, &said, len, self.interpreted);
+            }
+            return;
+        }
+        let call = self.flat.call.filter(|_| place.record.kind == kind::SYSCALL);
+        let said = self.flat.meanings.value(place, meaning, call);
+        if said != text && said.strip_prefix(b"0x") != Some(text) {
+            self.interpreted.extend_from_slice(self.flat.state.keys.json(key));
+            json::string(self.interpreted, said);
+        }
+    }
+
+    /// A label that isn't the event's subject goes to `auditd.data` in pieces.
+    fn label(&mut self, place: Place) {
+        let name = place.event.bytes(place.field.name);
+        for (piece, text) in label(unquoted(place.text())) {
+            let key = self.flat.state.keys.key(&[name, b"_", piece.as_bytes()].concat());
+            let key = self.flat.begin(key);
+            self.flat.value(key, text);
+        }
+    }
+
+    /// A socket's address, in pieces.
+    fn socket(&mut self, place: Place) {
+        let key = self.flat.state.keys.key(b"socket");
+        self.flat.begin(key);
+        let text = place.text();
+        let mut exact = Vec::new();
+        self.flat.out.push(b'{');
+        let mut objects = Objects { out: self.flat.out };
+        match Address::read(text) {
+            Some(Address::Internet(host, port)) => {
+                objects.text("family", if host.is_ipv4() { b"ipv4" } else { b"ipv6" });
+                objects.text("addr", host.to_string().as_bytes());
+                objects.text("port", port.to_string().as_bytes());
+            }
+            Some(Address::Unix(path)) => {
+                objects.text("family", b"unix");
+                if !objects.text("path", &path) {
+                    exact = path;
+                }
+            }
+            None => {
+                match Address::family(text) {
+                    Some(1) => objects.text("family", b"unix"),
+                    Some(2) => objects.text("family", b"ipv4"),
+                    Some(10) => objects.text("family", b"ipv6"),
+                    Some(16) => objects.text("family", b"netlink"),
+                    Some(family) => objects.text("family", family.to_string().as_bytes()),
+                    None => true,
+                };
+                objects.text("saddr", text);
+            }
+        }
+        if !exact.is_empty() {
+            objects.text("path_hex", &json::to_hex(&exact));
+        }
+        self.flat.out.push(b'}');
+    }
+
+    /// A PATH record is an entry of `auditd.paths`.
+    fn path(&mut self, number: usize) {
+        let event = self.scene.event;
+        let record = &event.records()[number];
+        let start = self.paths.len();
+        let common = self.flat.state.rules.of_record(event, record);
+        let fields = event.fields(record);
+        let names = |fields: &[Field], start: &[u8]| fields.iter().any(|f| event.bytes(f.name).starts_with(start));
+        let mut seen: [Option<RuleId>; 32] = [None; 32];
+        for (nth, field) in fields.iter().enumerate() {
+            let place = Place { event, number, record, field: *field };
+            let Some(id) = self.flat.rule(common, nth, place, true) else { continue };
+            if is_absent(place.text()) {
+                continue;
+            }
+            // The kernel writes each once; whoever forged a record with more gets them listed elsewhere.
+            if nth >= seen.len() || seen[..nth].contains(&Some(id)) {
+                self.flat.note_typed(id);
+                continue;
+            }
+            seen[nth] = Some(id);
+            let rule = self.flat.state.rules.get(id);
+            let Some(key) = rule.plain else { continue };
+            let (role, kind) = (rule.role, rule.value);
+            if role.goes == Goes::Label && !names(fields, b"obj_") {
+                for (piece, text) in label(unquoted(place.text())) {
+                    self.paths.extend_from_slice(b",\"obj_");
+                    self.paths.extend_from_slice(piece.as_bytes());
+                    self.paths.extend_from_slice(b"\":");
+                    json::string(self.paths, text);
+                }
+                continue;
+            }
+            let value = place.field.value;
+            let text = place.text();
+            if (kind == Type::Text || text.starts_with(b"\""))
+                && value.len() <= WINDOW
+                && !text.contains(&b'"')
+                && let Some(window) = event.window(value)
+                && json::is_plain(window, value.len())
+            {
+                self.flat.state.keys.write_plain(key, window, value.len(), self.paths);
+                continue;
+            }
+            self.paths.extend_from_slice(self.flat.state.keys.json(key));
+            let value = role.say(place, kind, None, self.flat.meanings);
+            let hex = [event.bytes(field.name), b"_hex"].concat();
+            if !json::string(self.paths, value) && !names(fields, &hex) {
+                self.paths.push(b',');
+                json::string(self.paths, &hex);
+                self.paths.push(b':');
+                json::string(self.paths, &json::to_hex(value));
+            }
+        }
+        // A record without a field is an entry too.
+        if self.paths.len() == start {
+            self.paths.push(b',');
+        }
+        self.paths[start] = b'{';
+        self.paths.extend_from_slice(b"},");
+    }
+
+    /// The value of a field, as `auditd.data` has it, is given to `use_it`; false when the event has no such field.
+    pub(super) fn lookup(&mut self, name: &[u8], mut use_it: impl FnMut(&[u8])) -> bool {
+        let Some(place) = self.scene.find(name) else { return false };
+        debug_assert!(!says_nothing(place.text()));
+        let call = self.flat.call.filter(|_| place.record.kind == kind::SYSCALL);
+        let draft = Ecs::rule(place, false, self.flat.meanings.field_type(place));
+        use_it(draft.role.say(place, draft.value, call, self.flat.meanings));
+        true
+    }
+
+    /// Appends what the field in a slot says; false when there is none.
+    pub(super) fn said(&mut self, slot: Slot, out: &mut Vec<u8>) -> bool {
+        let Some(Found { place, id }) = self.found.get(slot) else { return false };
+        let rule = self.flat.state.rules.get(id);
+        out.extend_from_slice(rule.role.say(place, rule.value, None, self.flat.meanings));
+        true
+    }
+
+    /// Appends the name of a PATH record; false when it has none.
+    pub(super) fn path_name(&mut self, number: usize, out: &mut Vec<u8>) -> bool {
+        let event = self.scene.event;
+        let record = &event.records()[number];
+        let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
+        let Some(field) = field.filter(|f| !is_absent(event.bytes(f.value))) else { return false };
+        let place = Place { event, number, record, field: *field };
+        out.extend_from_slice(self.flat.meanings.value(place, Type::Escaped, None));
+        true
+    }
+
+    /// What libauparse makes of the field that stands at `nth` among its record's.
+    pub(super) fn meaning(&mut self, place: Place, nth: usize, out: &mut Vec<u8>) {
+        out.clear();
+        let Some(id) = self.flat.id_of(place.record, nth) else { return };
+        let meaning = self.flat.state.rules.get(id).role.meaning;
+        match self.flat.recalled(id, place, meaning) {
+            Some((said, len)) => out.extend_from_slice(&said[..len]),
+            None => out.extend_from_slice(self.flat.meanings.value(place, meaning, None)),
+        }
+    }
+}

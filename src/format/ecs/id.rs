@@ -1,0 +1,76 @@
+//! The document's id: the same event always gets the same one, live or converted from its log, so that a document
+//! that is sent twice is one document.
+
+use crate::event::{Event, Stamp};
+use openssl::sha::Sha256;
+
+/// The id as it is written: 32 hex digits, the first half of a SHA-256.
+pub(super) type Id = [u8; 32];
+
+/// Of an event: node (or machine), time, serial, type of the first record, and which part of the event it is.
+pub(super) fn of_event(event: &Event, machine: &[u8]) -> Id {
+    let kind = event.records().first().map_or(&b""[..], |record| event.bytes(record.name));
+    let node = event.node().filter(|node| !node.is_empty()).unwrap_or(machine);
+    hashed(&[node, kind, &event.part.to_be_bytes()], event.stamp)
+}
+
+/// Of a gap in a node's serials.
+pub(super) fn of_gap(node: &[u8], from: u64, to: u64, stamp: Stamp) -> Id {
+    hashed(&[node, b"audit_gap", &from.to_be_bytes(), &to.to_be_bytes()], stamp)
+}
+
+fn hashed(parts: &[&[u8]], stamp: Stamp) -> Id {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With their lengths, so that no two lists of parts are the same bytes.
+        hash.update(&(part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.update(&stamp.seconds.to_be_bytes());
+    hash.update(&stamp.millis.to_be_bytes());
+    hash.update(&stamp.serial.to_be_bytes());
+    let mut id = [0; 32];
+    for (digits, byte) in id.chunks_exact_mut(2).zip(hash.finish()) {
+        digits[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+        digits[1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_differs_makes_another_id() {
+        let stamp = Stamp { seconds: 1, millis: 2, serial: 3 };
+        let event = |node: &[u8], kind: &[u8], part, stamp| {
+            let mut event = Event::default();
+            event.begin(stamp);
+            if !node.is_empty() {
+                let node = event.keep(node);
+                event.set_node(node);
+            }
+            let name = event.keep(kind);
+            event.push_record(crate::event::Record { name, ..Default::default() });
+            event.part = part;
+            of_event(&event, b"machine")
+        };
+        let id = event(b"", b"SYSCALL", 0, stamp);
+        assert_eq!(id, event(b"machine", b"SYSCALL", 0, stamp));
+        assert!(id.iter().all(u8::is_ascii_hexdigit));
+        let others = [
+            event(b"other", b"SYSCALL", 0, stamp),
+            event(b"", b"USER_CMD", 0, stamp),
+            event(b"", b"SYSCALL", 1, stamp),
+            event(b"", b"SYSCALL", 0, Stamp { seconds: 2, ..stamp }),
+            event(b"", b"SYSCALL", 0, Stamp { millis: 3, ..stamp }),
+            event(b"", b"SYSCALL", 0, Stamp { serial: 4, ..stamp }),
+            of_gap(b"machine", 1, 2, stamp),
+        ];
+        for (n, other) in others.iter().enumerate() {
+            assert_ne!(*other, id);
+            assert!(!others[..n].contains(other));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The Elastic Common Schema, as Auditbeat's documents follow it, and every field of every record besides.
+//!
+//! Names and values are a contract with dashboards and detection rules in the field. Where the reference has a value
+//! ours is the same; what auship knows beyond it stands in fields of its own.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `normal/` | what each system call and record type means |
+//! | `scene.rs` | which records an event has, and with that what it means |
+//! | `fields.rs` | where each field goes, and how its value is read |
+//! | `gather.rs` | one pass over all fields: `auditd.data`, `auditd.paths`, and what has a place of its own |
+//! | `users.rs`, `process.rs`, `file.rs`, `network.rs`, `summary.rs` | the document's objects |
+//! | `id.rs` | the document's id |
+//! | `object.rs` | JSON objects within objects |
+
+mod fields;
+mod file;
+mod gather;
+mod id;
+mod network;
+mod normal;
+mod object;
+mod process;
+mod scene;
+mod summary;
+mod users;
+
+use crate::{
+    auparse::Meanings,
+    event::{Event, Stamp, kind},
+    format::{
+        arguments::Arguments,
+        clock::Clock,
+        flat::{self, Flat},
+    },
+    processes::Processes,
+    sequence::Gap,
+};
+use fields::{Ecs as Field, Slot};
+use gather::{Gather, Gathered, Work};
+use network::Network;
+use normal::{Normals, Object};
+use object::Objects;
+use scene::Scene;
+use summary::Summary;
+use users::Users;
+
+/// The version of ECS that the mapping was checked against.
+pub const ECS_VERSION: &str = "9.4.0";
+/// Version of the agent.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// Buffers larger than this are given back.
+const KEEP: usize = 1 << 20;
+
+/// What an output's configuration says about its documents, and what is known of the host.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `event.original` has the records as they came.
+    pub event_original: bool,
+    /// Fully qualified name of this host, where the records name no node.
+    pub hostname: String,
+    /// This host's machine-id (machine-id(5)); empty when it has none.
+    pub machine_id: String,
+    /// Records come from this machine, now: names of processes may be read from `/proc`.
+    pub live: bool,
+}
+
+/// Writes ECS documents.
+pub struct Ecs {
+    settings: Settings,
+    normals: Normals,
+    processes: Processes,
+    flat: Flat<Field>,
+    work: Work,
+    arguments: Arguments,
+    users: Users,
+    network: Network,
+    summary: Summary,
+    words: [Vec<u8>; 2],
+    clock: Clock,
+    /// Members that are the same in every document.
+    fixed: Vec<u8>,
+}
+
+impl Ecs {
+    /// A writer of documents as configured.
+    pub fn new(settings: Settings) -> Self {
+        let mut fixed = Vec::new();
+        let fixed_members = [("ecs", "version", ECS_VERSION), ("service", "type", "auditd")];
+        for (object, name, value) in fixed_members {
+            fixed.extend_from_slice(format!(r#","{object}":{{"{name}":"{value}"}}"#).as_bytes());
+        }
+        fixed.extend_from_slice(format!(r#","agent":{{"type":"auship","version":"{VERSION}"}}"#).as_bytes());
+        let processes = Processes::new(settings.live);
+        Self {
+            settings,
+            normals: Normals::new(),
+            processes,
+            flat: Flat::new(true),
+            work: Work::default(),
+            arguments: Arguments::default(),
+            users: Users::default(),
+            network: Network::default(),
+            summary: Summary::default(),
+            words: [Vec::new(), Vec::new()],
+            clock: Clock::default(),
+            fixed,
+        }
+    }
+
+    /// Appends the event's document; false when there is nothing to say.
+    pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
+        if event.records().iter().all(|r| r.kind == kind::EOE) {
+            return false;
+        }
+        self.flat.begin(event);
+        self.work.clear(KEEP);
+        let scene = Scene::new(event, &self.normals, meanings);
+        self.arguments.gather(event, meanings, scene.execve);
+        let Work { data, interpreted, paths, keys } = &mut self.work;
+        let flat = flat::Writer { state: &mut self.flat, event, call: scene.call, meanings, out: data };
+        let mut gather = Gather { flat, interpreted, paths, keys, scene: &scene, found: Gathered::new() };
+        gather.records();
+
+        let path = match scene.normal.object {
+            Object::Path(_, hint) => file::object(&scene, hint),
+            _ => None,
+        };
+        self.summary.gather(&mut gather, path);
+        self.users.gather(&mut gather, &self.summary);
+        self.network.gather(&mut gather);
+
+        let outcome = gather.found.get(Slot::Result).map(|found| fields::result(found.place.text()));
+        begin(&mut self.clock, event.stamp, &id::of_event(event, self.settings.machine_id.as_bytes()), out);
+        write_event(&scene, outcome, gather.flat.meanings, self.settings.event_original, out);
+        out.extend_from_slice(&self.fixed);
+        write_host(&self.settings, event.node(), out);
+        process::write(&mut gather, &self.arguments, &mut self.processes, &mut self.words, out);
+        let subject = gather.found.text(Slot::Subject);
+        self.users.write(&mut Objects { out }, subject);
+        if let Some(path) = path {
+            file::write(&mut gather, path, out);
+        }
+        let session = gather.found.text(Slot::Session);
+        gather.flat.typed();
+        let others = gather.flat.state.keys.key(b"fields");
+        gather.flat.others(others);
+        gather.flat.bytes();
+
+        let mut objects = Objects { out };
+        self.network.write(&mut objects);
+        write_related(&mut objects, &self.users, &self.network);
+        if !self.work.keys.is_empty() {
+            objects.list("tags", self.work.keys.iter());
+        }
+        let auditd = objects.open("auditd");
+        objects.text("message_type", &event.bytes(scene.first().name).to_ascii_lowercase());
+        objects.number("sequence", event.stamp.serial);
+        objects.text("result", outcome.unwrap_or(b"unknown"));
+        if !session.is_empty() {
+            objects.text("session", if users::is_unset(session) { b"unset" } else { session });
+        }
+        if event.partial {
+            objects.text("partial", b"true");
+        }
+        let names = event.records().iter().filter(|r| r.kind != kind::EOE).map(|r| event.bytes(r.name));
+        objects.list("record_types", names);
+        self.summary.write(&mut objects);
+        if let Some(paths) = self.work.paths.strip_suffix(b",") {
+            objects.name("paths");
+            objects.out.push(b'[');
+            objects.out.extend_from_slice(paths);
+            objects.out.push(b']');
+        }
+        objects.members("data", &self.work.data);
+        objects.members("interpreted", &self.work.interpreted);
+        objects.close(auditd);
+        out.push(b'}');
+        self.arguments.shrink();
+        true
+    }
+
+    /// Appends the document of serials that didn't come.
+    pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
+        let node = gap.node.as_deref();
+        let machine = self.settings.machine_id.as_bytes();
+        let id = id::of_gap(node.unwrap_or(machine), gap.from, gap.to, gap.stamp);
+        begin(&mut self.clock, gap.stamp, &id, out);
+        let fixed: &[u8] = br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown","module":"auditd"}"#;
+        out.extend_from_slice(fixed);
+        out.extend_from_slice(&self.fixed);
+        write_host(&self.settings, node, out);
+        let message = format!("Audit gap: {} missing, {}", crate::losses::events(gap.count), gap.serials());
+        let mut objects = Objects { out };
+        objects.text("message", message.as_bytes());
+        let auditd = objects.open("auditd");
+        objects.text("message_type", b"audit_gap");
+        let inner = objects.open("gap");
+        for (name, number) in [("from", gap.from), ("to", gap.to), ("count", gap.count)] {
+            objects.text(name, number.to_string().as_bytes());
+        }
+        objects.close(inner);
+        objects.close(auditd);
+        out.push(b'}');
+        true
+    }
+}
+
+/// Begins a document. Sinks look for the time and the id here, and nowhere else.
+fn begin(clock: &mut Clock, stamp: Stamp, id: &id::Id, out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"@timestamp":""#);
+    clock.write(stamp, out);
+    out.extend_from_slice(br#"Z","event":{"id":""#);
+    out.extend_from_slice(id);
+    out.push(b'"');
+}
+
+/// The rest of `event`.
+fn write_event(scene: &Scene, outcome: Option<&[u8]>, meanings: &Meanings, original: bool, out: &mut Vec<u8>) {
+    let event = scene.event;
+    let mut objects = Objects { out };
+    objects.text("kind", if scene.is_alert() { b"alert" } else { b"event" });
+    let both = |of: fn(&normal::Normal) -> &'static [&'static str]| {
+        of(scene.normal).iter().chain(scene.also.map_or(&[][..], of)).map(|word| word.as_bytes())
+    };
+    let (category, types) = (both(|normal| normal.category), both(|normal| normal.types));
+    if category.clone().next().is_some() {
+        objects.list("category", category);
+    }
+    if types.clone().next().is_some() {
+        objects.list("type", types);
+    }
+    // Where the reference has no word the call's or the record's own name is one.
+    match (scene.normal.action, scene.call_name(meanings)) {
+        ("", Some(call)) if scene.first().kind == kind::SYSCALL => objects.text("action", fields::plain_name(call)),
+        ("", _) => objects.text("action", &event.bytes(scene.first().name).to_ascii_lowercase()),
+        (action, _) => objects.text("action", action.as_bytes()),
+    };
+    objects.text(
+        "outcome",
+        match outcome {
+            Some(b"success") => b"success",
+            Some(_) => b"failure",
+            None => b"unknown",
+        },
+    );
+    objects.text("module", b"auditd");
+    objects.number("sequence", event.stamp.serial);
+    if original {
+        let lines = event.records().iter().map(|record| event.bytes(record.text));
+        objects.list("original", lines);
+    }
+    out.push(b'}');
+}
+
+fn write_host(settings: &Settings, node: Option<&[u8]>, out: &mut Vec<u8>) {
+    let node = node.filter(|node| !node.is_empty());
+    let name = node.unwrap_or(settings.hostname.as_bytes());
+    let mut objects = Objects { out };
+    let host = objects.open("host");
+    objects.text("hostname", name);
+    objects.text("name", name);
+    // A node is another machine, as a rule.
+    if node.is_none() {
+        objects.some("id", settings.machine_id.as_bytes());
+    }
+    objects.close(host);
+}
+
+fn write_related(objects: &mut Objects, users: &Users, network: &Network) {
+    let related = objects.open("related");
+    let names = users.related();
+    if !names.is_empty() {
+        objects.list("user", names.into_iter());
+    }
+    let addresses = network.addresses();
+    if !addresses.is_empty() {
+        objects.list("ip", addresses.iter().map(String::as_bytes));
+    }
+    if !network.domain().is_empty() {
+        objects.list("hosts", std::iter::once(network.domain()));
+    }
+    objects.close(related);
+}
+
+#[cfg(test)]
+mod tests;

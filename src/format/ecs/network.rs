@@ -1,0 +1,154 @@
+//! `source`, `destination` and `network`: the ends of a connection.
+
+use super::{fields::record, gather::Gather, object::Objects};
+use crate::{
+    address::Address,
+    auparse::{Place, unquoted},
+};
+use std::net::IpAddr;
+
+/// One end.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct End {
+    ip: Option<IpAddr>,
+    port: Option<u16>,
+    path: Vec<u8>,
+    domain: Vec<u8>,
+}
+
+impl End {
+    fn of_socket(saddr: &[u8]) -> Self {
+        match Address::read(saddr) {
+            Some(Address::Internet(ip, port)) => Self { ip: Some(ip), port: Some(port), ..Self::default() },
+            Some(Address::Unix(path)) => Self { path, ..Self::default() },
+            None => Self::default(),
+        }
+    }
+
+    fn write(&self, objects: &mut Objects, name: &str) {
+        let end = objects.open(name);
+        if let Some(ip) = self.ip {
+            objects.text("ip", ip.to_string().as_bytes());
+        }
+        if let Some(port) = self.port {
+            objects.number("port", port.into());
+        }
+        objects.some("path", &self.path);
+        objects.some("domain", &self.domain);
+        objects.close(end);
+    }
+}
+
+/// The ends of one event.
+#[derive(Debug, Default)]
+pub(super) struct Network {
+    source: End,
+    destination: End,
+    direction: &'static str,
+    transport: &'static str,
+}
+
+/// What a call does to a socket's other end.
+fn direction(call: &[u8]) -> &'static str {
+    match call {
+        b"recvfrom" | b"recvmsg" | b"accept" | b"accept4" => "ingress",
+        b"connect" | b"sendto" | b"sendmsg" => "egress",
+        _ => "",
+    }
+}
+
+impl Network {
+    /// Finds them in socket addresses, and in the address fields of user space's messages.
+    pub(super) fn gather(&mut self, gather: &mut Gather) {
+        *self = Self::default();
+        let name = gather.scene.call_name(gather.flat.meanings).unwrap_or_default();
+        // libauparse writes what a multiplexer was called for in brackets: socketcall(connect).
+        let name = match name.iter().position(|byte| *byte == b'(') {
+            Some(at) => name[at + 1..].strip_suffix(b")").unwrap_or(name),
+            None => name,
+        };
+        let direction = direction(name);
+        if let Some(saddr) = gather.found.saddr
+            && !direction.is_empty()
+        {
+            self.direction = direction;
+            let end = End::of_socket(saddr);
+            if direction == "ingress" { self.source = end } else { self.destination = end }
+        }
+        if gather.scene.call.is_some() {
+            return;
+        }
+        if gather.scene.first().kind == record::NETFILTER_PKT {
+            return self.packet(gather);
+        }
+        if self.source.ip.is_none() {
+            self.source.ip = gather.found.from;
+        }
+        if gather.scene.normal.from_addr && self.source.ip.is_some() {
+            self.direction = "ingress";
+        }
+        if let Some(host) = text_of(gather, b"hostname")
+            && host.parse::<IpAddr>().is_err()
+        {
+            self.source.domain = host.into_bytes();
+        }
+        // sshd's CRYPTO_SESSION names both ends.
+        self.source.port = text_of(gather, b"rport").and_then(|port| port.parse().ok());
+        self.destination.ip = text_of(gather, b"laddr").and_then(|address| address.parse().ok());
+        self.destination.port = text_of(gather, b"lport").and_then(|port| port.parse().ok());
+    }
+
+    fn packet(&mut self, gather: &mut Gather) {
+        self.source.ip = text_of(gather, b"saddr").and_then(|address| address.parse().ok());
+        self.destination.ip = text_of(gather, b"daddr").and_then(|address| address.parse().ok());
+        self.source.port = text_of(gather, b"sport").and_then(|port| port.parse().ok());
+        self.destination.port = text_of(gather, b"dport").and_then(|port| port.parse().ok());
+        // Protocol numbers (<netinet/in.h>).
+        self.transport = match text_of(gather, b"proto").as_deref() {
+            Some("1") => "icmp",
+            Some("6") => "tcp",
+            Some("17") => "udp",
+            Some("58") => "ipv6-icmp",
+            Some("132") => "sctp",
+            _ => "",
+        };
+    }
+
+    pub(super) fn write(&self, objects: &mut Objects) {
+        self.source.write(objects, "source");
+        self.destination.write(objects, "destination");
+        let network = objects.open("network");
+        objects.some("direction", self.direction.as_bytes());
+        let ip = self.source.ip.or(self.destination.ip);
+        objects.some(
+            "type",
+            match ip {
+                Some(IpAddr::V4(_)) => b"ipv4",
+                Some(IpAddr::V6(_)) => b"ipv6",
+                None => b"",
+            },
+        );
+        objects.some("transport", self.transport.as_bytes());
+        objects.close(network);
+    }
+
+    /// All addresses, sorted, each once.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        let mut all: Vec<String> =
+            [self.source.ip, self.destination.ip].into_iter().flatten().map(|ip| ip.to_string()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The other host's name, where a message has one.
+    pub(super) fn domain(&self) -> &[u8] {
+        &self.source.domain
+    }
+}
+
+/// A field's text, when it is UTF-8.
+fn text_of(gather: &Gather, name: &[u8]) -> Option<String> {
+    let place: Place = gather.scene.find(name)?;
+    str::from_utf8(unquoted(place.text())).ok().map(String::from)
+}

@@ -1,0 +1,138 @@
+//! `process`, and its parent.
+
+use super::{fields::Slot, gather::Gather, object::Objects};
+use crate::{
+    auparse::unquoted,
+    format::{arguments::Arguments, flat::Writer, json},
+    processes::Processes,
+};
+
+/// A process number, as ECS' `long` holds it.
+fn number(text: &[u8]) -> Option<u32> {
+    str::from_utf8(unquoted(text)).ok()?.parse().ok()
+}
+
+/// Writes `process`. What it says is noted for the processes that this one begins.
+pub(super) fn write(
+    gather: &mut Gather,
+    arguments: &Arguments,
+    processes: &mut Processes,
+    words: &mut [Vec<u8>; 2],
+    out: &mut Vec<u8>,
+) {
+    let event = gather.scene.event;
+    let (pid, ppid) = (number(gather.found.text(Slot::Pid)), number(gather.found.text(Slot::Ppid)));
+    for (slot, number) in [(Slot::Pid, pid), (Slot::Ppid, ppid)] {
+        // What is no number has no place in a number's field.
+        if number.is_none()
+            && let Some(found) = gather.found.get(slot)
+        {
+            gather.flat.note_typed(found.id);
+        }
+    }
+    for word in words.iter_mut() {
+        word.clear();
+    }
+    let [comm, exe] = words;
+    gather.said(Slot::Comm, comm);
+    gather.said(Slot::Exe, exe);
+
+    let mut objects = Objects { out };
+    let process = objects.open("process");
+    if let Some(pid) = pid {
+        objects.number("pid", pid.into());
+    }
+    text(&mut objects, "name", comm, gather, "comm");
+    text(&mut objects, "executable", exe, gather, "exe");
+    if arguments.len() > 0 {
+        objects.name("args");
+        if !list(arguments, objects.out) {
+            let key = gather.flat.state.keys.key(b"argv_hex");
+            gather.flat.begin(key);
+            list_hex(arguments, gather.flat.out);
+        }
+        objects.number("args_count", arguments.len() as u64);
+        objects.text("command_line", arguments.command());
+    }
+    for (slot, name, field) in [(Slot::Title, "title", "proctitle"), (Slot::Cwd, "working_directory", "cwd")] {
+        let mut value = Vec::new();
+        if gather.said(slot, &mut value) {
+            text(&mut objects, name, &value, gather, field);
+        }
+    }
+    let node = event.node_id();
+    let parent = objects.open("parent");
+    if let Some(ppid) = ppid {
+        objects.number("pid", ppid.into());
+        if let Some(name) = processes.name(node, ppid, event.stamp.seconds) {
+            objects.some("name", name);
+        }
+        if let Some(program) = processes.program(node, ppid) {
+            objects.some("executable", program.executable());
+            if program.has_arguments() {
+                objects.list("args", program.arguments());
+            }
+        }
+    }
+    objects.close(parent);
+    objects.close(process);
+
+    let call = gather.scene.call_name(gather.flat.meanings);
+    if call.is_some()
+        && let Some(pid) = pid
+        && !comm.is_empty()
+    {
+        processes.note(node, pid, comm);
+        let succeeded =
+            gather.found.get(Slot::Result).is_some_and(|f| super::fields::result(f.place.text()) == b"success");
+        let began = (arguments.len() > 0 && succeeded).then_some(arguments);
+        processes.note_program(node, pid, exe, began.map(Arguments::iter));
+        // A new process is its parent's double until it executes something.
+        if matches!(call, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
+            && let Some(child) = event.value(&event.records()[gather.scene.main], b"exit").and_then(number)
+            && child > 0
+        {
+            processes.note(node, child, comm);
+            processes.inherit(node, pid, child);
+        }
+    }
+}
+
+/// Writes a text, and its exact bytes to `auditd.data` where it isn't UTF-8.
+fn text(objects: &mut Objects, name: &str, value: &[u8], gather: &mut Gather, field: &str) {
+    if !value.is_empty() && !objects.text(name, value) {
+        note_bytes(&mut gather.flat, field, value);
+    }
+}
+
+fn note_bytes<R: crate::format::flat::Table>(flat: &mut Writer<R>, field: &str, value: &[u8]) {
+    let key = flat.state.keys.key(field.as_bytes());
+    flat.state.bytes.push((key, value.to_vec()));
+}
+
+/// Writes the arguments, each whole; false when one isn't UTF-8.
+fn list(arguments: &Arguments, out: &mut Vec<u8>) -> bool {
+    out.push(b'[');
+    let mut all_text = true;
+    for (n, argument) in arguments.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        all_text &= json::string(out, argument);
+    }
+    out.push(b']');
+    all_text
+}
+
+/// Writes the exact bytes of arguments in hex, with "" for those that are text.
+fn list_hex(arguments: &Arguments, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (n, argument) in arguments.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        let hex = if str::from_utf8(argument).is_ok() { Vec::new() } else { json::to_hex(argument) };
+        json::string(out, &hex);
+    }
+    out.push(b']');
+}

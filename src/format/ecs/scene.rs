@@ -1,0 +1,90 @@
+//! The places of an event's records that decide what it is about.
+
+use super::normal::{Normal, Normals};
+use crate::{
+    auparse::{Call, Meanings, Place},
+    event::{Event, Record, is_absent, kind},
+    format::flat::heads,
+};
+
+/// Record types of intrusion: found (`AUDIT_FIRST_ANOM_MSG` and on, and the kernel's own), and answered
+/// (`<libaudit.h>`).
+const ALERTS: [std::ops::RangeInclusive<i32>; 2] = [1700..=1799, 2100..=2299];
+
+/// An event, looked at once.
+pub(super) struct Scene<'e> {
+    pub(super) event: &'e Event,
+    /// The record whose ids, result and session are the event's: the SYSCALL record, else the first one.
+    pub(super) main: usize,
+    pub(super) call: Option<Call>,
+    pub(super) normal: &'static Normal,
+    /// The call's, where the event is about something else that it brought with it.
+    pub(super) also: Option<&'static Normal>,
+    pub(super) execve: bool,
+}
+
+impl<'e> Scene<'e> {
+    pub(super) fn new(event: &'e Event, normals: &Normals, meanings: &mut Meanings) -> Self {
+        let records = event.records();
+        let syscall = records.iter().position(|r| r.kind == kind::SYSCALL);
+        let call = syscall.and_then(|n| meanings.call(event, n, &records[n]));
+        let execve = records.iter().any(|r| r.kind == kind::EXECVE);
+        let of_call = syscall.map(|_| match call {
+            Some(call) => normals.of_call(super::fields::plain_name(meanings.call_name(call))),
+            None => normals.of_call(b""),
+        });
+        let mut scene = Self { event, main: syscall.unwrap_or(0), call, normal: Normal::UNKNOWN, also: None, execve };
+        match (syscall, of_call) {
+            (Some(0), Some(normal)) => scene.normal = normal,
+            _ => {
+                let first = &records[0];
+                let has = |name: &[u8]| event.value(first, name).is_some_and(|v| !is_absent(v));
+                let is_avc = first.kind == kind::AVC;
+                let (selinux, apparmor) = (is_avc && has(b"seresult"), is_avc && has(b"apparmor"));
+                if let Some(normal) = normals.of_record(event.bytes(first.name), selinux, apparmor) {
+                    scene.normal = normal;
+                }
+                // The reference has kernel modules both ways; that is once.
+                scene.also = of_call.filter(|of_call| !std::ptr::eq(*of_call, scene.normal));
+            }
+        }
+        scene
+    }
+
+    /// `event.kind` is `alert`.
+    pub(super) fn is_alert(&self) -> bool {
+        let kind = self.first().kind;
+        self.normal.alert || ALERTS.iter().any(|range| range.contains(&kind))
+    }
+
+    /// The record that the event is named after.
+    pub(super) fn first(&self) -> &'e Record {
+        &self.event.records()[0]
+    }
+
+    /// The name of the event's system call, if it has one.
+    pub(super) fn call_name<'m>(&self, meanings: &'m Meanings) -> Option<&'m [u8]> {
+        self.call.map(|call| meanings.call_name(call))
+    }
+
+    /// The first field of that name that says something: of the main record, then of the others. Those of PATH,
+    /// EXECVE and SOCKADDR records aren't the event's own.
+    pub(super) fn find(&self, name: &[u8]) -> Option<Place<'e>> {
+        let records = self.event.records().iter().enumerate();
+        let others = records.clone().filter(|(number, _)| *number != self.main);
+        records.filter(|(number, _)| *number == self.main).chain(others).find_map(|(number, record)| {
+            if matches!(record.kind, kind::PATH | kind::EXECVE | kind::SOCKADDR | kind::EOE) {
+                return None;
+            }
+            let fields = self.event.fields(record).get(heads(self.event, record)..).unwrap_or_default();
+            let field =
+                fields.iter().find(|f| self.event.bytes(f.name) == name && !says_nothing(self.event.bytes(f.value)))?;
+            Some(Place { event: self.event, number, record, field: *field })
+        })
+    }
+}
+
+/// The field has no value, or says that it is unknown.
+pub(super) fn says_nothing(value: &[u8]) -> bool {
+    is_absent(value) || matches!(value, b"?" | b"?," | b"\"?\"" | b"\"\"")
+}

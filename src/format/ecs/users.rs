@@ -1,0 +1,210 @@
+//! Who did it, as whom, and to whose account.
+
+use super::{
+    fields::{Slot, label},
+    gather::{Found, Gather},
+    normal::Accounts,
+    object::Objects,
+    summary::Summary,
+};
+use crate::{auparse::unquoted, format::flat::Key};
+
+/// A piece of [`Users::text`].
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Piece(usize, usize);
+
+/// An account or a group: its number and its name, as far as known.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Who {
+    id: Piece,
+    name: Piece,
+}
+
+/// A user's account, and the group that goes with it.
+#[derive(Clone, Copy, Default)]
+struct Member {
+    user: Who,
+    group: Who,
+}
+
+/// All accounts of one event.
+#[derive(Default)]
+pub(super) struct Users {
+    text: Vec<u8>,
+    real: Member,
+    effective: Member,
+    saved: Member,
+    filesystem: Member,
+    audit: Who,
+    target: Who,
+    group: Who,
+}
+
+/// An id that was never set: (uid_t)-1, in the words of kernel, user space and reference.
+pub(super) fn is_unset(text: &[u8]) -> bool {
+    matches!(text, b"4294967295" | b"-1" | b"unset")
+}
+
+impl Users {
+    fn get(&self, piece: Piece) -> &[u8] {
+        self.text.get(piece.0..piece.1).unwrap_or_default()
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Piece {
+        let start = self.text.len();
+        self.text.extend_from_slice(bytes);
+        Piece(start, self.text.len())
+    }
+
+    /// Finds out all of them. `summary` names the actors and the object.
+    pub(super) fn gather(&mut self, gather: &mut Gather, summary: &Summary) {
+        self.text.clear();
+        *self = Self { text: std::mem::take(&mut self.text), ..Self::default() };
+        let member = |users: &mut Self, gather: &mut Gather, user, group| Member {
+            user: users.who(gather, user),
+            group: users.who(gather, group),
+        };
+        self.real = member(self, gather, Slot::Uid, Slot::Gid);
+        self.effective = member(self, gather, Slot::Euid, Slot::Egid);
+        self.saved = member(self, gather, Slot::Suid, Slot::Sgid);
+        self.filesystem = member(self, gather, Slot::Fsuid, Slot::Fsgid);
+        self.audit = self.who(gather, Slot::Auid);
+        self.accounts(gather, summary);
+        if self.is_same(self.effective.user, self.real.user) {
+            self.effective.user = Who::default();
+        }
+        if self.is_same(self.effective.group, self.real.group) {
+            self.effective.group = Who::default();
+        }
+    }
+
+    fn who(&mut self, gather: &mut Gather, slot: Slot) -> Who {
+        let Some(found) = gather.found.get(slot) else { return Who::default() };
+        let text = unquoted(found.place.text());
+        if is_unset(text) {
+            return Who::default();
+        }
+        let id = self.keep(text);
+        let name = self.name(gather, found, text);
+        Who { id, name }
+    }
+
+    /// The name that belongs to an id, if it has one.
+    fn name(&mut self, gather: &mut Gather, found: Found, text: &[u8]) -> Piece {
+        let meaning = gather.flat.state.rules.get(found.id).role.meaning;
+        if let Some((name, len)) = gather.flat.recalled(found.id, found.place, meaning) {
+            let name = name.get(..len).unwrap_or_default();
+            return if name == text { Piece::default() } else { self.keep(name) };
+        }
+        let name = gather.flat.meanings.value(found.place, meaning, None);
+        if name == text { Piece::default() } else { self.keep(name) }
+    }
+
+    /// What logins, sessions and changes of accounts say: there `user` is who is behind it, as far as is known.
+    fn accounts(&mut self, gather: &mut Gather, summary: &Summary) {
+        let accounts = gather.scene.normal.accounts;
+        if accounts == Accounts::None {
+            return;
+        }
+        let uid = self.real.user;
+        let actor = self.account(summary.actor());
+        let actor2 = self.account(summary.actor2());
+        let object = self.account(summary.object());
+        self.real.user = actor;
+        match accounts {
+            Accounts::None => (),
+            Accounts::Login => self.effective.user = actor2,
+            Accounts::NewLogin => self.effective.user = object,
+            Accounts::OfUser => (self.effective.user, self.target) = (actor2, object),
+            Accounts::OfGroup => (self.effective.user, self.group) = (actor2, object),
+            Accounts::ByUser => (self.effective.user, self.target) = (uid, actor2),
+            Accounts::ByUserOfGroup => (self.effective.user, self.group) = (uid, actor2),
+        }
+        // The process' own user, where it has no place in this any more.
+        if !self.get(uid.id).is_empty() && ![self.real.user, self.effective.user].iter().any(|who| who.id == uid.id) {
+            let known = [self.real.user, self.effective.user].map(|who| self.get(who.id).to_vec());
+            if !known.iter().any(|id| id == self.get(uid.id)) {
+                let key: Key = gather.flat.state.keys.key(b"uid");
+                let key = gather.flat.begin(key);
+                gather.flat.value(key, self.get(uid.id));
+            }
+        }
+    }
+
+    /// An account by its id or its name.
+    fn account(&mut self, text: &[u8]) -> Who {
+        if text.is_empty() || is_unset(text) {
+            return Who::default();
+        }
+        if !text.iter().all(u8::is_ascii_digit) {
+            return Who { name: self.keep(text), ..Who::default() };
+        }
+        let known = [self.audit, self.real.user];
+        let known = known.into_iter().find(|who| self.get(who.id) == text);
+        known.unwrap_or_else(|| Who { id: self.keep(text), ..Who::default() })
+    }
+
+    /// Both are the same account, for all that is known.
+    fn is_same(&self, a: Who, b: Who) -> bool {
+        match (self.get(a.id), self.get(b.id)) {
+            (b"", b"") => self.get(a.name) == self.get(b.name),
+            (a, b) => a == b,
+        }
+    }
+
+    fn write_who(&self, objects: &mut Objects, who: Who) {
+        objects.some("id", self.get(who.id));
+        objects.some("name", self.get(who.name));
+    }
+
+    fn write_member(&self, objects: &mut Objects, name: &str, member: Member) {
+        let opened = objects.open(name);
+        self.write_who(objects, member.user);
+        self.write_group(objects, member.group);
+        objects.close(opened);
+    }
+
+    fn write_group(&self, objects: &mut Objects, who: Who) {
+        let group = objects.open("group");
+        self.write_who(objects, who);
+        objects.close(group);
+    }
+
+    /// Writes `user` and `group`. `subject`: the security label of the process.
+    pub(super) fn write(&self, objects: &mut Objects, subject: &[u8]) {
+        let user = objects.open("user");
+        self.write_who(objects, self.real.user);
+        self.write_group(objects, self.real.group);
+        self.write_member(objects, "effective", self.effective);
+        self.write_member(objects, "saved", self.saved);
+        self.write_member(objects, "filesystem", self.filesystem);
+        self.write_member(objects, "audit", Member { user: self.audit, group: Who::default() });
+        self.write_member(objects, "target", Member { user: self.target, group: Who::default() });
+        write_label(objects, subject);
+        objects.close(user);
+        self.write_group(objects, self.group);
+    }
+
+    /// The names of all users, or their ids where they have none; sorted, each once.
+    pub(super) fn related(&self) -> Vec<&[u8]> {
+        let members = [self.real, self.effective, self.saved, self.filesystem];
+        let all = members.map(|member| member.user).into_iter().chain([self.audit, self.target]);
+        let named = |who: Who| if self.get(who.name).is_empty() { self.get(who.id) } else { self.get(who.name) };
+        let mut names: Vec<&[u8]> = all.map(named).filter(|name| !name.is_empty()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+}
+
+/// Writes `selinux` with a label's pieces.
+pub(super) fn write_label(objects: &mut Objects, text: &[u8]) {
+    if text.is_empty() {
+        return;
+    }
+    let selinux = objects.open("selinux");
+    for (piece, text) in label(unquoted(text)) {
+        objects.text(piece, text);
+    }
+    objects.close(selinux);
+}

@@ -1,0 +1,305 @@
+//! Which key each field has in a flat object, decided once for a name in a record type and then looked up.
+//!
+//! Records of one type nearly always have the same fields in the same order, so the rule for a field is first
+//! guessed from its place in the record before, and looked up by name only when the guess is wrong.
+
+use super::keys::{Key, Keys};
+use crate::{
+    auparse::{Call, Meanings, Place, Type},
+    event::{Event, Field, Record, WINDOW, kind},
+    format::{arguments, json},
+};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+/// Rules and keys kept before all are forgotten: user messages can name fields as they like.
+const MAX_RULES: usize = 4096;
+
+/// Index of a [`Rule`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleId(u32);
+
+impl RuleId {
+    /// For fields that have no rule: the record's head, arguments of EXECVE.
+    pub const NONE: Self = Self(u32::MAX);
+    /// For fields of an event that has more names than there may be rules.
+    pub const OTHER: Self = Self(u32::MAX - 1);
+
+    /// Its number, to be packed with others.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+
+    /// What [`RuleId::number`] was of.
+    pub fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// There is a rule behind it.
+    pub fn is_rule(self) -> bool {
+        self < Self::OTHER
+    }
+}
+
+/// What a format says about fields of one name in records of one type.
+pub struct Draft<R> {
+    /// The key they have; none when that name is one of the format's own.
+    pub plain: Option<Vec<u8>>,
+    /// How their values are read.
+    pub value: Type,
+    /// What they are to the format besides.
+    pub role: R,
+}
+
+/// A format's own part of the rules: what a field is to it.
+pub trait Table: Copy + PartialEq + Sized {
+    /// Records of one type may have fields whose keys depend on the record (AppArmor's).
+    fn is_special(_event: &Event, _record: &Record) -> bool {
+        false
+    }
+
+    /// The rule of a field, which libauparse would read as `value`. `special`: as above.
+    fn rule(place: Place, special: bool, value: Type) -> Draft<Self>;
+
+    /// What the field says.
+    fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8];
+}
+
+/// How a field of one name in records of one type becomes a key.
+#[derive(Debug)]
+pub struct Rule<R> {
+    name: Box<[u8]>,
+    /// The name's first bytes, as many as fit, so that most names are compared in one instruction.
+    word: u64,
+    /// What it is to the format.
+    pub role: R,
+    /// How its value is read.
+    pub value: Type,
+    /// The key it has as a rule; none for a field that bears one of our own keys' names.
+    pub plain: Option<Key>,
+    /// `<type>_<name>`, for when the plain key is another's.
+    pub typed: Key,
+    /// The event in which a field of this rule went to the typed key.
+    noted: u64,
+    memo: Option<Box<Memo>>,
+}
+
+/// The last value that was interpreted, and what it means: both short, the meaning plain. Many fields say the same
+/// in event after event.
+#[derive(Debug)]
+struct Memo {
+    /// Which interpretations this is one of ([`Meanings::generation`]).
+    generation: u64,
+    text: [u8; WINDOW],
+    text_len: usize,
+    meaning: [u8; WINDOW],
+    meaning_len: usize,
+}
+
+/// The fields that a record type had when it was last seen.
+#[derive(Debug)]
+struct Layout {
+    kind: i32,
+    name: Box<[u8]>,
+    /// `name` in lower case with an underscore.
+    prefix: Vec<u8>,
+    /// At each place, the two that stood there last: PATH records come with an inode or without.
+    rules: Vec<[RuleId; 2]>,
+}
+
+/// What the rules of one record's fields have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordRules {
+    layout: usize,
+    heads: usize,
+    special: bool,
+}
+
+/// All rules made so far.
+#[derive(Debug)]
+pub struct Rules<R> {
+    layouts: Vec<Layout>,
+    by_name: HashMap<Box<[u8]>, RuleId, RandomState>,
+    all: Vec<Rule<R>>,
+    /// Counts events.
+    event: u64,
+    scratch: Vec<u8>,
+}
+
+impl<R> Default for Rules<R> {
+    fn default() -> Self {
+        Self { layouts: Vec::new(), by_name: HashMap::default(), all: Vec::new(), event: 0, scratch: Vec::new() }
+    }
+}
+
+impl<R: Table> Rules<R> {
+    /// Begins an event: what was made may be forgotten now.
+    pub fn begin(&mut self, keys: &mut Keys) -> bool {
+        let full = self.all.len() > MAX_RULES || keys.len() > 2 * MAX_RULES || self.layouts.len() > 512;
+        if full {
+            *self = Self::default();
+            keys.forget();
+        }
+        keys.begin();
+        self.event += 1;
+        full
+    }
+
+    /// Notes that fields of this rule need the typed key in this event.
+    pub fn note(&mut self, id: RuleId) {
+        self.all[id.0 as usize].noted = self.event;
+    }
+
+    /// What a short value meant the last time, if it was this rule's last.
+    pub fn recall(
+        &self,
+        id: RuleId,
+        text: &[u8; WINDOW],
+        len: usize,
+        generation: u64,
+    ) -> Option<(&[u8; WINDOW], usize)> {
+        let memo = self.get(id).memo.as_ref()?;
+        let word = |bytes: &[u8; WINDOW]| u128::from_le_bytes(*bytes);
+        let same = memo.text_len == len && (word(&memo.text) ^ word(text)) << (8 * (WINDOW - len)) == 0;
+        (same && memo.generation == generation).then_some((&memo.meaning, memo.meaning_len))
+    }
+
+    /// Remembers what a short value means.
+    pub fn memorize(&mut self, id: RuleId, text: &[u8; WINDOW], len: usize, generation: u64, meaning: &[u8]) {
+        let mut new = Memo { generation, text: *text, text_len: len, meaning: [0; WINDOW], meaning_len: meaning.len() };
+        let Some(start) = new.meaning.get_mut(..meaning.len()) else { return };
+        start.copy_from_slice(meaning);
+        if json::is_plain(&new.meaning, meaning.len()) {
+            match &mut self.all[id.0 as usize].memo {
+                Some(memo) => **memo = new,
+                none => *none = Some(Box::new(new)),
+            }
+        }
+    }
+
+    /// A field of this rule needs the typed key in this event.
+    pub fn is_noted(&self, id: RuleId) -> bool {
+        self.get(id).noted == self.event
+    }
+
+    /// The rule itself.
+    pub fn get(&self, id: RuleId) -> &Rule<R> {
+        &self.all[id.0 as usize]
+    }
+
+    fn layout(&mut self, event: &Event, record: &Record) -> usize {
+        let name = event.bytes(record.name);
+        // Types that libaudit doesn't know share a number; all others have one each.
+        let found = self.layouts.iter().position(|l| l.kind == record.kind && (l.kind > 0 || *l.name == *name));
+        found.unwrap_or_else(|| {
+            let mut prefix = name.to_ascii_lowercase();
+            prefix.push(b'_');
+            self.layouts.push(Layout { kind: record.kind, name: Box::from(name), prefix, rules: Vec::new() });
+            self.layouts.len() - 1
+        })
+    }
+
+    /// What the rules of a record's fields have in common.
+    pub fn of_record(&mut self, event: &Event, record: &Record) -> RecordRules {
+        let special = R::is_special(event, record);
+        RecordRules { layout: self.layout(event, record), heads: heads(event, record), special }
+    }
+
+    /// The rule of the field that stands at `nth` among its record's.
+    pub fn of_field(
+        &mut self,
+        common: RecordRules,
+        nth: usize,
+        place: Place,
+        keys: &mut Keys,
+        meanings: &mut Meanings,
+    ) -> RuleId {
+        let RecordRules { layout, heads, special } = common;
+        let name = place.event.bytes(place.field.name);
+        if nth < heads || (place.record.kind == kind::EXECVE && arguments::argument(name).is_some()) {
+            return RuleId::NONE;
+        }
+        let word = word(place.event, &place.field);
+        let is = |id: &&RuleId| {
+            self.all.get(id.0 as usize).is_some_and(|rule| {
+                rule.word == word && rule.name.len() == name.len() && (name.len() <= 8 || rule.name[8..] == name[8..])
+            })
+        };
+        let guesses = self.layouts[layout].rules.get(nth).copied().unwrap_or([RuleId::NONE; 2]);
+        match guesses.iter().find(is) {
+            Some(id) if !special => *id,
+            _ => self.by_name(common, nth, place, keys, meanings),
+        }
+    }
+
+    /// The rule of a field that isn't where it was the last time.
+    #[cold]
+    fn by_name(
+        &mut self,
+        common: RecordRules,
+        nth: usize,
+        place: Place,
+        keys: &mut Keys,
+        meanings: &mut Meanings,
+    ) -> RuleId {
+        let RecordRules { layout, special, .. } = common;
+        let mut key = std::mem::take(&mut self.scratch);
+        key.clear();
+        key.push(u8::from(special));
+        key.extend_from_slice(&self.layouts[layout].prefix);
+        key.extend_from_slice(&place.record.kind.to_ne_bytes());
+        key.extend_from_slice(place.event.bytes(place.field.name));
+        let id = match self.by_name.get(&key[..]) {
+            Some(id) => *id,
+            None if self.all.len() > 2 * MAX_RULES => RuleId::OTHER,
+            None => {
+                let rule = self.make(layout, place, special, keys, meanings);
+                let id = RuleId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
+                self.all.push(rule);
+                self.by_name.insert(Box::from(&key[..]), id);
+                id
+            }
+        };
+        self.scratch = key;
+        let rules = &mut self.layouts[layout].rules;
+        if !special && nth < 256 && id.is_rule() {
+            if rules.len() <= nth {
+                rules.resize(nth + 1, [RuleId::NONE; 2]);
+            }
+            rules[nth] = [id, rules[nth][0]];
+        }
+        id
+    }
+
+    fn make(&self, layout: usize, place: Place, special: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule<R> {
+        let name = place.event.bytes(place.field.name);
+        let typed = keys.key(&[&self.layouts[layout].prefix[..], name].concat());
+        let draft = R::rule(place, special, meanings.field_type(place));
+        Rule {
+            name: Box::from(name),
+            word: word(place.event, &place.field),
+            role: draft.role,
+            value: draft.value,
+            plain: draft.plain.map(|name| keys.key(&name)),
+            typed,
+            noted: 0,
+            memo: None,
+        }
+    }
+}
+
+/// The first bytes of a field's name, 0 behind its end.
+fn word(event: &Event, field: &Field) -> u64 {
+    let first = event.window(field.name).and_then(|w| w.first_chunk().copied()).unwrap_or_default();
+    match field.name.len() {
+        len @ 0..8 => u64::from_le_bytes(first) & ((1 << (8 * len)) - 1),
+        _ => u64::from_le_bytes(first),
+    }
+}
+
+/// How many fields are the record's head: `type`, and `node` before it.
+pub fn heads(event: &Event, record: &Record) -> usize {
+    let fields = event.fields(record);
+    let is = |n: usize, name: &[u8]| fields.get(n).is_some_and(|f| event.bytes(f.name) == name);
+    if is(0, b"type") { 1 } else { usize::from(is(0, b"node")) + usize::from(is(0, b"node") && is(1, b"type")) }
+}
