@@ -67,11 +67,15 @@ NUMBERS = {"process.pid", "process.parent.pid", "source.port", "destination.port
 
 
 def entity(want, field, of):
-    """A user or group of the library's `ecs` part takes the place of what the ids said."""
+    """A user or group of the library's `ecs` part takes the place of what the ids said.
+
+    The library's tests look no names up, so an id may have one.
+    """
     if not (of.get("id") or of.get("name")):
         return
     want[field + ".id"] = ABSENT if of.get("id", "unset") == "unset" else of["id"]
-    want[field + ".name"] = of.get("name", ABSENT)
+    if "name" in of or want[field + ".id"] is ABSENT:
+        want[field + ".name"] = of.get("name", ABSENT)
 
 
 def expected(event):
@@ -83,13 +87,14 @@ def expected(event):
     want["event.kind"] = ecs["event"].get("kind", "event")
     want["event.category"] = ecs["event"].get("category", ABSENT)
     want["event.type"] = ecs["event"].get("type", ABSENT)
-    want["event.action"] = event["summary"].get("action", ABSENT)
+    if "action" in event["summary"]:
+        want["event.action"] = event["summary"]["action"]
     want["event.outcome"] = {"success": "success", "fail": "failure"}.get(event["result"], "unknown")
     want["event.module"] = want["service.type"] = "auditd"
     want["auditd.message_type"] = event["record_type"]
     want["auditd.sequence"] = event["sequence"]
     want["auditd.result"] = event["result"]
-    want["auditd.session"] = event["session"] if event["session"] not in ("unset", "") else ABSENT
+    want["auditd.session"] = event["session"] or ABSENT
     want["tags"] = event.get("tags", ABSENT)
     for field, value in leaves(event["summary"]):
         if field != "action":
@@ -163,9 +168,9 @@ def against_oracle(directory):
 
 def main():
     if sys.argv[1] == "--oracle":
-        found = list(against_oracle(pathlib.Path(sys.argv[2])))
-        print("\n".join(found))
-        return 1 if found else 0
+        differences = list(against_oracle(pathlib.Path(sys.argv[2])))
+        print("\n".join(differences))
+        return 1 if differences else 0
     auship, directory = sys.argv[1], pathlib.Path(sys.argv[2])
     rows, notes, wrong, used = [], [], [], set()
     for file, case, records, event in cases(directory):

@@ -235,7 +235,9 @@ for entry in map(Norm, NORMS.strip().replace("\n  ", " ").split("\n")):
 
 
 def text(field):
-    """What the reference makes of a field: names decoded, the rest as recorded."""
+    """What the reference makes of a field: names and keystrokes decoded, the rest as recorded."""
+    if field.name == "data" and re.fullmatch("([0-9A-F]{2})+", field.whole or ""):
+        return show(bytes.fromhex(field.whole))
     return show(value(field)) if field.escaped else unquoted(field.whole or "")
 
 
@@ -443,7 +445,7 @@ def expected(event, stamp):
     result = event.result()
     want["auditd.result"], want["event.outcome"] = result, {"fail": "failure"}.get(result, result)
     session = first([event.base], "ses")
-    want["auditd.session"] = session.raw if session and session.raw not in UNSET else ABSENT
+    want["auditd.session"] = ABSENT if not session else "unset" if session.raw in UNSET else session.raw
     if node:
         want["host.hostname"] = node
     if event.norm and event.known:
