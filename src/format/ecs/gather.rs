@@ -16,6 +16,10 @@ use crate::{
 };
 use std::net::IpAddr;
 
+/// Meanings longer than this, in bytes, aren't written: a process that has all capabilities has four sets of forty
+/// names, and each is told by one number.
+const LONGEST_MEANING: usize = 256;
+
 /// A field that has a place of its own.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'e> {
@@ -180,7 +184,7 @@ impl<'e> Gather<'_, '_, 'e> {
         let is_plain = (kind == Type::Text || is_number) && !matches!(role.goes, Goes::Main(Slot::Result));
         if !(is_plain || place.text().starts_with(b"\"")) || !self.flat.plain(key, place) {
             self.flat.key(key);
-            let call = self.flat.call.filter(|_| place.record.kind == kind::SYSCALL);
+            let call = self.scene.call_of(place.record);
             let value = role.say(place, kind, call, self.flat.meanings);
             flat::put(self.flat.out, &mut self.flat.state.bytes, true, key, value);
         }
@@ -200,9 +204,9 @@ impl<'e> Gather<'_, '_, 'e> {
             }
             return;
         }
-        let call = self.flat.call.filter(|_| place.record.kind == kind::SYSCALL);
+        let call = self.scene.call_of(place.record);
         let said = self.flat.meanings.value(place, meaning, call);
-        if said != text && said.strip_prefix(b"0x") != Some(text) {
+        if said != text && said.strip_prefix(b"0x") != Some(text) && said.len() <= LONGEST_MEANING {
             self.interpreted.extend_from_slice(self.flat.state.keys.json(key));
             json::string(self.interpreted, said);
         }
@@ -322,7 +326,7 @@ impl<'e> Gather<'_, '_, 'e> {
     pub(super) fn lookup(&mut self, name: &[u8], mut use_it: impl FnMut(&[u8])) -> bool {
         let Some(place) = self.scene.find(name) else { return false };
         debug_assert!(!says_nothing(place.text()));
-        let call = self.flat.call.filter(|_| place.record.kind == kind::SYSCALL);
+        let call = self.scene.call_of(place.record);
         let draft = Ecs::rule(place, false, self.flat.meanings.field_type(place));
         use_it(draft.role.say(place, draft.value, call, self.flat.meanings));
         true
@@ -355,6 +359,16 @@ impl<'e> Gather<'_, '_, 'e> {
         match self.flat.recalled(id, place, meaning) {
             Some((said, len)) => out.extend_from_slice(&said[..len]),
             None => out.extend_from_slice(self.flat.meanings.value(place, meaning, None)),
+        }
+    }
+
+    /// What libauparse makes of the field of that name, if it says `text` and means something else.
+    pub(super) fn meaning_of(&mut self, name: &[u8], text: &[u8], out: &mut Vec<u8>) {
+        let Some(place) = self.scene.find(name).filter(|place| unquoted(place.text()) == text) else { return };
+        let kind = self.flat.meanings.field_type(place);
+        let meaning = self.flat.meanings.value(place, kind, None);
+        if meaning != text {
+            out.extend_from_slice(meaning);
         }
     }
 }

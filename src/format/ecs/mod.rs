@@ -283,5 +283,3 @@ fn write_related(objects: &mut Objects, users: &Users, network: &Network) {
     objects.close(related);
 }
 
-#[cfg(test)]
-mod tests;

@@ -1,6 +1,9 @@
 //! The places of an event's records that decide what it is about.
 
-use super::normal::{Normal, Normals};
+use super::{
+    fields::{plain_name, record},
+    normal::{Normal, Normals},
+};
 use crate::{
     auparse::{Call, Meanings, Place},
     event::{Event, Record, is_absent, kind},
@@ -17,6 +20,8 @@ pub(super) struct Scene<'e> {
     /// The record whose ids, result and session are the event's: the SYSCALL record, else the first one.
     pub(super) main: usize,
     pub(super) call: Option<Call>,
+    /// What a SECCOMP record is about, which names a call itself.
+    seccomp: Option<Call>,
     pub(super) normal: &'static Normal,
     /// The call's, where the event is about something else that it brought with it.
     pub(super) also: Option<&'static Normal>,
@@ -28,12 +33,15 @@ impl<'e> Scene<'e> {
         let records = event.records();
         let syscall = records.iter().position(|r| r.kind == kind::SYSCALL);
         let call = syscall.and_then(|n| meanings.call(event, n, &records[n]));
+        let seccomp = records.iter().position(|r| r.kind == record::SECCOMP);
+        let seccomp = seccomp.and_then(|n| meanings.call(event, n, &records[n]));
         let execve = records.iter().any(|r| r.kind == kind::EXECVE);
         let of_call = syscall.map(|_| match call {
-            Some(call) => normals.of_call(super::fields::plain_name(meanings.call_name(call))),
+            Some(call) => normals.of_call(plain_name(meanings.call_name(call))),
             None => normals.of_call(b""),
         });
-        let mut scene = Self { event, main: syscall.unwrap_or(0), call, normal: Normal::UNKNOWN, also: None, execve };
+        let mut scene =
+            Self { event, main: syscall.unwrap_or(0), call, seccomp, normal: Normal::UNKNOWN, also: None, execve };
         match (syscall, of_call) {
             (Some(0), Some(normal)) => scene.normal = normal,
             _ => {
@@ -60,6 +68,15 @@ impl<'e> Scene<'e> {
     /// The record that the event is named after.
     pub(super) fn first(&self) -> &'e Record {
         &self.event.records()[0]
+    }
+
+    /// The system call that a record's fields are about.
+    pub(super) fn call_of(&self, record: &Record) -> Option<Call> {
+        match record.kind {
+            kind::SYSCALL => self.call,
+            record::SECCOMP => self.seccomp,
+            _ => None,
+        }
     }
 
     /// The name of the event's system call, if it has one.

@@ -107,9 +107,9 @@ impl Users {
             return;
         }
         let uid = self.real.user;
-        let actor = self.account(summary.actor());
-        let actor2 = self.account(summary.actor2());
-        let object = self.account(summary.object());
+        let actor = self.account(gather, summary.actor());
+        let actor2 = self.account(gather, summary.actor2());
+        let object = self.account(gather, summary.object());
         self.real.user = actor;
         match accounts {
             Accounts::None => (),
@@ -131,8 +131,8 @@ impl Users {
         }
     }
 
-    /// An account by its id or its name.
-    fn account(&mut self, text: &[u8]) -> Who {
+    /// An account by its id or its name. An id's name is known where the field `id` has it.
+    fn account(&mut self, gather: &mut Gather, text: &[u8]) -> Who {
         if text.is_empty() || is_unset(text) {
             return Who::default();
         }
@@ -140,8 +140,12 @@ impl Users {
             return Who { name: self.keep(text), ..Who::default() };
         }
         let known = [self.audit, self.real.user];
-        let known = known.into_iter().find(|who| self.get(who.id) == text);
-        known.unwrap_or_else(|| Who { id: self.keep(text), ..Who::default() })
+        if let Some(known) = known.into_iter().find(|who| self.get(who.id) == text) {
+            return known;
+        }
+        let mut name = Vec::new();
+        gather.meaning_of(b"id", text, &mut name);
+        Who { id: self.keep(text), name: self.keep(&name) }
     }
 
     /// Both are the same account, for all that is known.

@@ -480,7 +480,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
             types: &["change", "info"],
             ..NOTHING
         },
-        &["ANOM_MK_EXE"],
+        &["ANOM_MK_EXE", "ANOM_MK_EXEC"],
     ),
     (
         Normal {
