@@ -299,6 +299,8 @@ class Event:
             return self.call
         records = [self.base] if name in USER else self.others
         found = first(records, name)
+        if found and name in ("auid", "old-auid") and found.raw in UNSET:
+            return "unset"
         return found and text(found)
 
     def some(self, role):
@@ -347,16 +349,15 @@ def users(event, want):
         found = first([event.base], name)
         want[field] = found.raw if found and found.raw not in UNSET else ABSENT
     for target, role in event.norm.mappings if event.norm else []:
-        who = event.who(role)
-        if not who:
-            continue
+        who = event.who(role) or "unset"
         want[target + ".id"], want[target + ".name"] = ABSENT, None  # a name may come from elsewhere
         if who.isdigit() and who not in UNSET:
             want[target + ".id"] = who
         elif who not in UNSET:
             want[target + ".id"], want[target + ".name"] = None, who
-    if want["user.effective.id"] == want["user.id"] and not want.get("user.effective.name"):
-        want["user.effective.id"] = ABSENT
+    names = [want.get(of + "name") for of in ("user.", "user.effective.")]
+    if want["user.effective.id"] == want["user.id"] and (names[0] == names[1] or not names[1]):
+        want["user.effective.id"], want["user.effective.name"] = ABSENT, ABSENT
     if want["user.effective.id"] == ABSENT and want["user.effective.group.id"] == want["user.group.id"]:
         want["user.effective.group.id"] = ABSENT
     elif want["user.effective.group.id"] == want["user.group.id"]:
@@ -385,7 +386,7 @@ def files(event, want):
 def summary(event, want):
     def put(field, said):
         if said:
-            want["auditd.summary." + field] = "unset" if said in UNSET else said
+            want["auditd.summary." + field] = said
     put("actor.primary", event.who("subject"))
     put("actor.secondary", event.who("second"))
     if not event.norm:
@@ -529,11 +530,12 @@ def lost(event, document):
                 continue
             if name in ("subj", "obj"):
                 said = {given for _, given in everything}
-                missing = [v for v in label_parts(text(field)).values() if v not in said]
+                missing = [v for v in label_parts(text(field)).values() if not {v, text(field)} & said]
                 if missing:
                     yield name, ABSENT, missing
                 continue
-            forms = {text(field), show(value(field)), show(value(field)).split("(")[0], unquoted(field.whole or "")}
+            forms = {text(field), show(value(field)), show(value(field)).split("(")[0], unquoted(field.whole or ""),
+                     field.whole}
             places = {name, f"{record.kind.lower()}_{name}", f"{record.kind}_{name}"}
             places |= {(USER | PROCESS).get(name, name).rsplit(".", 1)[-1]}
             have = set().union(*(by_name.get(place, set()) for place in places))
