@@ -135,6 +135,7 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
     let spool = format!("spool_dir = {}\n", spool.path().display());
     for (kind, required) in [
         ("http", format!("url = https://siem.example.com/events\n{spool}")),
+        ("elasticsearch", format!("url = https://es1.example.com:9200, https://es2.example.com:9200\n{spool}")),
         ("file", "path = /var/log/auship.json\n".to_string()),
         ("syslog", spool.clone()),
         ("stdout", String::new()),

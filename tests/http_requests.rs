@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    Running, auship, events, free_port, serials,
+    Running, auship, events, free_port, secret, serials,
     server::{Certificates, Server},
     wait_until, write_config,
 };
@@ -29,15 +29,6 @@ fn run(config: &Path, count: usize) -> String {
     let (status, said) = auship.finish();
     assert_eq!(status.code(), Some(0), "{said}");
     said
-}
-
-/// A file with a secret, for its owner alone.
-fn secret(dir: &Path, name: &str, text: &str) -> PathBuf {
-    let (path, new) = (dir.join(name), dir.join("new"));
-    fs::write(&new, text).unwrap();
-    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::rename(new, &path).unwrap();
-    path
 }
 
 #[test]

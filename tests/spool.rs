@@ -6,7 +6,7 @@ mod common;
 use common::{
     Running, auship,
     disk::{BadDisk, Tmpfs},
-    event, events, free_port, serials,
+    event, events, free_port, number, serials,
     server::Server,
     wait_until, write_config,
 };
@@ -32,14 +32,6 @@ fn config(dir: &Path, url: &str, more: &str) -> PathBuf {
         spool.display()
     );
     write_config(dir, &text)
-}
-
-/// A number of the totals: `number(said, "delivered")`.
-fn number(said: &str, what: &str) -> usize {
-    let totals =
-        said.lines().rfind(|l| l.contains("ended: events in")).unwrap_or_else(|| panic!("no totals in {said}"));
-    let after = totals.split(&format!("{what} ")).nth(1).unwrap_or("0");
-    after.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
 /// Waits until that many documents lie in the spool's files.

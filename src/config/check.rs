@@ -39,6 +39,11 @@ impl<'a> Given<'a> {
         self.entries.iter().rev().find(|e| e.key == key).map(|e| e.line)
     }
 
+    /// The value of a key, which stays.
+    pub(super) fn value(&self, key: &str) -> Option<&'a str> {
+        self.entries.iter().rev().find(|e| e.key == key).map(|e| e.value.as_str())
+    }
+
     /// True when the key is given.
     pub(super) fn has(&self, key: &str) -> bool {
         self.line(key).is_some()

@@ -80,9 +80,8 @@ impl Format {
 }
 
 impl Check<'_> {
-    /// An output's format; keys of the others are faults.
-    pub(super) fn format(&mut self, given: &mut Given, legacy: bool) -> Format {
-        let default = Format::MozDef(MozDef::default());
+    /// An output's format, `default` when none is named; keys of the others are faults.
+    pub(super) fn format(&mut self, given: &mut Given, default: Format, legacy: bool) -> Format {
         let mut format = self.value(given, "format", default, |text| Format::named(text).ok_or(FORMATS));
         match &mut format {
             Format::MozDef(format) => {

@@ -22,6 +22,8 @@ pub enum Of {
     Queue,
     /// Outputs of type `http`, or those that speak TLS.
     Http,
+    /// Outputs of type `elasticsearch`: in their section only.
+    Elasticsearch,
     /// Outputs of type `file`.
     File,
     /// Outputs of type `syslog`: in their section only.
@@ -73,6 +75,7 @@ pub const KEYS: &[(Of, &[&str])] = &[
     ),
     (Of::File, &["mode", "owner", "group", "rotate_size", "rotate_every", "rotate_keep"]),
     (Of::Syslog, &["network", "address", "protocol", "facility", "severity", "priority", "tag"]),
+    (Of::Elasticsearch, &["api_key_file", "index", "data_stream", "bulk_events", "bulk_bytes", "bulk_interval"]),
     (
         Of::Http,
         &[
@@ -118,13 +121,22 @@ pub(super) enum Place {
 impl Of {
     fn may_stand(self, place: Place) -> bool {
         match place {
-            Place::Top => !matches!(self, Self::Input | Self::Metrics | Self::Filter | Self::Output | Self::Syslog),
+            Place::Top => {
+                matches!(self, Self::Program | Self::Legacy | Self::Document | Self::Queue | Self::Http | Self::File)
+            }
             Place::Input => self == Self::Input,
             Place::Filter => self == Self::Filter,
             Place::Metrics => self == Self::Metrics,
-            Place::Output => {
-                matches!(self, Self::Output | Self::Document | Self::Queue | Self::Http | Self::File | Self::Syslog)
-            }
+            Place::Output => matches!(
+                self,
+                Self::Output
+                    | Self::Document
+                    | Self::Queue
+                    | Self::Http
+                    | Self::Elasticsearch
+                    | Self::File
+                    | Self::Syslog
+            ),
         }
     }
 }

@@ -4,6 +4,8 @@
 
 mod alone;
 mod check;
+mod client;
+mod elasticsearch;
 mod file;
 mod filter;
 mod format;
@@ -22,6 +24,8 @@ mod tls;
 mod values;
 
 use check::Check;
+pub use client::{Client, Login};
+pub use elasticsearch::{Elasticsearch, IndexPattern, Target};
 pub use file::{File, Id, Rotate};
 pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, Syscall};
 pub use format::{Ecs, FORMATS, Format, MozDef};

@@ -1,7 +1,7 @@
 //! An output: what its documents look like, and where they go.
 
 use super::{
-    Config, File, Format, Http, Queue, Syslog,
+    Config, Ecs, Elasticsearch, File, Format, Http, MozDef, Queue, Syslog,
     alone::STDOUT,
     check::{Check, Given},
     keys::Of,
@@ -44,13 +44,16 @@ impl Output {
         writeln!(f, "type = {}", self.sink.kind())?;
         match &self.sink {
             Sink::Http(http) => http.show(f)?,
+            Sink::Elasticsearch(elasticsearch) => elasticsearch.show(f)?,
             Sink::Syslog(syslog) => syslog.show(f)?,
             Sink::File(file) => file.show(f)?,
             Sink::Stdout => (),
         }
         self.format.show(f)?;
-        writeln!(f, "prepend_msg = {}", Shown::text(&self.prepend_msg))?;
-        writeln!(f, "postpend_msg = {}", Shown::text(&self.postpend_msg))?;
+        if self.sink.takes_any_text() {
+            writeln!(f, "prepend_msg = {}", Shown::text(&self.prepend_msg))?;
+            writeln!(f, "postpend_msg = {}", Shown::text(&self.postpend_msg))?;
+        }
         self.queue.show(f)
     }
 }
@@ -60,6 +63,8 @@ impl Output {
 pub enum Sink {
     /// POST over HTTP or HTTPS.
     Http(Box<Http>),
+    /// Elasticsearch's or OpenSearch's bulk interface.
+    Elasticsearch(Box<Elasticsearch>),
     /// Messages to a syslog receiver.
     Syslog(Box<Syslog>),
     /// Lines of a file.
@@ -73,6 +78,7 @@ impl Sink {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Http(_) => "http",
+            Self::Elasticsearch(_) => ELASTICSEARCH,
             Self::Syslog(_) => "syslog",
             Self::File(_) => "file",
             Self::Stdout => "stdout",
@@ -81,20 +87,36 @@ impl Sink {
 
     /// True when documents leave this machine, or may: there is a server that may be down.
     pub fn is_network(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Syslog(_))
+        matches!(self, Self::Http(_) | Self::Elasticsearch(_) | Self::Syslog(_))
+    }
+
+    /// True when something may be written around documents.
+    fn takes_any_text(&self) -> bool {
+        !matches!(self, Self::Elasticsearch(_))
     }
 }
 
 /// The types there are, for messages.
-const TYPES: &str = "http, syslog, file or stdout";
+const TYPES: &str = "http, elasticsearch, syslog, file or stdout";
+/// The type whose documents are nothing but JSON.
+const ELASTICSEARCH: &str = "elasticsearch";
 
 impl Check<'_> {
     /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
     pub(super) fn output_of(&mut self, mut given: Given, line: usize, name: &str, legacy: bool, config: &mut Config) {
         let text = |text: &str| Ok(text.to_string());
-        let format = self.format(&mut given, legacy);
-        let prepend_msg = self.value(&mut given, "prepend_msg", String::new(), text);
-        let postpend_msg = self.value(&mut given, "postpend_msg", String::new(), text);
+        let is_elasticsearch = given.value("type") == Some(ELASTICSEARCH);
+        let default = if is_elasticsearch { Format::Ecs(Ecs::default()) } else { Format::MozDef(MozDef::default()) };
+        let format = self.format(&mut given, default, legacy);
+        if let Some(at) = given.line("data_stream").filter(|_| is_elasticsearch && !matches!(format, Format::Ecs(_))) {
+            let what = format!("needs documents with a time, in @timestamp; format = {} has none", format.name());
+            self.fault(at, given.section, "data_stream", what);
+        }
+        let (mut prepend_msg, mut postpend_msg) = (String::new(), String::new());
+        if !is_elasticsearch {
+            prepend_msg = self.value(&mut given, "prepend_msg", prepend_msg, text);
+            postpend_msg = self.value(&mut given, "postpend_msg", postpend_msg, text);
+        }
         let Some(sink) = self.sink(&mut given, line, legacy) else {
             return;
         };
@@ -118,7 +140,8 @@ impl Check<'_> {
             }
         };
         match kind {
-            "http" => self.http(given, line, legacy).map(|http| Sink::Http(Box::new(http))),
+            "http" => Some(Sink::Http(Box::new(self.http(given, line, legacy)))),
+            ELASTICSEARCH => Some(Sink::Elasticsearch(Box::new(self.elasticsearch(given, line)))),
             "syslog" => self.syslog(given, line).map(|syslog| Sink::Syslog(Box::new(syslog))),
             "file" => self.file(given, line, legacy),
             "stdout" => {

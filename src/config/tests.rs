@@ -39,9 +39,9 @@ fn an_audisp_json_conf_is_understood() {
     assert_eq!((output.prepend_msg.as_str(), output.postpend_msg.as_str()), (r#"{"message":"#, "}"));
     let Sink::Http(http) = &output.sink else { panic!("{config}") };
     assert_eq!(http.url, "http://127.0.0.1:8080/events");
-    assert!(!http.tls.verify);
-    assert!(http.verbose, "anything but no… is yes, but never isn't no");
-    assert_eq!((http.workers, http.retry.attempts), (4, 3));
+    assert!(!http.client.tls.verify);
+    assert!(http.client.verbose, "anything but no… is yes, but never isn't no");
+    assert_eq!((http.client.workers, http.client.retry.attempts), (4, 3));
 }
 
 #[test]

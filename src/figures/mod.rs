@@ -81,7 +81,7 @@ pub struct OutputFigures {
 impl OutputFigures {
     /// True when there is a server that answers requests.
     pub fn has_server(&self) -> bool {
-        self.kind == "http"
+        matches!(self.kind, "http" | "elasticsearch")
     }
 }
 

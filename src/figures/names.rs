@@ -60,6 +60,7 @@ pub const FIGURES: &[Figure] = &[
     counter("auship_output_events_total", "Events that the output took."),
     counter("auship_output_found_total", "Events of processes before this one that the output found in its spool."),
     counter("auship_output_delivered_total", "Documents that arrived."),
+    counter("auship_output_known_total", "Documents among those that arrived that the server had already."),
     counter("auship_output_left_out_total", "Events that the output's own settings leave out."),
     counter("auship_output_dead_lettered_total", "Documents that the server will never take."),
     counter("auship_output_lost_total", "Documents lost, by reason."),
@@ -93,6 +94,7 @@ pub const STATSD: &[(&str, &str)] = &[
     ("parse", "ms"),
     ("output.<name>.events", "c"),
     ("output.<name>.delivered", "c"),
+    ("output.<name>.known", "c"),
     ("output.<name>.left_out", "c"),
     ("output.<name>.dead_lettered", "c"),
     ("output.<name>.lost", "c"),
@@ -214,6 +216,7 @@ fn output_samples(output: &OutputFigures, out: &mut Samples) {
     out.number("auship_output_events_total", books.events);
     out.number("auship_output_found_total", books.found);
     out.number("auship_output_delivered_total", books.delivered);
+    out.number("auship_output_known_total", books.known);
     out.number("auship_output_left_out_total", books.left_out);
     out.number("auship_output_dead_lettered_total", books.dead_lettered);
     for why in Loss::ALL {

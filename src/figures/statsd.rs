@@ -242,6 +242,7 @@ fn counters(snapshot: &Snapshot) -> Vec<(String, u64)> {
         for (what, number) in [
             ("events", books.events),
             ("delivered", books.delivered),
+            ("known", books.known),
             ("left_out", books.left_out),
             ("dead_lettered", books.dead_lettered),
             ("lost", books.lost()),

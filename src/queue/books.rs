@@ -56,6 +56,8 @@ impl Loss {
 pub enum Fate {
     /// It arrived: a 2xx answer, or written to the file or socket.
     Delivered,
+    /// It had arrived before, as the server says: delivered too.
+    Known,
     /// The server will never take it; it is in the dead-letter file.
     DeadLettered,
     /// It is lost.
@@ -71,6 +73,8 @@ pub struct Books {
     pub found: u64,
     /// Documents that arrived.
     pub delivered: u64,
+    /// Those among them that the server had already.
+    pub known: u64,
     /// Events that the output's own settings leave out.
     pub left_out: u64,
     /// Documents that the server will never take.
@@ -97,6 +101,10 @@ impl Books {
     pub fn settle(&mut self, number: u64, fate: Fate) {
         match fate {
             Fate::Delivered => self.delivered += number,
+            Fate::Known => {
+                self.delivered += number;
+                self.known += number;
+            }
             Fate::DeadLettered => self.dead_lettered += number,
             Fate::Lost(why) => self.lost[why as usize] += number,
         }
@@ -114,6 +122,7 @@ impl AddAssign for Books {
         self.events += other.events;
         self.found += other.found;
         self.delivered += other.delivered;
+        self.known += other.known;
         self.left_out += other.left_out;
         self.dead_lettered += other.dead_lettered;
         self.ring += other.ring;
@@ -128,6 +137,7 @@ impl fmt::Display for Books {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "delivered {}, lost {}", self.delivered, self.lost())?;
         for (what, number) in [
+            ("sent twice", self.known),
             ("left out", self.left_out),
             ("dead-lettered", self.dead_lettered),
             ("found", self.found),

@@ -80,10 +80,28 @@ pub struct Batch {
     pub documents: Vec<Document>,
     /// The first so many are settled.
     settled: usize,
+    /// They aren't in the order any more in which they came.
+    reordered: bool,
     origin: Origin,
 }
 
 impl Batch {
+    fn new(documents: Vec<Document>, origin: Origin) -> Self {
+        Self { documents, settled: 0, reordered: false, origin }
+    }
+
+    /// The first document that has no fate yet.
+    pub fn next(&self) -> Option<&Document> {
+        self.documents.get(self.settled)
+    }
+
+    /// Puts documents back that were taken out from `at` on. `reordered`: in another order, and some of them won't be
+    /// settled with the others.
+    pub fn put_back(&mut self, at: usize, documents: impl Iterator<Item = Document>, reordered: bool) {
+        self.documents.splice(at..at, documents);
+        self.reordered |= reordered;
+    }
+
     /// How many have no fate yet.
     pub fn unsettled(&self) -> usize {
         self.documents.len() - self.settled

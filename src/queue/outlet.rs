@@ -44,7 +44,7 @@ impl Outlet {
                 return Taken::End;
             }
             if let Some(Hand { path, documents }) = state.hands.pop_front() {
-                return Taken::Batch(Batch { documents, settled: 0, origin: Origin::Hand(path, 0) });
+                return Taken::Batch(Batch::new(documents, Origin::Hand(path, 0)));
             }
             let readable = state.unreadable.is_none_or(|until| until <= Instant::now());
             if state.spooled > 0 && readable && !state.reading {
@@ -141,8 +141,9 @@ impl Outlet {
         match &batch.origin {
             Origin::Spool((from, to)) => {
                 let settled = batch.settled as u64;
-                // With a damaged one among them it isn't known whose the numbers are; then they come again.
-                if settled > 0 && to - from == batch.documents.len() as u64 {
+                // With a damaged one among them, or in another order, it isn't known whose the numbers are; then they
+                // come again.
+                if settled > 0 && !batch.reordered && to - from == batch.documents.len() as u64 {
                     spool.done((*from, from + settled));
                 }
             }

@@ -60,7 +60,7 @@ impl Shared {
         if state.reader_asleep {
             self.room.notify_one();
         }
-        Batch { documents, settled: 0, origin: Origin::Ring(self.spool.get().is_some()) }
+        Batch::new(documents, Origin::Ring(self.spool.get().is_some()))
     }
 
     /// Reads from the spool; `None` when there was nothing after all.
@@ -114,7 +114,7 @@ impl Shared {
             spool.done(read.numbers);
             return None;
         }
-        Some(Batch { documents: read.documents, settled: 0, origin: Origin::Spool(read.numbers) })
+        Some(Batch::new(read.documents, Origin::Spool(read.numbers)))
     }
 
     fn report_damage(&self, lost: u64) {

@@ -134,6 +134,29 @@ fn what_is_left_half_delivered_does_not_come_again() {
 }
 
 #[test]
+fn of_documents_in_another_order_those_left_come_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut inlet, outlet) = open(dir.path(), false);
+    spooled(&mut inlet, &outlet, 0..10);
+    let Taken::Batch(mut batch) = outlet.take_within(&want(10), Duration::from_secs(1)) else { panic!() };
+    // The server has taken the last four.
+    let mut sorted = std::mem::take(&mut batch.documents);
+    sorted.rotate_left(6);
+    batch.put_back(0, sorted.into_iter(), true);
+    outlet.settle(&mut batch, 4, Fate::Delivered);
+    // The disk refuses to keep the others apart.
+    std::fs::rename(dir.path().join("spool"), dir.path().join("away")).unwrap();
+    outlet.leave(batch);
+    std::fs::rename(dir.path().join("away"), dir.path().join("spool")).unwrap();
+    drop(inlet);
+    assert!(outlet.finish().0.balance());
+    drop(outlet);
+    wait_for_lock(dir.path());
+    let (_inlet, outlet) = open(dir.path(), false);
+    assert_eq!(drain(&outlet), documents(0..10), "rather twice than not at all");
+}
+
+#[test]
 fn one_that_is_refused_again_and_again_holds_up_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut inlet, outlet) = open(dir.path(), false);

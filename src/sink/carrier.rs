@@ -33,8 +33,32 @@ pub(super) enum Answer {
     Again(String, Option<Duration>),
     /// It will never take them as they are. Of several documents only one may be to blame.
     Never(String),
+    /// It says of each, in their order, what it made of it.
+    Each(Vec<Item>),
     /// Nobody waits for the answer any more.
     GivenUp,
+}
+
+/// What a server made of one document of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Item {
+    /// It has it.
+    Delivered,
+    /// It had it already.
+    Known,
+    /// Not now.
+    Again(String),
+    /// It will never take it.
+    Never(String),
+}
+
+/// Why documents are to be tried again.
+struct Refused {
+    why: String,
+    /// The pause that the server asks for.
+    asked: Option<Duration>,
+    /// It refuses these, but took others that came with them: the server works.
+    only_these: bool,
 }
 
 /// What all workers of an output share.
@@ -61,8 +85,13 @@ struct Said {
     failing: bool,
 }
 
-/// Time is up, or it is better to leave.
-struct Leave;
+/// What is better left as it is.
+enum Leave {
+    /// Everything: time is up, or the server is gone at the end.
+    All,
+    /// These documents: the server takes others.
+    These,
+}
 
 impl Carrier {
     /// For an output's workers.
@@ -92,11 +121,11 @@ impl Carrier {
     /// Takes documents and sends them until none are left, or time is up.
     pub(super) fn run(&self, want: &Want, mut send: impl FnMut(&[Document]) -> Answer) {
         while let Some(mut batch) = self.outlet.take(want) {
-            if self.deliver(&mut batch, want.documents, &mut send).is_err() {
-                self.outlet.leave(batch);
-                return;
+            match self.deliver(&mut batch, want.documents, &mut send) {
+                Ok(()) => self.outlet.done(batch),
+                Err(Leave::These) => self.outlet.leave(batch),
+                Err(Leave::All) => return self.outlet.leave(batch),
             }
-            self.outlet.done(batch);
         }
     }
 
@@ -110,35 +139,36 @@ impl Carrier {
         let all = batch.documents.len();
         let mut ranges: Vec<Range<usize>> = (0..all).step_by(most).map(|at| at..all.min(at + most)).rev().collect();
         while let Some(range) = ranges.pop() {
-            if let Some(why) = self.send(batch, range.clone(), send)? {
+            if let Some((range, why)) = self.send(batch, range, send)? {
                 if range.len() > 1 {
                     let middle = range.start + range.len() / 2;
                     ranges.push(middle..range.end);
                     ranges.push(range.start..middle);
                 } else {
-                    self.give_up(batch, range.start, &why);
+                    self.give_up(batch, &why);
                 }
             }
         }
         Ok(())
     }
 
-    /// Sends until the server has the documents, or says that it will never take them, and why.
+    /// Sends until the server has the documents, or says that it will never take those that are left of them, and why.
     fn send(
         &self,
         batch: &mut Batch,
-        range: Range<usize>,
+        mut range: Range<usize>,
         send: &mut impl FnMut(&[Document]) -> Answer,
-    ) -> Result<Option<String>, Leave> {
+    ) -> Result<Option<(Range<usize>, String)>, Leave> {
         let mut failures = 0;
-        loop {
+        let mut progress = false;
+        while !range.is_empty() {
             // At the end each is tried at once, whatever the breaker says.
             self.breaker.enter(|| self.shared.is_aborted() || self.outlet.is_closed());
             if self.shared.is_aborted() {
-                return Err(Leave);
+                return Err(Leave::All);
             }
             let ending = self.outlet.is_closed();
-            match send(&batch.documents[range.clone()]) {
+            let refused = match send(&batch.documents[range.clone()]) {
                 Answer::Delivered => {
                     self.works();
                     self.outlet.settle(batch, range.len(), Fate::Delivered);
@@ -146,36 +176,103 @@ impl Carrier {
                 }
                 Answer::Never(why) => {
                     self.works();
-                    return Ok(Some(why));
+                    return Ok(Some((range, why)));
                 }
                 Answer::GivenUp => {
                     self.breaker.unknown();
-                    return Err(Leave);
+                    return Err(Leave::All);
                 }
-                Answer::Again(why, asked) => {
-                    failures += 1;
-                    self.breaker.failure(asked);
-                    self.outlet.set_failing(true);
-                    self.outlet.secure(batch);
-                    if !batch.is_on_disk() && failures >= self.attempts {
-                        let tried = if failures == 1 { "once".to_string() } else { format!("{failures} times") };
-                        let why = format!("{}: {why}, tried {tried}", self.server);
-                        self.lose(batch, range.len(), Loss::Refused, &why);
-                        return Ok(None);
+                Answer::Again(why, asked) => Refused { why, asked, only_these: false },
+                Answer::Each(items) => {
+                    let all = range.len();
+                    let why = self.settle_each(batch, &mut range, items);
+                    if range.len() < all {
+                        progress = true;
+                        self.works();
                     }
-                    let on_disk = batch.is_on_disk();
-                    if on_disk {
-                        self.say(&why);
-                        if ending {
-                            // The next process goes on.
-                            return Err(Leave);
-                        }
-                    }
-                    let pause = self.backoff.pause(failures, asked);
-                    self.shared.pause_unless(pause, || on_disk && self.outlet.is_closed());
+                    Refused { why, asked: None, only_these: progress }
                 }
+            };
+            if !range.is_empty() {
+                failures += 1;
+                self.try_again(batch, &mut range, failures, ending, &refused)?;
             }
         }
+        Ok(None)
+    }
+
+    /// Settles what the server has said something final about. What is left of the range is to be tried again, for the
+    /// reason that is returned.
+    fn settle_each(&self, batch: &mut Batch, range: &mut Range<usize>, items: Vec<Item>) -> String {
+        let (mut delivered, mut known, mut never, mut again) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut whys, mut first) = (Vec::new(), None);
+        let all = items.len();
+        let mut items = items.into_iter();
+        for document in batch.documents.drain(range.clone()) {
+            match items.next() {
+                Some(Item::Delivered) => delivered.push(document),
+                Some(Item::Known) => known.push(document),
+                Some(Item::Never(why)) => {
+                    never.push(document);
+                    whys.push(why);
+                }
+                Some(Item::Again(why)) => {
+                    again.push(document);
+                    first.get_or_insert(why);
+                }
+                None => again.push(document),
+            }
+        }
+        let numbers = [(delivered.len(), Fate::Delivered), (known.len(), Fate::Known)];
+        let refused = again.len();
+        let sorted = delivered.into_iter().chain(known).chain(never).chain(again);
+        batch.put_back(range.start, sorted, refused > 0);
+        for (number, fate) in numbers {
+            self.outlet.settle(batch, number, fate);
+            range.start += number;
+        }
+        for why in whys {
+            self.give_up(batch, &why);
+            range.start += 1;
+        }
+        let why = first.unwrap_or_else(|| "no word about some documents".into());
+        if refused == 1 && all == 1 { why } else { format!("{refused} of {all} documents: {why}") }
+    }
+
+    /// After a failure: pauses, or gives documents up that were tried too often.
+    fn try_again(
+        &self,
+        batch: &mut Batch,
+        range: &mut Range<usize>,
+        failures: u32,
+        ending: bool,
+        refused: &Refused,
+    ) -> Result<(), Leave> {
+        let Refused { why, asked, only_these } = refused;
+        if *only_these {
+            // It takes others: whoever else has some may send them.
+            self.breaker.unknown();
+        } else {
+            self.breaker.failure(*asked);
+            self.outlet.set_failing(true);
+        }
+        self.outlet.secure(batch);
+        let on_disk = batch.is_on_disk();
+        if !on_disk && failures >= self.attempts {
+            let tried = if failures == 1 { "once".to_string() } else { format!("{failures} times") };
+            self.lose(batch, range.len(), Loss::Refused, &format!("{}: {why}, tried {tried}", self.server));
+            range.start = range.end;
+            return Ok(());
+        }
+        if on_disk {
+            self.say(why, *only_these);
+            if ending {
+                // The next process goes on.
+                return Err(if *only_these { Leave::These } else { Leave::All });
+            }
+        }
+        self.shared.pause_unless(self.backoff.pause(failures, *asked), || on_disk && self.outlet.is_closed());
+        Ok(())
     }
 
     fn works(&self) {
@@ -187,18 +284,22 @@ impl Carrier {
         }
     }
 
-    fn say(&self, why: &str) {
+    /// Says why events wait. `works`: the server takes others.
+    fn say(&self, why: &str, works: bool) {
         let mut said = locked(&self.said);
         // Also when it worked in between: one that fails now and then mustn't fill the log.
         if said.at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
-            *said = Said { at: Some(Instant::now()), failing: true };
+            *said = Said { at: Some(Instant::now()), failing: said.failing || !works };
             let (name, server) = (&self.shared.name, &self.server);
-            log::warning(format_args!("output {name}: {server}: {why}; events wait in the spool"));
+            let who = if works { "they" } else { "events" };
+            log::warning(format_args!("output {name}: {server}: {why}; {who} wait in the spool"));
         }
     }
 
-    fn give_up(&self, batch: &mut Batch, at: usize, why: &str) {
-        match self.dead_letters.write(&batch.documents[at], why) {
+    /// Gives up the next document that isn't settled.
+    fn give_up(&self, batch: &mut Batch, why: &str) {
+        let Some(document) = batch.next() else { return };
+        match self.dead_letters.write(document, why) {
             Ok(()) => {
                 self.outlet.settle(batch, 1, Fate::DeadLettered);
                 self.shared.dead_lettered.lost(&format!("{}: {why}", self.server));
@@ -215,3 +316,7 @@ impl Carrier {
         self.shared.refused.lost_many(number as u64, why);
     }
 }
+
+#[cfg(test)]
+#[path = "carrier_tests.rs"]
+mod tests;

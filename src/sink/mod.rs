@@ -1,8 +1,10 @@
-//! Sinks: where documents go. One file each, and one line in [`start`].
+//! Sinks: where documents go. One file (or room) each, and one line in [`start`].
 
 mod breaker;
 mod carrier;
+mod connection;
 mod dead_letters;
+mod elasticsearch;
 mod file;
 mod http;
 mod requests;
@@ -11,6 +13,7 @@ mod syslog;
 use crate::{
     config::{self, Sink},
     lock::locked,
+    log,
     losses::Losses,
     queue::Outlet,
 };
@@ -120,11 +123,24 @@ pub fn start(output: &config::Output, hostname: &str, outlet: Outlet) -> io::Res
     let (alive, ended) = bounded(0);
     match &output.sink {
         Sink::Http(http) => http::start(output, http, &shared, outlet, &alive)?,
+        Sink::Elasticsearch(elasticsearch) => {
+            elasticsearch::start(output, elasticsearch, &shared, outlet, &alive)?;
+        }
         Sink::Syslog(syslog) => syslog::start(output, syslog, hostname, &shared, outlet, alive)?,
         Sink::File(file) => file::start(file::Target::Path(file.clone()), &shared, outlet, alive)?,
         Sink::Stdout => file::start(file::Target::Stdout, &shared, outlet, alive)?,
     }
     Ok(Running { shared, ended })
+}
+
+/// Says that a server could be anybody, where that is so.
+fn warn_of_no_verification(output: &str, tls: &config::Tls, server: &str) {
+    if !tls.verify {
+        log::warning(format_args!(
+            "output {output}: ssl_verify = no: anybody on the way to {server} can read and change audit events; for \
+             testing only"
+        ));
+    }
 }
 
 impl Running {

@@ -4,7 +4,9 @@
 pub mod audit;
 pub mod disk;
 pub mod ecs;
+pub mod elasticsearch;
 pub mod json;
+pub mod prometheus;
 pub mod receiver;
 pub mod server;
 
@@ -229,4 +231,21 @@ pub fn serials(documents: &[serde_json::Value]) -> Vec<usize> {
     let events = documents.iter().filter(|d| d["category"] != "audit_gap");
     let serial = |d: &serde_json::Value| d["details"]["auditserial"].as_str().unwrap().parse().unwrap();
     events.map(serial).collect()
+}
+
+/// A number of the totals: `number(said, "delivered")`.
+pub fn number(said: &str, what: &str) -> usize {
+    let totals =
+        said.lines().rfind(|l| l.contains("ended: events in")).unwrap_or_else(|| panic!("no totals in {said}"));
+    let after = totals.split(&format!("{what} ")).nth(1).unwrap_or("0");
+    after.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+/// A file with a secret, for its owner alone.
+pub fn secret(dir: &Path, name: &str, text: &str) -> PathBuf {
+    let (path, new) = (dir.join(name), dir.join("new"));
+    fs::write(&new, text).unwrap();
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::rename(new, &path).unwrap();
+    path
 }

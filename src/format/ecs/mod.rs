@@ -282,4 +282,3 @@ fn write_related(objects: &mut Objects, users: &Users, network: &Network) {
     }
     objects.close(related);
 }
-

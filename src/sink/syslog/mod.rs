@@ -12,10 +12,10 @@ mod socket;
 use super::{
     Alive, Shared,
     carrier::{Answer, Carrier},
+    warn_of_no_verification,
 };
 use crate::{
     config::{self, Destination},
-    log,
     queue::{Outlet, Want, ring::Document},
 };
 use connect::Connector;
@@ -39,12 +39,8 @@ pub(super) fn start(
     alive: Alive,
 ) -> io::Result<()> {
     let server = syslog.destination.to_string();
-    if matches!(&syslog.destination, Destination::Tls(_, tls) if !tls.verify) {
-        log::warning(format_args!(
-            "output {}: ssl_verify = no: anybody on the way to {server} can read and change audit events; for testing \
-             only",
-            shared.name
-        ));
+    if let Destination::Tls(_, tls) = &syslog.destination {
+        warn_of_no_verification(&shared.name, tls, &server);
     }
     let carrier = Carrier::new(output, shared, outlet, server, &syslog.retry);
     let datagrams = syslog.destination.is_datagram();

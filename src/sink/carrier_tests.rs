@@ -1,0 +1,156 @@
+//! Tests of the carrier: what it makes of a server's answers.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use super::*;
+use crate::{
+    queue::{Inlet, books::Books, queue},
+    sink::Position,
+};
+use std::path::Path;
+
+/// One output's queue and carrier.
+struct Line {
+    inlet: Inlet,
+    outlet: Outlet,
+    carrier: Carrier,
+    shared: Arc<Shared>,
+}
+
+/// With a spool in `dir`, or with so many attempts.
+fn line(dir: &Path, attempts: Option<u32>) -> Line {
+    let kept = match attempts {
+        None => format!("spool_dir = {}/spool", dir.display()),
+        Some(attempts) => format!("attempts = {attempts}\ndead_letter_file = {}/dead.json", dir.display()),
+    };
+    let text = format!("[output:x]\ntype = http\nurl = http://h\nretry_min = 1ms\nretry_max = 2ms\n{kept}\n");
+    let config = config::parse(Path::new("x"), &text).unwrap().outputs.remove(0);
+    let config::Sink::Http(http) = &config.sink else { panic!("{config:?}") };
+    let (inlet, outlet) = queue("x", &config.queue, false, &dir.join("run"), false).unwrap();
+    let shared = Arc::new(Shared::new("x"));
+    let carrier = Carrier::new(&config, &shared, outlet.clone(), "http://h".into(), &http.client.retry);
+    Line { inlet, outlet, carrier, shared }
+}
+
+const WANT: Want = Want { documents: 10, bytes: usize::MAX, interval: Duration::from_secs(5) };
+
+fn put(line: &mut Line, texts: &[&str]) {
+    assert!(texts.iter().all(|text| line.inlet.push(text.as_bytes().to_vec(), None)));
+}
+
+/// What a server makes of documents by what they are called: `n…` never, `k…` known, `a…` refused as often as it is in
+/// `again`.
+fn items(documents: &[Document], again: bool) -> Answer {
+    let item = |document: &Document| match document[0] {
+        b'n' => Item::Never("a fault".into()),
+        b'k' => Item::Known,
+        b'a' if again => Item::Again("busy".into()),
+        _ => Item::Delivered,
+    };
+    Answer::Each(documents.iter().map(item).collect())
+}
+
+fn texts(documents: &[Document]) -> Vec<String> {
+    documents.iter().map(|document| String::from_utf8_lossy(document).into_owned()).collect()
+}
+
+#[test]
+fn each_document_has_its_own_fate_and_the_refused_go_again_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = line(dir.path(), Some(4));
+    put(&mut line, &["a1", "d2", "n3", "k4", "a5", "d6"]);
+    let Line { inlet, outlet, carrier, shared } = line;
+    drop(inlet);
+    let (mut sent, mut books) = (Vec::new(), Vec::new());
+    carrier.run(&WANT, |documents| {
+        sent.push(texts(documents));
+        books.push(outlet.books());
+        items(documents, sent.len() < 3)
+    });
+    assert_eq!(sent[0], ["a1", "d2", "n3", "k4", "a5", "d6"]);
+    assert_eq!(sent[1..], [["a1", "a5"], ["a1", "a5"]]);
+    assert!(books.iter().all(Books::balance), "{books:?}");
+    assert_eq!((books[1].delivered, books[1].known, books[1].dead_lettered, books[1].ring), (3, 1, 1, 2));
+    let books = outlet.books();
+    assert_eq!((books.delivered, books.known, books.dead_lettered, books.lost(), books.ring), (5, 1, 1, 0, 0));
+    assert_eq!(shared.breaker(), Some(Position::Closed), "it took others");
+    let letters = std::fs::read_to_string(dir.path().join("dead.json")).unwrap();
+    assert!(letters.lines().count() == 1 && letters.contains(r#""why":"a fault","document":n3}"#), "{letters}");
+}
+
+#[test]
+fn without_a_spool_only_what_is_refused_too_often_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = line(dir.path(), Some(3));
+    put(&mut line, &["d1", "a2", "d3"]);
+    let Line { inlet, outlet, carrier, .. } = line;
+    drop(inlet);
+    let mut requests = 0;
+    carrier.run(&WANT, |documents| {
+        requests += 1;
+        items(documents, true)
+    });
+    let books = outlet.books();
+    assert_eq!((requests, books.delivered, books.lost_by(Loss::Refused)), (3, 2, 1));
+    assert!(books.balance(), "{books:?}");
+}
+
+#[test]
+fn a_server_that_refuses_all_is_one_that_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = line(dir.path(), None);
+    put(&mut line, &["a1", "a2"]);
+    let Line { inlet, outlet, carrier, shared } = line;
+    let mut inlet = Some(inlet);
+    let mut requests = 0;
+    carrier.run(&WANT, |documents| {
+        requests += 1;
+        if requests == 6 {
+            assert_ne!(shared.breaker(), Some(Position::Closed), "after five in a row");
+            // The end: what isn't taken now stays in the spool.
+            inlet = None;
+        }
+        items(documents, true)
+    });
+    let books = outlet.books();
+    assert_eq!((books.delivered, books.spool, books.lost()), (0, 2, 0), "{requests} requests");
+}
+
+#[test]
+fn what_is_refused_at_the_end_is_all_that_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = line(dir.path(), None);
+    put(&mut first, &["d1", "a2", "k3", "a4"]);
+    let Line { inlet, outlet, carrier, .. } = first;
+    drop(inlet);
+    carrier.run(&WANT, |documents| items(documents, true));
+    let (books, left) = outlet.finish();
+    assert_eq!((books.delivered, books.spool, left), (2, 2, 0), "{books:?}");
+    assert!(books.balance());
+    drop((outlet, carrier));
+    let Line { inlet, outlet, carrier, .. } = line(dir.path(), None);
+    drop(inlet);
+    let mut sent = Vec::new();
+    carrier.run(&WANT, |documents| {
+        sent.extend(texts(documents));
+        items(documents, false)
+    });
+    assert_eq!(sent, ["a2", "a4"]);
+    assert_eq!((outlet.books().found, outlet.books().delivered), (2, 2));
+}
+
+#[test]
+fn an_answer_about_too_few_documents_settles_only_those() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = line(dir.path(), Some(2));
+    put(&mut line, &["d1", "d2", "d3"]);
+    let Line { inlet, outlet, carrier, .. } = line;
+    drop(inlet);
+    let mut sent = Vec::new();
+    carrier.run(&WANT, |documents| {
+        sent.push(texts(documents));
+        Answer::Each(vec![Item::Delivered])
+    });
+    assert_eq!(sent, [&["d1", "d2", "d3"][..], &["d2", "d3"]]);
+    let books = outlet.books();
+    assert_eq!((books.delivered, books.lost()), (2, 1));
+}

@@ -1,0 +1,243 @@
+//! What a bulk request's answer says, item by item. Servers aren't trusted: what doesn't have the right shape, or as
+//! many items as there were documents, says nothing about any of them.
+
+use crate::sink::carrier::Item;
+use serde::Deserialize;
+use std::borrow::Cow;
+
+/// How much of an error's reason a report quotes, in bytes.
+const QUOTED: usize = 300;
+/// Errors within errors that are looked through for what happened in the end.
+const DEEP: usize = 8;
+
+/// The most bytes that an answer about so many documents may have.
+pub(super) fn most_bytes(documents: usize) -> usize {
+    // Some 250 for an item where the server doesn't leave out what nobody asked for, and some thousand for an error.
+    (1 << 20) + documents.saturating_mul(8 << 10)
+}
+
+#[derive(Deserialize)]
+struct Bulk<'a> {
+    #[serde(borrow)]
+    items: Vec<Create<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Create<'a> {
+    #[serde(borrow)]
+    create: Outcome<'a>,
+}
+
+#[derive(Deserialize)]
+struct Outcome<'a> {
+    status: u16,
+    #[serde(borrow)]
+    error: Option<Error<'a>>,
+}
+
+/// An error of a document, or of a whole request.
+#[derive(Deserialize)]
+struct Error<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    caused_by: Option<Box<Self>>,
+}
+
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    #[serde(borrow)]
+    error: Error<'a>,
+}
+
+impl Error<'_> {
+    /// Its type and reason, and what caused it in the end.
+    fn report(&self) -> String {
+        let mut cause = self;
+        for _ in 0..DEEP {
+            match &cause.caused_by {
+                Some(deeper) => cause = deeper,
+                None => break,
+            }
+        }
+        if std::ptr::eq(cause, self) { self.words() } else { format!("{}, because of {}", self.words(), cause.words()) }
+    }
+
+    fn words(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or_default();
+        let mut end = reason.len().min(QUOTED);
+        while !reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!("{}: {}", self.kind.as_deref().unwrap_or("error"), &reason[..end])
+    }
+}
+
+/// What became of each document.
+///
+/// # Errors
+/// When the answer isn't one about so many documents.
+pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<Item>, String> {
+    let bulk: Bulk = serde_json::from_slice(answer).map_err(|e| format!("not the answer of a bulk request ({e})"))?;
+    if bulk.items.len() != documents {
+        return Err(format!("answers for {} documents to {documents}", bulk.items.len()));
+    }
+    bulk.items.into_iter().map(|item| fate(&item.create)).collect()
+}
+
+/// What Elasticsearch says about a whole request that it refuses.
+pub(super) fn refusal(answer: &[u8]) -> Option<String> {
+    serde_json::from_slice(answer).ok().map(|Refusal { error }| error.report())
+}
+
+fn fate(outcome: &Outcome) -> Result<Item, String> {
+    let status = outcome.status;
+    let kind = outcome.error.as_ref().and_then(|error| error.kind.as_deref());
+    let report = || match &outcome.error {
+        Some(error) => format!("status {status}: {}", error.report()),
+        None => format!("status {status}"),
+    };
+    Ok(match status {
+        200 | 201 if outcome.error.is_none() => Item::Delivered,
+        409 if kind.is_none_or(|kind| kind == "version_conflict_engine_exception") => Item::Known,
+        400..=599 if is_final(status, outcome.error.as_ref()) => Item::Never(report()),
+        400..=599 => Item::Again(report()),
+        _ => return Err(format!("an item with {}", report())),
+    })
+}
+
+/// True when it is the document that is to blame. Where it is the index, the rights in it, or the cluster, somebody
+/// will put that in order.
+fn is_final(status: u16, error: Option<&Error>) -> bool {
+    // 404 and 403 are about indexes: missing, read-only, or not for this user.
+    if matches!(status, 401 | 403 | 404 | 408 | 409 | 429) || status >= 500 {
+        return false;
+    }
+    let kind = error.and_then(|error| error.kind.as_deref()).unwrap_or_default();
+    let reason = error.and_then(|error| error.reason.as_deref()).unwrap_or_default();
+    match kind {
+        "index_closed_exception" | "cluster_block_exception" | "index_not_found_exception" => false,
+        // The name that the configuration makes is taken by an alias, or the pattern is no name for this server.
+        "invalid_index_name_exception" | "invalid_alias_name_exception" => false,
+        // The cluster has as many shards as it may have: no new index.
+        "validation_exception" => false,
+        "illegal_argument_exception" => {
+            let of_the_index = ["no write index is defined", "pipeline with id", "failed to find global template"];
+            !of_the_index.iter().any(|begin| reason.starts_with(begin))
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn one(item: &str) -> Result<Vec<Item>, String> {
+        items(format!(r#"{{"took":1,"errors":true,"items":[{item}]}}"#).as_bytes(), 1)
+    }
+
+    fn error(status: u16, kind: &str, reason: &str) -> Item {
+        let item = format!(
+            r#"{{"create":{{"_index":"a","_id":"1","status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#
+        );
+        one(&item).unwrap().remove(0)
+    }
+
+    #[test]
+    fn each_document_has_its_fate() {
+        let answer = br#"{"took":30,"errors":true,"items":[
+            {"create":{"_index":"a","_id":"1","_version":1,"result":"created","_shards":{"total":2},"status":201}},
+            {"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[2]: exists","index_uuid":"x"}}},
+            {"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"busy"}}},
+            {"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"failed to parse field [pid]",
+              "caused_by":{"type":"illegal_argument_exception","reason":"For input string: \"x\""}}}}]}"#;
+        let never = "status 400: mapper_parsing_exception: failed to parse field [pid], because of \
+                     illegal_argument_exception: For input string: \"x\"";
+        let again = "status 429: es_rejected_execution_exception: busy";
+        assert_eq!(
+            items(answer, 4).unwrap(),
+            [Item::Delivered, Item::Known, Item::Again(again.into()), Item::Never(never.into())]
+        );
+        assert_eq!(one(r#"{"create":{"status":409}}"#), Ok(vec![Item::Known]));
+    }
+
+    #[test]
+    fn only_a_document_to_blame_is_given_up() {
+        for (status, kind, reason) in [
+            (400, "document_parsing_exception", "[1:30] failed to parse"),
+            (400, "strict_dynamic_mapping_exception", "x"),
+            (400, "illegal_argument_exception", "Limit of total fields [1000] has been exceeded"),
+            (413, "x", "too large"),
+        ] {
+            assert!(matches!(error(status, kind, reason), Item::Never(_)), "{kind}");
+        }
+        for (status, kind, reason) in [
+            (503, "unavailable_shards_exception", "primary shard is not active"),
+            (500, "exception", ""),
+            (400, "index_closed_exception", "closed"),
+            (403, "cluster_block_exception", "index [a] blocked by: [FORBIDDEN/8/index write (api)];"),
+            (429, "cluster_block_exception", "disk usage exceeded flood-stage watermark"),
+            (403, "security_exception", "action [indices:data/write/bulk] is unauthorized"),
+            (404, "index_not_found_exception", "no such index [a] and [action.auto_create_index] is [false]"),
+            (400, "illegal_argument_exception", "no write index is defined for alias [a]."),
+            (400, "illegal_argument_exception", "pipeline with id [p] does not exist"),
+            (400, "validation_exception", "this action would add [2] shards"),
+            (409, "resource_already_exists_exception", "x"),
+        ] {
+            assert!(matches!(error(status, kind, reason), Item::Again(_)), "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_says_nothing() {
+        let good = r#"{"create":{"status":201}}"#;
+        assert!(one(good).is_ok());
+        let deep = format!(r#"{{"create":{{"status":201,"x":{}}}}}"#, "[".repeat(100_000));
+        for bad in [
+            "",
+            "{}",
+            "1",
+            "null",
+            r#"{"create":{}}"#,
+            r#"{"create":{"status":"201"}}"#,
+            r#"{"create":{"status":99999}}"#,
+            r#"{"create":{"status":-1}}"#,
+            r#"{"create":{"status":302}}"#,
+            r#"{"create":{"status":201,"error":{"type":"x"}}}"#,
+            r#"{"create":{"status":201,"status":201}}"#,
+            r#"{"index":{"status":201}}"#,
+            r#"{"create":{"status":201}},{"create":{"status":201}}"#,
+            &deep,
+        ] {
+            assert!(one(bad).is_err(), "{bad}");
+        }
+        for bad in
+            ["", "OK", "<html>", r#"{"items":[]}"#, r#"{"items":[{"create":{"status":201}}]} x"#, r#"{"items":[{"#]
+        {
+            assert!(items(bad.as_bytes(), 1).is_err(), "{bad}");
+        }
+        assert!(items(b"\xff\xfe", 1).is_err());
+    }
+
+    #[test]
+    fn a_report_is_short_and_names_the_cause() {
+        let chain = (0..100).fold(String::from("null"), |inner, n| {
+            format!(r#"{{"type":"t{n}","reason":"{}","caused_by":{inner}}}"#, "é".repeat(1000))
+        });
+        let Item::Never(report) = one(&format!(r#"{{"create":{{"status":400,"error":{chain}}}}}"#)).unwrap().remove(0)
+        else {
+            unreachable!()
+        };
+        assert!(report.len() < 800 && report.starts_with("status 400: t99: "), "{report}");
+        assert_eq!(
+            refusal(br#"{"error":{"root_cause":[],"type":"security_exception","reason":"missing credentials"},"status":401}"#),
+            Some("security_exception: missing credentials".into())
+        );
+        assert_eq!(refusal(b"<html>"), None);
+        assert_eq!(refusal(br#"{"error":"no handler found"}"#), None);
+    }
+}

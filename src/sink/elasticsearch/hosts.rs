@@ -1,0 +1,223 @@
+//! The hosts of a cluster: which of them answer, and what they are.
+//!
+//! Requests go round those that answer. One that fails is left out, for a time that grows with each failure; then the
+//! prober asks it, in the background, whether it is back. When none answers, all are tried: whether to, and when, is the
+//! output's breaker's business.
+
+use super::{super::breaker::Backoff, product::Product};
+use crate::{lock::locked, log};
+use std::{
+    sync::{Mutex, MutexGuard},
+    time::{Duration, Instant},
+};
+
+/// That a host fails is said this often.
+const SAY_EVERY: Duration = Duration::from_secs(30);
+
+/// What is known about a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Is {
+    /// It hasn't been asked.
+    Unasked,
+    /// It doesn't say, but may take documents: not everyone who may write into indexes may ask what a server is.
+    Silent,
+    /// It said so.
+    Product(Product),
+}
+
+/// One host.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// Its URL.
+    pub(super) url: String,
+    /// Where documents are posted to.
+    pub(super) bulk: String,
+    /// The URL for messages.
+    pub(super) shown: String,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    is: Is,
+    /// What it was said to be.
+    said_to_be: Option<Is>,
+    /// Failures since it answered last.
+    failures: u32,
+    /// It is left out, until then at least.
+    out: Option<Instant>,
+    /// When it was said last that it fails, and whether it is yet to be said that it works again.
+    said: Option<Instant>,
+    said_failing: bool,
+}
+
+/// All hosts of an output's cluster, shared by its workers.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    output: String,
+    all: Vec<Host>,
+    backoff: Backoff,
+}
+
+impl Hosts {
+    /// Each with its URL, that for bulk requests, and that for messages.
+    pub(super) fn new(output: &str, urls: impl Iterator<Item = (String, String, String)>, backoff: Backoff) -> Self {
+        let all = urls.map(|(url, bulk, shown)| Host {
+            url,
+            bulk,
+            shown,
+            state: Mutex::new(State {
+                is: Is::Unasked,
+                said_to_be: None,
+                failures: 0,
+                out: None,
+                said: None,
+                said_failing: false,
+            }),
+        });
+        Self { output: output.to_string(), all: all.collect(), backoff }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// One of them.
+    pub(super) fn host(&self, host: usize) -> &Host {
+        &self.all[host]
+    }
+
+    fn state(&self, host: usize) -> MutexGuard<'_, State> {
+        locked(&self.all[host].state)
+    }
+
+    /// Whom to try, one after the other: those that answer, a different one first with each turn.
+    pub(super) fn order(&self, turn: usize) -> Vec<usize> {
+        let all = (0..self.len()).map(|n| turn.wrapping_add(n) % self.len());
+        let (mut answering, mut others) = (Vec::new(), Vec::new());
+        for host in all {
+            match self.state(host).out {
+                None => answering.push(host),
+                Some(until) => others.push((until, host)),
+            }
+        }
+        if answering.is_empty() {
+            others.sort_by_key(|(until, _)| *until);
+            answering.extend(others.into_iter().map(|(_, host)| host));
+        }
+        answering
+    }
+
+    /// What a host is, as far as is known.
+    pub(super) fn is(&self, host: usize) -> Is {
+        self.state(host).is.clone()
+    }
+
+    /// Notes what a host is, and says so, unless that is known.
+    pub(super) fn found(&self, host: usize, is: Is) {
+        let mut state = self.state(host);
+        if state.said_to_be.as_ref() != Some(&is) {
+            let (output, shown) = (&self.output, &self.all[host].shown);
+            match &is {
+                Is::Product(product) => log::info(format_args!("output {output}: {product} at {shown}")),
+                Is::Silent => log::info(format_args!("output {output}: {shown} doesn't say what it is")),
+                Is::Unasked => (),
+            }
+            state.said_to_be = Some(is.clone());
+        }
+        state.is = is;
+    }
+
+    /// A host answered as it should.
+    pub(super) fn works(&self, host: usize) {
+        let mut state = self.state(host);
+        state.failures = 0;
+        state.out = None;
+        if std::mem::take(&mut state.said_failing) {
+            log::info(format_args!("output {}: {} works again", self.output, self.all[host].shown));
+        }
+    }
+
+    /// A host failed; it may have asked for a pause.
+    pub(super) fn failed(&self, host: usize, why: &str, asked: Option<Duration>) {
+        let mut state = self.state(host);
+        // Until it has answered nobody knows what it comes back as.
+        state.is = Is::Unasked;
+        let now = Instant::now();
+        // All of those who were waiting for it fail at once.
+        if state.out.is_none_or(|until| until <= now) {
+            state.failures = state.failures.saturating_add(1);
+            state.out = Some(now + self.backoff.pause(state.failures, asked));
+        }
+        // Of the only one the output's own report says it.
+        if self.len() > 1 && state.said.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
+            state.said = Some(now);
+            state.said_failing = true;
+            log::warning(format_args!("output {}: {}: {why}; left out for now", self.output, self.all[host].shown));
+        }
+    }
+
+    /// The host that is due to be asked first whether it is back, and how long that is from now.
+    pub(super) fn due(&self) -> Option<(usize, Duration)> {
+        let out = (0..self.len()).filter_map(|host| Some((self.state(host).out?, host)));
+        let (until, host) = out.min()?;
+        Some((host, until.saturating_duration_since(Instant::now())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+
+    fn hosts(number: usize) -> Hosts {
+        let urls = (0..number).map(|n| (n.to_string(), n.to_string(), n.to_string()));
+        let backoff = Backoff { least: Duration::from_millis(20), most: Duration::from_millis(80) };
+        Hosts::new("test", urls, backoff)
+    }
+
+    #[test]
+    fn requests_go_round_those_that_answer() {
+        let hosts = hosts(3);
+        assert_eq!(hosts.order(0), [0, 1, 2]);
+        assert_eq!(hosts.order(4), [1, 2, 0]);
+        hosts.failed(1, "dead", None);
+        assert_eq!(hosts.order(4), [2, 0]);
+        assert_eq!(hosts.due().map(|(host, _)| host), Some(1));
+        hosts.failed(0, "dead", Some(Duration::from_secs(5)));
+        assert_eq!(hosts.order(0), [2]);
+        hosts.failed(2, "dead", None);
+        assert_eq!(hosts.order(0).len(), 3, "none answers: all are tried");
+        assert_eq!(hosts.order(0)[2], 0, "last the one that asked for a pause");
+        hosts.works(1);
+        assert_eq!(hosts.order(2), [1]);
+    }
+
+    #[test]
+    fn a_host_is_left_out_longer_with_each_failure() {
+        let hosts = hosts(2);
+        for (longest, least) in [(20, 10), (40, 20), (80, 40), (80, 40)] {
+            hosts.failed(0, "dead", None);
+            // Others notice it too.
+            hosts.failed(0, "dead", None);
+            let (_, pause) = hosts.due().unwrap_or_default();
+            assert!(pause <= Duration::from_millis(longest) && pause > Duration::from_millis(least - 9), "{pause:?}");
+            sleep(pause);
+        }
+        hosts.works(0);
+        assert_eq!(hosts.due(), None);
+        hosts.failed(0, "dead", None);
+        assert!(hosts.due().is_some_and(|(_, pause)| pause <= Duration::from_millis(20)));
+    }
+
+    #[test]
+    fn what_a_host_is_is_asked_again_after_a_failure() {
+        let hosts = hosts(1);
+        assert_eq!(hosts.is(0), Is::Unasked);
+        hosts.found(0, Is::Silent);
+        assert_eq!(hosts.is(0), Is::Silent);
+        hosts.failed(0, "dead", None);
+        assert_eq!((hosts.is(0), hosts.order(7)), (Is::Unasked, vec![0]));
+    }
+}

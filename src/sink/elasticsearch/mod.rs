@@ -1,0 +1,218 @@
+//! The Elasticsearch sink: the bulk interface of Elasticsearch and OpenSearch.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `bulk.rs` | what a request holds: where each document goes, and under which id |
+//! | `answer.rs` | what the answer says about each |
+//! | `hosts.rs` | the cluster's hosts, and which of them answer |
+//! | `product.rs` | which server it is |
+//!
+//! Delivered means that the server says so of the very document: it has it now (201), or had it already under its id
+//! (409). An answer that is cut, or makes no sense, says nothing, and all are sent again, perhaps to another host: the
+//! ids make that safe.
+
+mod answer;
+mod bulk;
+mod hosts;
+mod product;
+
+use super::{
+    Alive, Shared,
+    breaker::Backoff,
+    carrier::{Answer, Carrier, Item},
+    connection::{Connection, CurlLog, Failure, Reply, Request, Wanted},
+    warn_of_no_verification,
+};
+use crate::{
+    config,
+    queue::{Outlet, Want, ring::Document},
+};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use hosts::{Hosts, Is};
+use product::Product;
+use std::{io, sync::Arc, thread, time::Duration};
+
+/// Starts the workers, and who asks hosts that failed whether they are back.
+pub(super) fn start(
+    output: &config::Output,
+    config: &config::Elasticsearch,
+    shared: &Arc<Shared>,
+    outlet: Outlet,
+    alive: &Alive,
+) -> io::Result<()> {
+    curl::init();
+    let shown = config.shown_urls().collect::<Vec<_>>();
+    let server = shown.join(", ");
+    let client = &config.client;
+    warn_of_no_verification(&shared.name, &client.tls, &server);
+    let log_file = CurlLog::new(client)?;
+    let carrier = Arc::new(Carrier::new(output, shared, outlet, server, &client.retry));
+    // Within our own patience the server is to say what it can't do.
+    let patience = client.timeout.as_millis() / 2;
+    let bulk = format!("/_bulk?timeout={patience}ms&filter_path=errors,items.*.status,items.*.error,error,status");
+    let urls = config.urls.iter().zip(shown).map(|(url, shown)| (url.clone(), format!("{url}{bulk}"), shown));
+    let backoff = Backoff { least: client.retry.min, most: client.retry.max };
+    let hosts = Arc::new(Hosts::new(&shared.name, urls, backoff));
+    let want = Want { documents: config.bulk_events, bytes: config.bulk_bytes, interval: config.bulk_interval };
+    let asker = || Asker {
+        connection: Connection::new(client, shared, log_file.clone(), hosts.len()),
+        hosts: hosts.clone(),
+        // Who doesn't say within that what it is isn't there.
+        timeout: client.timeout.min(client.connect_timeout.saturating_mul(2)),
+    };
+    let (failed, wake) = bounded(1);
+    for n in 0..client.workers {
+        let (carrier, alive) = (carrier.clone(), alive.clone());
+        let mut worker = Worker { asker: asker(), config: config.clone(), turn: n, failed: failed.clone() };
+        thread::Builder::new().name(format!("es {n} {}", shared.name)).spawn(move || {
+            carrier.run(&want, |documents| worker.send(documents));
+            // With it the spool: who waits for the end may open it then.
+            drop(carrier);
+            drop(alive);
+        })?;
+    }
+    if hosts.len() > 1 {
+        let prober = asker();
+        thread::Builder::new().name(format!("es hosts {}", shared.name)).spawn(move || prober.run(&wake))?;
+    }
+    Ok(())
+}
+
+/// Why a host didn't do what it was asked.
+enum Trouble {
+    /// The host fails; it may have asked for a pause.
+    Failed(String, Option<Duration>),
+    /// It doesn't let this client in: so won't the others.
+    NotLetIn(String),
+    /// Nobody waits for it any more.
+    GivenUp,
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Failed(why) => Self::Failed(why, None),
+            Failure::GivenUp => Self::GivenUp,
+        }
+    }
+}
+
+/// What a server says that refuses a whole request.
+fn report(reply: &Reply) -> String {
+    match answer::refusal(&reply.body) {
+        Some(why) => format!("status {}: {why}{}", reply.status, reply.traced),
+        None => reply.report(),
+    }
+}
+
+/// Asks hosts what they are.
+struct Asker {
+    connection: Connection,
+    hosts: Arc<Hosts>,
+    timeout: Duration,
+}
+
+impl Asker {
+    fn ask(&mut self, host: usize) -> Result<(), Trouble> {
+        let url = format!("{}/", self.hosts.host(host).url);
+        let request =
+            Request { url: &url, content_type: None, timeout: self.timeout, answer: Wanted::All(product::MOST_BYTES) };
+        let reply = self.connection.request(request, |_| Ok(()))?;
+        let is = match reply.status {
+            200 => Is::Product(Product::read(&reply.body).map_err(|why| Trouble::Failed(why, None))?),
+            401 => return Err(Trouble::NotLetIn(report(&reply))),
+            403..=405 => Is::Silent,
+            _ => return Err(Trouble::Failed(report(&reply), reply.retry_after)),
+        };
+        self.hosts.found(host, is);
+        Ok(())
+    }
+
+    /// Asks hosts that failed whether they are back, until there are no workers any more.
+    fn run(mut self, wake: &Receiver<()>) {
+        loop {
+            let woken = match self.hosts.due() {
+                Some((_, pause)) => wake.recv_timeout(pause),
+                None => wake.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match (woken, self.hosts.due()) {
+                (Err(RecvTimeoutError::Disconnected), _) => return,
+                (_, Some((host, Duration::ZERO))) => match self.ask(host) {
+                    Ok(()) | Err(Trouble::NotLetIn(_)) => self.hosts.works(host),
+                    Err(Trouble::Failed(why, asked)) => self.hosts.failed(host, &why, asked),
+                    Err(Trouble::GivenUp) => return,
+                },
+                _ => (),
+            }
+        }
+    }
+}
+
+struct Worker {
+    asker: Asker,
+    config: config::Elasticsearch,
+    /// With each request another host is first.
+    turn: usize,
+    /// Tells the prober that a host failed.
+    failed: Sender<()>,
+}
+
+impl Worker {
+    /// Sends documents to the hosts that answer, one after the other, until one has said what it makes of them.
+    fn send(&mut self, documents: &[Document]) -> Answer {
+        self.turn = self.turn.wrapping_add(1);
+        let hosts = self.asker.hosts.clone();
+        let (mut whys, mut pauses) = (Vec::new(), Vec::new());
+        let prefix =
+            |host: usize| if hosts.len() > 1 { format!("{}: ", hosts.host(host).shown) } else { String::new() };
+        for host in hosts.order(self.turn) {
+            match self.send_to(host, documents) {
+                Ok(answer) => {
+                    hosts.works(host);
+                    return answer;
+                }
+                Err(Trouble::NotLetIn(why)) => {
+                    return Answer::Again(format!("{}this client isn't let in: {why}", prefix(host)), None);
+                }
+                Err(Trouble::GivenUp) => return Answer::GivenUp,
+                Err(Trouble::Failed(why, asked)) => {
+                    hosts.failed(host, &why, asked);
+                    // It may be awake already.
+                    let _ = self.failed.try_send(());
+                    whys.push(prefix(host) + &why);
+                    pauses.push(asked);
+                }
+            }
+        }
+        // When all hosts ask for a pause it is one.
+        let asked = pauses.into_iter().reduce(|a, b| Some(a?.min(b?))).flatten();
+        Answer::Again(whys.join("; "), asked)
+    }
+
+    fn send_to(&mut self, host: usize, documents: &[Document]) -> Result<Answer, Trouble> {
+        if self.asker.hosts.is(host) == Is::Unasked {
+            self.asker.ask(host)?;
+        }
+        let target = &self.config.target;
+        let request = Request {
+            url: &self.asker.hosts.host(host).bulk,
+            content_type: Some("application/x-ndjson"),
+            timeout: self.config.client.timeout,
+            answer: Wanted::All(answer::most_bytes(documents.len())),
+        };
+        let reply = self.asker.connection.request(request, |out| bulk::write(out, target, documents))?;
+        match reply.status {
+            200 => {
+                let items = answer::items(&reply.body, documents.len());
+                let items = items.map_err(|why| Trouble::Failed(format!("{why}{}", reply.traced), None))?;
+                let all = items.iter().all(|item| *item == Item::Delivered);
+                Ok(if all { Answer::Delivered } else { Answer::Each(items) })
+            }
+            401 | 403 => Err(Trouble::NotLetIn(report(&reply))),
+            413 => Ok(Answer::Never(report(&reply))),
+            // Its own words about a request that it can't read; anything between here and there may say 400 too.
+            400 if answer::refusal(&reply.body).is_some() => Ok(Answer::Never(report(&reply))),
+            _ => Err(Trouble::Failed(report(&reply), reply.retry_after)),
+        }
+    }
+}

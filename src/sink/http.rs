@@ -1,0 +1,97 @@
+//! The HTTP sink: each worker keeps one connection and posts one document, or one array of documents, after the other.
+//!
+//! Delivered means a 2xx answer, whole. 400, 413 and 422 mean that these documents will never be taken; everything
+//! else is tried again.
+
+use super::{
+    Alive, Shared,
+    carrier::{Answer, Carrier},
+    connection::{Connection, CurlLog, Failure, Request, Wanted},
+    warn_of_no_verification,
+};
+use crate::{
+    config,
+    queue::{Outlet, Want, ring::Document},
+};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+/// Starts the workers.
+pub(super) fn start(
+    output: &config::Output,
+    http: &config::Http,
+    shared: &Arc<Shared>,
+    outlet: Outlet,
+    alive: &Alive,
+) -> io::Result<()> {
+    curl::init();
+    warn_of_no_verification(&shared.name, &http.client.tls, &http.shown_url());
+    let log_file = CurlLog::new(&http.client)?;
+    let carrier = Arc::new(Carrier::new(output, shared, outlet, http.shown_url(), &http.client.retry));
+    let want = match http.batch {
+        Some(documents) => Want { documents, bytes: http.batch_bytes, interval: http.batch_interval },
+        None => Want { documents: 1, bytes: usize::MAX, interval: Duration::ZERO },
+    };
+    for n in 0..http.client.workers {
+        let (http, carrier, alive) = (http.clone(), carrier.clone(), alive.clone());
+        let mut connection = Connection::new(&http.client, shared, log_file.clone(), 1);
+        thread::Builder::new().name(format!("http {n} {}", shared.name)).spawn(move || {
+            carrier.run(&want, |documents| post(&mut connection, &http, documents));
+            // With it the spool: who waits for the end may open it then.
+            drop(carrier);
+            drop(alive);
+        })?;
+    }
+    Ok(())
+}
+
+/// Posts documents: an array of them when batches are configured, else the one.
+fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]) -> Answer {
+    let request = Request {
+        url: &http.url,
+        content_type: Some("application/json"),
+        timeout: http.client.timeout,
+        answer: Wanted::Beginning,
+    };
+    match connection.request(request, |out| write_documents(out, documents, http.batch.is_some())) {
+        Ok(reply) => match reply.status {
+            200..=299 => Answer::Delivered,
+            400 | 413 | 422 => Answer::Never(reply.report()),
+            _ => Answer::Again(reply.report(), reply.retry_after),
+        },
+        Err(Failure::Failed(why)) => Answer::Again(why, None),
+        Err(Failure::GivenUp) => Answer::GivenUp,
+    }
+}
+
+fn write_documents(out: &mut dyn Write, documents: &[Document], array: bool) -> io::Result<()> {
+    if !array {
+        return documents.iter().try_for_each(|document| out.write_all(document));
+    }
+    for (n, document) in documents.iter().enumerate() {
+        out.write_all(if n == 0 { b"[" } else { b"," })?;
+        out.write_all(document)?;
+    }
+    out.write_all(b"]")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_documents_are_an_array() {
+        let body = |documents: &[Document], array| {
+            let mut out = Vec::new();
+            assert!(write_documents(&mut out, documents, array).is_ok());
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        assert_eq!(body(&[b"{}".to_vec()], false), "{}");
+        assert_eq!(body(&[b"{}".to_vec()], true), "[{}]");
+        assert_eq!(body(&[b"{}".to_vec(), b"1".to_vec()], true), "[{},1]");
+    }
+}

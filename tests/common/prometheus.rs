@@ -1,0 +1,38 @@
+//! A Prometheus file, and whether its figures add up.
+
+use std::collections::BTreeMap;
+
+/// Values of a Prometheus file by name and labels.
+pub fn parse(text: &str) -> BTreeMap<String, f64> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(name, value)| (name.into(), value.parse().unwrap()))
+        .collect()
+}
+
+/// The equation; true when there were outputs to hold it for.
+pub fn adds_up(text: &str) -> bool {
+    let all = parse(text);
+    let of = |name: &str| all.get(name).copied().unwrap_or_else(|| panic!("no {name} in {text}"));
+    let (events, gaps) = (of("auship_events_total"), of("auship_gaps_total"));
+    let offered = of("auship_events_offered_total");
+    assert_eq!(events + gaps, of("auship_events_filtered_total") + offered, "{text}");
+    let names: Vec<_> = all
+        .keys()
+        .filter_map(|key| key.strip_prefix("auship_output_events_total{output=\"")?.strip_suffix("\"}"))
+        .collect();
+    for name in &names {
+        let of = |what: &str| of(&format!("auship_output_{what}{{output=\"{name}\"}}"));
+        let lost: f64 = all
+            .iter()
+            .filter(|(key, _)| key.starts_with(&format!("auship_output_lost_total{{output=\"{name}\"")))
+            .map(|(_, value)| value)
+            .sum();
+        assert_eq!(of("events_total"), offered, "{name}: {text}");
+        let gone = of("delivered_total") + of("left_out_total") + of("dead_lettered_total") + lost;
+        let here = of("ring_documents") + of("spool_documents");
+        assert_eq!(of("events_total") + of("found_total"), gone + here, "{name}: {text}");
+    }
+    !names.is_empty()
+}
