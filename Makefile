@@ -104,9 +104,10 @@ install: $(BINARY)
 		test -e $(DESTDIR)$(ETC)/auship/elasticsearch/$${file##*/} || \
 			install -m 0644 $$file $(DESTDIR)$(ETC)/auship/elasticsearch; \
 	done
-	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples
+	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)/dashboards
 	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
 	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 conf/dashboards/* $(DESTDIR)$(DOCDIR)/dashboards
 	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 
 $(BINARY):

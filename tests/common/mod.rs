@@ -3,6 +3,7 @@
 
 pub mod audit;
 pub mod disk;
+pub mod ecs;
 pub mod elasticsearch;
 pub mod json;
 pub mod opensearch;

@@ -89,15 +89,15 @@ impl Ecs {
     }
 }
 
-/// True when a name may be a member of `auditd.data`. Elasticsearch takes a dot for the way into an object, and refuses
-/// a document whose object is a text elsewhere, or whose names are but dots or blanks: whoever may write audit messages
-/// could keep an event out of the index by a name.
-fn is_key(name: &[u8]) -> bool {
-    // An object of this format's own.
-    name != b"socket" && !name.contains(&b'.') && name.iter().any(u8::is_ascii_alphanumeric)
-}
-
 impl Table for Ecs {
+    /// Dots in a key would make objects of it.
+    fn name(name: &[u8]) -> Cow<'_, [u8]> {
+        if !name.contains(&b'.') {
+            return Cow::Borrowed(name);
+        }
+        name.iter().map(|byte| if *byte == b'.' { b'_' } else { *byte }).collect()
+    }
+
     fn rule(place: Place, _special: bool, meaning: Type) -> Draft<Self> {
         let (name, kind) = (place.event.bytes(place.field.name), place.record.kind);
         let goes = match name {
@@ -146,15 +146,13 @@ impl Table for Ecs {
             (Reading::Decoded, _) => Type::Text,
             _ => meaning,
         };
-        let plain = if matches!(name, b"success" | b"res") { b"result" } else { name };
-        Draft { plain: is_key(plain).then(|| plain.to_vec()), value, role: Self { goes, reading, meaning } }
-    }
-
-    fn in_key(typed: &[u8]) -> Cow<'_, [u8]> {
-        match typed.contains(&b'.') {
-            true => typed.iter().map(|b| if *b == b'.' { b'_' } else { *b }).collect(),
-            false => typed.into(),
-        }
+        let plain = match name {
+            b"success" | b"res" => Some(b"result".to_vec()),
+            // The address of a SOCKADDR record, which is an object.
+            b"" | b"socket" => None,
+            _ => Some(Self::name(name).into_owned()),
+        };
+        Draft { plain, value, role: Self { goes, reading, meaning } }
     }
 
     fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8] {

@@ -53,6 +53,11 @@ pub struct Draft<R> {
 
 /// A format's own part of the rules: what a field is to it.
 pub trait Table: Copy + PartialEq + Sized {
+    /// A field's name as keys have it.
+    fn name(name: &[u8]) -> Cow<'_, [u8]> {
+        Cow::Borrowed(name)
+    }
+
     /// Records of one type may have fields whose keys depend on the record (AppArmor's).
     fn is_special(_event: &Event, _record: &Record) -> bool {
         false
@@ -60,11 +65,6 @@ pub trait Table: Copy + PartialEq + Sized {
 
     /// The rule of a field, which libauparse would read as `value`. `special`: as above.
     fn rule(place: Place, special: bool, value: Type) -> Draft<Self>;
-
-    /// What stands for a `<type>_<name>`.
-    fn in_key(typed: &[u8]) -> Cow<'_, [u8]> {
-        typed.into()
-    }
 
     /// What the field says.
     fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8];
@@ -278,7 +278,7 @@ impl<R: Table> Rules<R> {
 
     fn make(&self, layout: usize, place: Place, special: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule<R> {
         let name = place.event.bytes(place.field.name);
-        let typed = keys.key(&R::in_key(&[&self.layouts[layout].prefix[..], name].concat()));
+        let typed = keys.key(&[&self.layouts[layout].prefix[..], &R::name(name)].concat());
         let draft = R::rule(place, special, meanings.field_type(place));
         Rule {
             name: Box::from(name),

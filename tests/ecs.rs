@@ -1,0 +1,67 @@
+//! Documents of `format = ecs` say what the contract wants, as tests/tools/ecs.py understands it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+
+use common::{PYTHON, data, ecs, json, tool};
+use serde_json::Value;
+use std::{fs, path::Path, process::Command};
+
+/// What the oracle finds wrong with the documents of a log.
+fn faults(log: &Path, documents: &[u8]) -> Option<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("documents");
+    fs::write(&file, documents).unwrap();
+    let oracle = Command::new(PYTHON).arg(tool("ecs.py")).arg(log).arg(&file).output().expect("python3 runs");
+    assert!(oracle.stderr.is_empty(), "{}", String::from_utf8_lossy(&oracle.stderr));
+    (!oracle.status.success()).then(|| format!("{}:\n{}", log.display(), String::from_utf8_lossy(&oracle.stdout)))
+}
+
+#[test]
+fn documents_say_what_the_contract_wants() {
+    let texts = ecs::logs().into_iter().map(|log| (ecs::text(&log), log));
+    let found: Vec<String> = texts
+        .filter_map(|(text, log)| {
+            json::lines(&text); // no key twice
+            faults(&log, &text)
+        })
+        .collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn an_event_is_the_same_document_every_time() {
+    for log in ecs::logs() {
+        assert!(ecs::text(&log) == ecs::text(&log), "{}", log.display());
+    }
+}
+
+/// The oracle is one that can say no: it misses what is taken out, and sees what is changed.
+#[test]
+fn the_oracle_sees_what_is_missing_or_wrong() {
+    let fields = "@timestamp event/id event/sequence event/kind event/outcome event/action event/category event/type \
+                  process/pid process/parent/pid process/name process/executable process/args process/command_line \
+                  process/title process/working_directory user/id user/audit/id user/saved/id user/group/id file/path \
+                  file/mode file/inode destination/ip destination/port network/direction tags auditd/message_type \
+                  auditd/result auditd/session auditd/paths auditd/paths/0/nametype auditd/data/a0 auditd/data/syscall \
+                  auditd/data/tty auditd/data/op auditd/data/socket/family auditd/summary/how \
+                  auditd/summary/actor/primary";
+    let log = data("zoo-raw.log");
+    let documents = ecs::documents(&log);
+    let text = |documents: &[Value]| documents.iter().map(|document| format!("{document}\n")).collect::<String>();
+    let before = faults(&log, text(&documents).as_bytes());
+    for field in fields.split_whitespace() {
+        let (parent, name) = field.rsplit_once('/').map_or(("", field), |(parent, name)| (parent, name));
+        let parent = if parent.is_empty() { String::new() } else { format!("/{parent}") };
+        let at = documents.iter().position(|document| document.pointer(&format!("/{field}")).is_some());
+        let at = at.unwrap_or_else(|| panic!("no document has {field}"));
+        let change = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+            let mut documents = documents.clone();
+            change(documents[at].pointer_mut(&parent).unwrap().as_object_mut().unwrap());
+            faults(&log, text(&documents).as_bytes())
+        };
+        assert_ne!(change(&|object| _ = object.shift_remove(name)), before, "{field} is not missed");
+        assert_ne!(change(&|object| object[name] = "other".into()), before, "{field} may be anything");
+    }
+    assert_ne!(faults(&log, text(&documents[1..]).as_bytes()), before);
+}
