@@ -149,7 +149,9 @@ impl Table for Ecs {
         let plain = match name {
             b"success" | b"res" => Some(b"result".to_vec()),
             // The address of a SOCKADDR record, which is an object.
-            b"" | b"socket" => None,
+            b"socket" => None,
+            // A key of nothing but blanks keeps a document out of an index.
+            _ if !name.iter().any(u8::is_ascii_graphic) => None,
             _ => Some(Self::name(name).into_owned()),
         };
         Draft { plain, value, role: Self { goes, reading, meaning } }

@@ -278,7 +278,7 @@ impl<R: Table> Rules<R> {
 
     fn make(&self, layout: usize, place: Place, special: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule<R> {
         let name = place.event.bytes(place.field.name);
-        let typed = keys.key(&[&self.layouts[layout].prefix[..], &R::name(name)].concat());
+        let typed = keys.key(&R::name(&[&self.layouts[layout].prefix[..], name].concat()));
         let draft = R::rule(place, special, meanings.field_type(place));
         Rule {
             name: Box::from(name),
