@@ -212,7 +212,8 @@ fn convert_command(given: &Given) -> u8 {
             (default, String::new(), String::new(), Filters::default())
         }
     };
-    let format = given.format.clone().unwrap_or(format);
+    // Of the same name: then the file's keys count.
+    let format = given.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
     let mut format = output::format(&format, &host::fully_qualified_name(), false);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
     match convert::convert(&given.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {

@@ -24,11 +24,13 @@ use std::{
 /// Retries at once, so that tests don't wait, and batches that are soon full.
 const FAST: &str = "retry_min = 20ms\nretry_max = 200ms\nbulk_interval = 100ms\nring_slots = 20000\n";
 
+/// MozDef's documents, which have hashes for ids, unless a format is named.
 fn config(dir: &Path, urls: &str, more: &str) -> PathBuf {
+    let format = if more.contains("format =") { "" } else { "format = mozdef\n" };
     let prometheus = dir.join("auship.prom");
     let text = format!(
         "shutdown_timeout = 20s\nrun_dir = {}\n[metrics]\nprometheus_file = {}\n[output:siem]\ntype = elasticsearch\n\
-         url = {urls}\n{FAST}{more}",
+         url = {urls}\n{FAST}{format}{more}",
         dir.join("run").display(),
         prometheus.display(),
     );
@@ -513,5 +515,61 @@ fn the_figures_add_up_at_every_moment_of_a_bad_day() {
     found.sort_unstable();
     found.dedup();
     assert_eq!(found, (1..=2000).collect::<Vec<_>>());
+    assert_eq!(cluster.errors(), "");
+}
+
+/// The serials of ECS documents, sorted.
+fn ecs_serials(cluster: &Cluster) -> Vec<u64> {
+    let mut found: Vec<_> = cluster.documents().iter().map(|d| d["event"]["sequence"].as_u64().unwrap()).collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn a_log_that_is_read_twice_is_there_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = Cluster::new(dir.path());
+    let host = cluster.host("ok");
+    let path = config(dir.path(), &host.url, "format = ecs\ndata_stream = logs-auditd-default\nbulk_events = 50\n");
+    for known in [0, 200] {
+        let said = run(&path, 200);
+        assert_eq!((number(&said, "delivered"), number(&said, "lost")), (200, 0), "{said}");
+        assert_eq!(figure(dir.path(), "known"), known, "{said}");
+    }
+    let indexes = cluster.indexes();
+    assert_eq!(indexes.keys().collect::<Vec<_>>(), ["logs-auditd-default"]);
+    assert!(indexes["logs-auditd-default"].iter().all(|(id, document)| document["event"]["id"] == *id));
+    assert_eq!(ecs_serials(&cluster), (1..=200).collect::<Vec<_>>());
+    assert_eq!(cluster.errors(), "");
+}
+
+#[test]
+fn a_sender_that_is_killed_and_reads_the_log_again_leaves_it_there_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = Cluster::new(dir.path());
+    let hosts = [cluster.host("odd-429"), cluster.host("cuts")];
+    let urls = format!("{}, {}", hosts[0].url, hosts[1].url);
+    let path = with_spool(dir.path(), &urls, "format = ecs\nbulk_events = 20\nworkers = 3\n");
+    let text = fs::read_to_string(&path).unwrap();
+    let path = write_config(dir.path(), &text.replace("[metrics]", "[input]\ntrack_sequence = no\n[metrics]"));
+    let log = events(1, 3000);
+    for round in 1..=3 {
+        let mut auship = Running::start(&path);
+        auship.feed(&log);
+        cluster.wait_for(300 * round);
+        auship.kill();
+    }
+    cluster.behave("ok");
+    let mut auship = Running::start(&path);
+    auship.feed(&log);
+    let (status, said) = auship.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert_eq!(ecs_serials(&cluster), (1..=3000).collect::<Vec<_>>());
+    let killed = parse(&fs::read_to_string(dir.path().join("auship.prom")).unwrap())
+        [r#"auship_output_lost_total{output="siem",reason="killed"}"#]
+        .to_string();
+    assert_eq!(killed, number(&said, "lost").to_string(), "none but those in memory then: {said}");
+    assert_eq!(figure(dir.path(), "delivered") + number(&said, "lost"), 3000 + number(&said, "found"), "{said}");
+    assert!(figure(dir.path(), "known") >= 900, "{said}");
     assert_eq!(cluster.errors(), "");
 }
