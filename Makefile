@@ -16,10 +16,13 @@ SAMPLE := tests/data/sample.log
 # What building needs, and what testing needs besides.
 APT_BUILD := gcc pkg-config libauparse-dev libaudit-dev libcurl4-openssl-dev libssl-dev libclang-dev
 APT_TEST  := auditd python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
-             prometheus python3-prometheus-client python3-fusepy nodejs
+             prometheus python3-prometheus-client python3-fusepy python3-pip nodejs
 DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel clang-devel
 DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
-             python3-prometheus_client nodejs
+             python3-prometheus_client python3-pip nodejs
+
+# A search server for tests.
+OSMEM := 0.1.6
 
 .PHONY: help deps deps-bench soak deps-build build run test lint bench fuzz install uninstall clean
 
@@ -42,6 +45,13 @@ deps: deps-build
 	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
 	@packaging/install-syslog-ng target/syslog-ng
 	@packaging/install-statsd
+	@$(MAKE) --no-print-directory target/osmem
+
+# The tests say when it is missing.
+target/osmem:
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
+		--target $@ osmem-server==$(OSMEM) || \
+		echo "osmem-server can't be installed: Elasticsearch and OpenSearch aren't tested against a real server" >&2
 
 deps-bench: deps
 	@packaging/install-deps "wrk" "wrk"
@@ -89,6 +99,11 @@ install: $(BINARY)
 				install -D -m 0640 /dev/stdin "$(DESTDIR)$$dir/auship.conf"; \
 		fi; \
 	done
+	install -d -m 0755 $(DESTDIR)$(ETC)/auship/elasticsearch
+	for file in conf/elasticsearch/*.json; do \
+		test -e $(DESTDIR)$(ETC)/auship/elasticsearch/$${file##*/} || \
+			install -m 0644 $$file $(DESTDIR)$(ETC)/auship/elasticsearch; \
+	done
 	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)/dashboards
 	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
 	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
@@ -98,12 +113,19 @@ install: $(BINARY)
 $(BINARY):
 	$(MAKE) build
 
-# auship.conf and the spools stay, as a package manager would leave them; `make uninstall PURGE=1` takes them too. What tells auditd to
+# auship.conf, templates that were changed, and the spools stay, as a package manager would leave them; `make uninstall PURGE=1` takes them too. What tells auditd to
 # start the plugin goes with the program.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/auship
 	rm -f $(DESTDIR)$(ETC)/audit/plugins.d/auship.conf $(DESTDIR)$(ETC)/audisp/plugins.d/auship.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
+	for file in conf/elasticsearch/*.json; do \
+		to=$(DESTDIR)$(ETC)/auship/elasticsearch/$${file##*/}; \
+		if cmp -s $$file $$to; then rm $$to; fi; \
+	done
+	if [ -d $(DESTDIR)$(ETC)/auship/elasticsearch ]; then \
+		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(ETC)/auship/elasticsearch; \
+	fi
 	$(if $(PURGE),rm -rf $(DESTDIR)$(ETC)/auship $(DESTDIR)$(SPOOLDIR))
 
 clean:
