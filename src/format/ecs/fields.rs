@@ -1,5 +1,6 @@
 //! What each field is to an ECS document, and how its value is read.
 
+use super::scene::says_nothing;
 use crate::{
     auparse::{Call, Meanings, Place, Type, unquoted},
     event::kind,
@@ -159,7 +160,7 @@ impl Table for Ecs {
 
     fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8] {
         let text = place.text();
-        if self.goes == Goes::Main(Slot::Result) {
+        if self.goes == Goes::Main(Slot::Result) && !says_nothing(text) {
             return result(text);
         }
         match self.reading {

@@ -101,7 +101,7 @@ pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
             continue;
         }
         objects.text(key, text);
-        gather.meaning(place, nth, &mut name);
+        gather.name_of(place, nth, &mut name);
         if name != text {
             objects.some(name_key, &name);
         }

@@ -118,19 +118,22 @@ impl<'e> Gather<'_, '_, 'e> {
         let place = found.place;
         match self.flat.state.rules.get(found.id).role.goes {
             Goes::Data => (),
+            // A place is for what says something; a second field of that name is under its type's.
             Goes::Place(slot) => {
-                // Its key is taken: another record's field of that name is under its type's.
-                if self.found.slots[slot as usize].is_none() && self.take(found) {
+                if self.found.slots[slot as usize].is_none() && !says_nothing(place.text()) {
+                    self.take(found);
                     self.found.slots[slot as usize] = Some(found);
                     return;
                 }
             }
             Goes::Main(slot) => {
-                if place.number == self.scene.main && self.found.slots[slot as usize].is_none() {
+                let is_main = place.number == self.scene.main && !says_nothing(place.text());
+                if is_main && self.found.slots[slot as usize].is_none() {
                     self.found.slots[slot as usize] = Some(found);
                     return;
                 }
             }
+            Goes::Key if says_nothing(place.text()) => (),
             Goes::Key => {
                 let value = self.flat.meanings.value(place, Type::Escaped, None);
                 // The kernel joins several keys with this byte (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
@@ -173,7 +176,7 @@ impl<'e> Gather<'_, '_, 'e> {
     }
 
     /// Writes a field into `auditd.data`.
-    fn data(&mut self, found: Found) {
+    pub(super) fn data(&mut self, found: Found) {
         let Found { place, id } = found;
         let rule = self.flat.state.rules.get(id);
         let (role, kind, plain) = (rule.role, rule.value, rule.plain);
@@ -197,6 +200,9 @@ impl<'e> Gather<'_, '_, 'e> {
     fn interpret(&mut self, found: Found, key: Key, meaning: Type) {
         let place = found.place;
         let text = unquoted(place.text());
+        if matches!(meaning, Type::Named(_)) && !is_id(text) {
+            return;
+        }
         if let Some((said, len)) = self.flat.recalled(found.id, place, meaning) {
             if said.get(..len) != Some(text) {
                 let said = *said;
@@ -350,9 +356,12 @@ impl<'e> Gather<'_, '_, 'e> {
         true
     }
 
-    /// What libauparse makes of the field that stands at `nth` among its record's.
-    pub(super) fn meaning(&mut self, place: Place, nth: usize, out: &mut Vec<u8>) {
+    /// The name that belongs to the id that stands at `nth` among its record's fields, or the id itself.
+    pub(super) fn name_of(&mut self, place: Place, nth: usize, out: &mut Vec<u8>) {
         out.clear();
+        if !is_id(unquoted(place.text())) {
+            return;
+        }
         let Some(id) = self.flat.id_of(place.record, nth) else { return };
         let meaning = self.flat.state.rules.get(id).role.meaning;
         match self.flat.recalled(id, place, meaning) {
@@ -363,11 +372,18 @@ impl<'e> Gather<'_, '_, 'e> {
 
     /// What libauparse makes of the field of that name, if it says `text` and means something else.
     pub(super) fn meaning_of(&mut self, name: &[u8], text: &[u8], out: &mut Vec<u8>) {
-        let Some(place) = self.scene.find(name).filter(|place| unquoted(place.text()) == text) else { return };
+        let place = self.scene.find(name).filter(|place| unquoted(place.text()) == text && is_id(text));
+        let Some(place) = place else { return };
         let kind = self.flat.meanings.field_type(place);
         let meaning = self.flat.meanings.value(place, kind, None);
         if meaning != text {
             out.extend_from_slice(meaning);
         }
     }
+}
+
+/// The text is an id. libauparse takes any other text for 0, which is root.
+pub(super) fn is_id(text: &[u8]) -> bool {
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }

@@ -26,7 +26,7 @@ mod summary;
 mod users;
 
 use crate::{
-    auparse::Meanings,
+    auparse::{Meanings, unquoted},
     event::{Event, Stamp, kind},
     format::{
         arguments::Arguments,
@@ -141,7 +141,7 @@ impl Ecs {
         if let Some(path) = path {
             file::write(&mut gather, path, out);
         }
-        let session = gather.found.text(Slot::Session);
+        let session = unquoted(gather.found.text(Slot::Session));
         gather.flat.typed();
         let others = gather.flat.state.keys.key(b"fields");
         gather.flat.others(others);

@@ -84,7 +84,7 @@ impl Network {
         if self.source.ip.is_none() {
             self.source.ip = gather.found.from;
         }
-        if gather.scene.normal.from_addr && self.source.ip.is_some() {
+        if gather.scene.normal.from_addr && gather.scene.find(b"addr").is_some() {
             self.direction = "ingress";
         }
         if let Some(host) = text_of(gather, b"hostname")

@@ -2,12 +2,12 @@
 
 use super::{
     fields::{Slot, label},
-    gather::{Found, Gather},
+    gather::{Found, Gather, is_id},
     normal::Accounts,
     object::Objects,
     summary::Summary,
 };
-use crate::{auparse::unquoted, format::flat::Key};
+use crate::auparse::unquoted;
 
 /// A piece of [`Users::text`].
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -91,6 +91,9 @@ impl Users {
 
     /// The name that belongs to an id, if it has one.
     fn name(&mut self, gather: &mut Gather, found: Found, text: &[u8]) -> Piece {
+        if !is_id(text) {
+            return Piece::default();
+        }
         let meaning = gather.flat.state.rules.get(found.id).role.meaning;
         if let Some((name, len)) = gather.flat.recalled(found.id, found.place, meaning) {
             let name = name.get(..len).unwrap_or_default();
@@ -121,13 +124,9 @@ impl Users {
             Accounts::ByUserOfGroup => (self.effective.user, self.group) = (uid, actor2),
         }
         // The process' own user, where it has no place in this any more.
-        if !self.get(uid.id).is_empty() && ![self.real.user, self.effective.user].iter().any(|who| who.id == uid.id) {
-            let known = [self.real.user, self.effective.user].map(|who| self.get(who.id).to_vec());
-            if !known.iter().any(|id| id == self.get(uid.id)) {
-                let key: Key = gather.flat.state.keys.key(b"uid");
-                let key = gather.flat.begin(key);
-                gather.flat.value(key, self.get(uid.id));
-            }
+        let is_told = [self.real.user, self.effective.user].iter().any(|who| self.get(who.id) == self.get(uid.id));
+        if !is_told && let Some(found) = gather.found.get(Slot::Uid) {
+            gather.data(found);
         }
     }
 
