@@ -1,4 +1,4 @@
-//! The real thing: this kernel, the real auditd, the plugin installed in it, a real HTTPS server.
+//! The real thing: this kernel, the real auditd, the plugin installed in it, a real HTTPS server, a real search server.
 //!
 //! Needs root, a kernel with auditing, and auditd. Without them it says so, loudly; in CI it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -6,7 +6,8 @@
 mod common;
 
 use common::{
-    AUSHIP, PYTHON, audit, json,
+    AUSHIP, PYTHON, audit, auship, json,
+    opensearch::OpenSearch,
     server::{Certificates, Server},
     tool, wait_until, write_config,
 };
@@ -238,16 +239,24 @@ fn chain(log_format: &str) {
     let certificates = Certificates::new();
     let server = Server::https(dir.path(), "ok", &certificates);
     let file = dir.path().join("events.json");
+    let search = OpenSearch::start();
+    let to_search = search.as_ref().map_or_else(String::new, |search| {
+        format!("[output:search]\ntype = elasticsearch\nurl = {}\nring_slots = 4096\nring_bytes = 64MiB\n", search.url)
+    });
     let config = write_config(
         dir.path(),
         &format!(
             "[output:file]\ntype = file\npath = {}\n[output:siem]\ntype = http\nurl = {}\ncurl_cainfo = {}\n\
-             ring_slots = 4096\n",
+             ring_slots = 4096\n{to_search}",
             file.display(),
             server.url,
             certificates.ca().display()
         ),
     );
+    if search.is_some() {
+        let setup = auship(&["setup", "--config", config.to_str().unwrap()], b"");
+        assert!(setup.status.success(), "{setup:?}");
+    }
     let watched = dir.path().join("watched");
     fs::create_dir(&watched).unwrap();
     let program = watched.join("program");
@@ -278,6 +287,18 @@ fn chain(log_format: &str) {
     wait_until("all events at the server", Duration::from_secs(20), || {
         logged.is_subset(&json_serials(&server.bodies()))
     });
+    if let Some(search) = &search {
+        // Live or from its log, the same event is the same document.
+        let converted = auship(&["convert", "--format", "ecs", log.to_str().unwrap()], b"");
+        let expected = event_ids(&json::lines(&converted.stdout));
+        assert_eq!(expected.len(), logged.len());
+        wait_until("all events in the index", Duration::from_secs(20), || {
+            search.count("auship-*");
+            expected.is_subset(&event_ids(&search.find("auship-*", "*")))
+        });
+        let executed = search.find("auship-*", &format!("tags:\"{key}\" AND event.action:executed"));
+        assert_eq!(executed.len(), executions().len());
+    }
     drop(auditd);
 
     let documents = json::lines(&fs::read(&file).unwrap());
@@ -293,6 +314,10 @@ fn chain(log_format: &str) {
     }
     let oracle = Command::new(PYTHON).arg(tool("mozdef.py")).arg(&log).arg(&file).arg("--live").output().unwrap();
     assert!(oracle.status.success(), "{}", String::from_utf8_lossy(&oracle.stdout));
+}
+
+fn event_ids(documents: &[Value]) -> BTreeSet<String> {
+    documents.iter().map(|d| d["event"]["id"].as_str().unwrap().to_string()).collect()
 }
 
 /// Serials in auditd's own log.
