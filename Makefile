@@ -16,10 +16,13 @@ SAMPLE := tests/data/sample.log
 # What building needs, and what testing needs besides.
 APT_BUILD := gcc pkg-config libauparse-dev libaudit-dev libcurl4-openssl-dev libssl-dev libclang-dev
 APT_TEST  := auditd python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
-             prometheus python3-prometheus-client python3-fusepy nodejs
+             prometheus python3-prometheus-client python3-fusepy python3-pip nodejs
 DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel clang-devel
 DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
-             python3-prometheus_client nodejs
+             python3-prometheus_client python3-pip nodejs
+
+# A search server for tests.
+OSMEM := 0.1.6
 
 .PHONY: help deps deps-bench soak deps-build build run test lint bench fuzz install uninstall clean
 
@@ -42,6 +45,13 @@ deps: deps-build
 	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
 	@packaging/install-syslog-ng target/syslog-ng
 	@packaging/install-statsd
+	@$(MAKE) --no-print-directory target/osmem
+
+# The tests say when it is missing.
+target/osmem:
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
+		--target $@ osmem-server==$(OSMEM) || \
+		echo "osmem-server can't be installed: Elasticsearch and OpenSearch aren't tested against a real server" >&2
 
 deps-bench: deps
 	@packaging/install-deps "wrk" "wrk"
