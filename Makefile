@@ -99,20 +99,33 @@ install: $(BINARY)
 				install -D -m 0640 /dev/stdin "$(DESTDIR)$$dir/auship.conf"; \
 		fi; \
 	done
-	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples
+	install -d -m 0755 $(DESTDIR)$(ETC)/auship/elasticsearch
+	for file in conf/elasticsearch/*.json; do \
+		test -e $(DESTDIR)$(ETC)/auship/elasticsearch/$${file##*/} || \
+			install -m 0644 $$file $(DESTDIR)$(ETC)/auship/elasticsearch; \
+	done
+	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)/dashboards
 	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
 	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 conf/dashboards/* $(DESTDIR)$(DOCDIR)/dashboards
 	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 
 $(BINARY):
 	$(MAKE) build
 
-# auship.conf and the spools stay, as a package manager would leave them; `make uninstall PURGE=1` takes them too. What tells auditd to
+# auship.conf, templates that were changed, and the spools stay, as a package manager would leave them; `make uninstall PURGE=1` takes them too. What tells auditd to
 # start the plugin goes with the program.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/auship
 	rm -f $(DESTDIR)$(ETC)/audit/plugins.d/auship.conf $(DESTDIR)$(ETC)/audisp/plugins.d/auship.conf
 	rm -rf $(DESTDIR)$(DOCDIR)
+	for file in conf/elasticsearch/*.json; do \
+		to=$(DESTDIR)$(ETC)/auship/elasticsearch/$${file##*/}; \
+		if cmp -s $$file $$to; then rm $$to; fi; \
+	done
+	if [ -d $(DESTDIR)$(ETC)/auship/elasticsearch ]; then \
+		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(ETC)/auship/elasticsearch; \
+	fi
 	$(if $(PURGE),rm -rf $(DESTDIR)$(ETC)/auship $(DESTDIR)$(SPOOLDIR))
 
 clean:

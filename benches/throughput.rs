@@ -16,6 +16,14 @@ use std::{
 };
 
 const ROUNDS: usize = 9;
+const FORMATS: [&str; 2] = ["mozdef", "ecs"];
+
+/// A conversion of standard input.
+fn convert(format: &str) -> Command {
+    let mut auship = Command::new(AUSHIP);
+    auship.args(["convert", "--format", format]);
+    auship
+}
 
 fn main() {
     let dir = tempfile::tempdir().unwrap();
@@ -30,30 +38,40 @@ fn main() {
     let counted = Command::new(&walk).stdin(File::open(&log).unwrap()).stderr(Stdio::inherit()).output().unwrap();
     println!("{}: {} MB", log.display(), fs::metadata(&log).unwrap().len() / 1_000_000);
     print!("{}", String::from_utf8_lossy(&counted.stdout));
-    let (mut floor, mut convert) = (Vec::new(), Vec::new());
+    // The walk first, then a conversion to each format.
+    let mut seconds = vec![Vec::new(); 1 + FORMATS.len()];
     for _ in 0..ROUNDS {
-        floor.push(run(Command::new(&walk), &log, &out));
-        let mut auship = Command::new(AUSHIP);
-        auship.arg("convert");
-        convert.push(run(auship, &log, &out));
+        seconds[0].push(run(Command::new(&walk), &log, &out));
+        for (seconds, format) in seconds[1..].iter_mut().zip(FORMATS) {
+            seconds.push(run(convert(format), &log, &out));
+        }
     }
-    println!("documents: {} MB", fs::metadata(&out).unwrap().len() / 1_000_000);
-    floor.sort_by(f64::total_cmp);
-    convert.sort_by(f64::total_cmp);
     let peak = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap().max_rss();
+    for seconds in &mut seconds {
+        seconds.sort_by(f64::total_cmp);
+    }
     println!("user+system seconds, least and median of {ROUNDS} rounds:");
     for (name, i) in [("least", 0), ("median", ROUNDS / 2)] {
-        let (floor, convert) = (floor[i], convert[i]);
-        println!("  {name:6}  libauparse's walk {floor:.3}  auship convert {convert:.3}  ratio {:.2}", convert / floor);
+        let floor = seconds[0][i];
+        println!("  {name:6}  libauparse's walk {floor:.3}");
+        for (seconds, format) in seconds[1..].iter().zip(FORMATS) {
+            println!(
+                "  {name:6}  auship convert --format {format:6} {:.3}  ratio {:.2}",
+                seconds[i],
+                seconds[i] / floor
+            );
+        }
     }
     // The compiler is a child too, but it ended before it could be counted against the walk: it is much larger.
-    println!("peak memory of auship convert: {} KiB", peak_of_convert(&log).unwrap_or(peak));
+    for format in FORMATS {
+        let peak = peak_of_convert(format, &log).unwrap_or(peak);
+        println!("peak memory of auship convert --format {format}: {peak} KiB");
+    }
 }
 
 /// Peak memory of one conversion in KiB, as the kernel tells while it still runs.
-fn peak_of_convert(log: &Path) -> Option<i64> {
-    let mut child =
-        Command::new(AUSHIP).arg("convert").stdin(File::open(log).ok()?).stdout(Stdio::null()).spawn().ok()?;
+fn peak_of_convert(format: &str, log: &Path) -> Option<i64> {
+    let mut child = convert(format).stdin(File::open(log).ok()?).stdout(Stdio::null()).spawn().ok()?;
     let mut peak = None;
     while child.try_wait().ok()?.is_none() {
         let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();

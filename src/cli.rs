@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::{config, convert, filter::Filters, host, log, output, run};
+use crate::{config, convert, filter::Filters, host, log, output, run, setup};
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
     ffi::OsString,
@@ -21,6 +21,8 @@ usage: auship [run] [--config FILE]          read records from standard input un
        auship convert [--format NAME] [--config FILE] [FILE]...
                                              audit logs from files or standard input to JSON lines
        auship check [--config FILE]          print the effective configuration, or what is wrong with it
+       auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
+                                             bring templates and policies into Elasticsearch or OpenSearch
        auship --version | --help             and --help for each command, with an example
 
 FILE defaults to /etc/auship/auship.conf. auditd starts the plugin without arguments.
@@ -58,11 +60,27 @@ example:
   auship check --config ./auship.conf
 ";
 
+const HELP_SETUP: &str = "usage: auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
+
+Brings index templates (with the fields' types) and a policy for the indexes' age into the cluster of each output of
+type elasticsearch in FILE (default /etc/auship/auship.conf), and says of each thing: it is right, it was missing, or
+what differed. What is right isn't touched. Indexes that exist keep the types they have.
+
+  --output NAME   only for that output
+  --dry-run       change nothing, only say what would be done
+  --from DIR      take the JSON files in DIR and not those in the program; /etc/auship/elasticsearch has them to edit
+
+example: look first, then do it
+  auship setup --dry-run
+  auship setup
+";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Command {
     Run,
     Convert,
     Check,
+    Setup,
 }
 
 /// A command line, understood.
@@ -73,6 +91,16 @@ struct Given {
     /// Of `convert`.
     format: Option<config::Format>,
     files: Vec<PathBuf>,
+    /// Of `setup`.
+    output: Option<String>,
+    dry_run: bool,
+    from: Option<PathBuf>,
+}
+
+impl Given {
+    fn new(command: Command) -> Self {
+        Self { command, config: None, format: None, files: Vec::new(), output: None, dry_run: false, from: None }
+    }
 }
 
 /// What a command line asks for.
@@ -85,7 +113,7 @@ enum Asked {
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
     let mut parser = Parser::from_args(args);
     let mut command = None;
-    let mut given = Given { command: Command::Run, config: None, format: None, files: Vec::new() };
+    let mut given = Given::new(Command::Run);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => {
@@ -94,6 +122,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     Some(Command::Run) => HELP_RUN,
                     Some(Command::Convert) => HELP_CONVERT,
                     Some(Command::Check) => HELP_CHECK,
+                    Some(Command::Setup) => HELP_SETUP,
                 };
                 return Ok(Asked::Print(help.into()));
             }
@@ -108,13 +137,17 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     format => given.format = format,
                 }
             }
+            Arg::Long("output") if command == Some(Command::Setup) => given.output = Some(parser.value()?.string()?),
+            Arg::Long("dry-run") if command == Some(Command::Setup) => given.dry_run = true,
+            Arg::Long("from") if command == Some(Command::Setup) => given.from = Some(parser.value()?.into()),
             Arg::Value(word) if command.is_none() => {
                 command = Some(match word.to_str() {
                     Some("run") => Command::Run,
                     Some("convert") => Command::Convert,
                     Some("check") => Command::Check,
+                    Some("setup") => Command::Setup,
                     _ => {
-                        return Err(format!("unknown command {word:?}; there are run, convert and check").into());
+                        return Err(format!("unknown command {word:?}; there are run, convert, check and setup").into());
                     }
                 });
             }
@@ -143,6 +176,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
             Ok((_, config)) => print(&config.to_string()),
             Err(status) => status,
         },
+        Command::Setup => setup_command(&given),
     }
 }
 
@@ -212,7 +246,8 @@ fn convert_command(given: &Given) -> u8 {
             (default, String::new(), String::new(), Filters::default())
         }
     };
-    let format = given.format.clone().unwrap_or(format);
+    // Of the same name: then the file's keys count.
+    let format = given.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
     let mut format = output::format(&format, &host::fully_qualified_name(), false);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
     match convert::convert(&given.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
@@ -234,6 +269,28 @@ fn convert_command(given: &Given) -> u8 {
     }
 }
 
+fn setup_command(given: &Given) -> u8 {
+    let config = match load(given.config.as_deref()) {
+        Ok((_, config)) => config,
+        Err(status) => return status,
+    };
+    let task = setup::Task { output: given.output.as_deref(), dry_run: given.dry_run, from: given.from.as_deref() };
+    match setup::setup(&config, task, &mut io::stdout().lock()) {
+        Ok(complaints) => {
+            complaints.iter().for_each(|complaint| complain(&format!("auship: {complaint}")));
+            if complaints.is_empty() { DONE } else { FAILED }
+        }
+        Err(e @ setup::Error::Wrong(_)) => {
+            complain(&format!("auship: {e}"));
+            WRONG
+        }
+        Err(e @ setup::Error::Write(_)) => {
+            complain(&format!("auship: {e}"));
+            FAILED
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,7 +301,7 @@ mod tests {
 
     fn given(command: Command, config: Option<&str>, files: &[&str]) -> Result<Asked, String> {
         let files = files.iter().map(PathBuf::from).collect();
-        Ok(Asked::Do(Given { command, config: config.map(PathBuf::from), format: None, files }))
+        Ok(Asked::Do(Given { config: config.map(PathBuf::from), files, ..Given::new(command) }))
     }
 
     #[test]
@@ -253,6 +310,10 @@ mod tests {
         assert_eq!(asked("--config x"), given(Command::Run, Some("x"), &[]));
         assert_eq!(asked("run --config=x"), given(Command::Run, Some("x"), &[]));
         assert_eq!(asked("check -c x"), given(Command::Check, Some("x"), &[]));
+        assert_eq!(asked("setup"), given(Command::Setup, None, &[]));
+        let (output, from) = (Some("es".into()), Some("d".into()));
+        let all = Given { output, dry_run: true, from, ..Given::new(Command::Setup) };
+        assert_eq!(asked("setup --output es --dry-run --from d"), Ok(Asked::Do(all)));
         assert_eq!(asked("convert a - b"), given(Command::Convert, None, &["a", "-", "b"]));
         let format = match asked("convert --format ecs") {
             Ok(Asked::Do(given)) => given.format.map(|format| format.name()),
@@ -264,7 +325,9 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (line, part) in [
-            ("fly", "unknown command \"fly\"; there are run, convert and check"),
+            ("fly", "unknown command \"fly\"; there are run, convert, check and setup"),
+            ("run --dry-run", "invalid option '--dry-run'"),
+            ("setup x", "unexpected argument \"x\""),
             ("run x", "unexpected argument \"x\""),
             ("--format mozdef", "invalid option '--format'"),
             ("convert --format cef", "unknown format \"cef\"; there are mozdef or ecs"),

@@ -20,7 +20,8 @@
 //! | sink: where documents go | [`sink`] |
 //!
 //! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], [`sequence`] (events that didn't come),
-//! [`figures`], and the commands in [`cli`].
+//! [`figures`], and the commands in [`cli`],
+//! of which [`setup`] prepares a cluster.
 
 pub mod address;
 pub mod auparse;
@@ -40,5 +41,6 @@ pub mod processes;
 pub mod queue;
 pub mod run;
 pub mod sequence;
+pub mod setup;
 pub mod sink;
 pub mod source;

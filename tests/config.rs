@@ -140,15 +140,20 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
         ("syslog", spool.clone()),
         ("stdout", String::new()),
     ] {
+        let format = if kind == "elasticsearch" { "ecs" } else { "mozdef" };
         let mut applies = true;
         let uncommented: String = text
             .lines()
             .skip_while(|l| !l.starts_with(";[output:siem]"))
             .filter(|l| {
-                // A heading says for which types the keys below it are.
+                // A heading says for which types, or which format, the keys below it are.
                 if let Some(heading) = l.strip_prefix("; --- ") {
-                    let types = heading.strip_prefix("type = ").map(|types| types.split(':').next().unwrap());
-                    applies = types.is_none_or(|types| types.split(" or ").any(|t| t == kind));
+                    let heading = heading.split(':').next().unwrap();
+                    applies = match heading.split_once(" = ") {
+                        Some(("type", types)) => types.split(" or ").any(|t| t == kind),
+                        Some(("format", name)) => name == format,
+                        _ => true,
+                    };
                 }
                 applies
             })
@@ -158,6 +163,7 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
             // Without TLS there is nothing to verify.
             .filter(|l| kind != "syslog" || !l.starts_with("ssl_verify"))
             .map(|l| l.replace("type = http", &format!("type = {kind}")) + "\n")
+            .map(|l| if l == "format = mozdef\n" { format!("format = {format}\n") } else { l })
             .map(|l| if l == "spool_dir =\n" { spool.clone() } else { l })
             .collect();
         let given = auship::config::parse(Path::new("x"), &uncommented).unwrap();

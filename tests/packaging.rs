@@ -58,6 +58,8 @@ fn install_puts_files_where_auditd_looks_and_uninstall_takes_them_out() {
         "etc/auship/auship.conf",
         "etc/audit/plugins.d/auship.conf",
         "etc/audisp/plugins.d/auship.conf",
+        "etc/auship/elasticsearch/mappings-ecs.json",
+        "etc/auship/elasticsearch/ism-data-stream.json",
     ] {
         assert!(installed.contains(Path::new(file)), "{file} isn't in {installed:#?}");
     }
@@ -75,10 +77,14 @@ fn install_puts_files_where_auditd_looks_and_uninstall_takes_them_out() {
     // What an administrator wrote stays, on another installation and on removal.
     let config = dir.path().join("etc/auship/auship.conf");
     fs::write(&config, "file_log = -\n").unwrap();
+    let policy = dir.path().join("etc/auship/elasticsearch/ilm-indexes.json");
+    fs::write(&policy, "{}\n").unwrap();
     make("install", dir.path());
     make("uninstall", dir.path());
     assert_eq!(fs::read_to_string(&config).unwrap(), "file_log = -\n");
-    assert_eq!(files(dir.path()), BTreeSet::from(["etc/auship/auship.conf".into()]));
+    assert_eq!(fs::read_to_string(&policy).unwrap(), "{}\n");
+    let left = ["etc/auship/auship.conf", "etc/auship/elasticsearch/ilm-indexes.json"];
+    assert_eq!(files(dir.path()), left.map(PathBuf::from).into());
 }
 
 #[test]

@@ -4,7 +4,11 @@ use auship::{
     auparse::Parser,
     config,
     filter::Filters,
-    format::mozdef::{Details, MozDef, Settings},
+    format::{
+        Format,
+        ecs::{self, Ecs},
+        mozdef::{Details, MozDef, Settings},
+    },
 };
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{collections::HashSet, fmt, path::Path};
@@ -18,10 +22,14 @@ impl<'de> Visitor<'de> for StrictVisitor {
     type Value = Strict;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a string, or a list or object of those")
+        f.write_str("a string or a number, or a list or object of those")
     }
 
     fn visit_str<E: Error>(self, _: &str) -> Result<Strict, E> {
+        Ok(Strict)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Strict, E> {
         Ok(Strict)
     }
 
@@ -52,7 +60,7 @@ const FILTERS: &str = "[output:o]\ntype = stdout\n[filter:a]\nsyscall = execve, 
     key = k\n[filter:c]\nuid = 7\n[filter:d]\nuser = nobody\n[filter:e]\nexe = /nowhere/*\n[filter:f]\npath = /x\n\
     [filter:g]\nport = 7\naddress = ::/1\n[filter:h]\nrecord_type = PATH\nregex = ^x$\n[filter:i]\nregex = ^x$\n";
 
-/// Converts a log in two pieces, with both sets of keys, and checks each document.
+/// Converts a log in two pieces, to every format, and checks each document.
 pub fn check(log: &[u8], cut: usize) {
     let settings = |details| Settings {
         program_name: "auship".into(),
@@ -61,7 +69,12 @@ pub fn check(log: &[u8], cut: usize) {
         hostname: "host".into(),
         live: false,
     };
-    let mut formats = [MozDef::new(settings(Details::Full)), MozDef::new(settings(Details::Classic))];
+    let ecs = ecs::Settings { event_original: true, hostname: "host".into(), machine_id: String::new(), live: false };
+    let mut formats = [
+        Format::MozDef(MozDef::new(settings(Details::Full))),
+        Format::MozDef(MozDef::new(settings(Details::Classic))),
+        Format::Ecs(Ecs::new(ecs)),
+    ];
     let mut parser = Parser::new().expect("there is memory");
     let config = config::parse(Path::new("x"), FILTERS).expect("it is sound");
     let mut filters = Filters::new(&config.filters);

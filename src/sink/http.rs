@@ -6,7 +6,7 @@
 use super::{
     Alive, Shared,
     carrier::{Answer, Carrier},
-    connection::{Connection, CurlLog, Failure, Request, Wanted},
+    connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
     warn_of_no_verification,
 };
 use crate::{
@@ -53,7 +53,7 @@ pub(super) fn start(
 fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]) -> Answer {
     let request = Request {
         url: &http.url,
-        content_type: Some("application/json"),
+        method: Method::Post("application/json"),
         timeout: http.client.timeout,
         answer: Wanted::Beginning,
     };

@@ -20,6 +20,7 @@ use crate::{
 use breaker::Breaker;
 pub use breaker::Position;
 use crossbeam_channel::{Receiver, Sender, bounded};
+pub(crate) use elasticsearch::{Kind, Product, Requester};
 pub use requests::{Latency, Requests};
 use std::{
     io,

@@ -3,8 +3,10 @@
 
 pub mod audit;
 pub mod disk;
+pub mod ecs;
 pub mod elasticsearch;
 pub mod json;
+pub mod opensearch;
 pub mod prometheus;
 pub mod receiver;
 pub mod server;

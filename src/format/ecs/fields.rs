@@ -5,6 +5,7 @@ use crate::{
     event::kind,
     format::flat::{Draft, Table},
 };
+use std::borrow::Cow;
 
 /// Record types that only this format tells apart (`<linux/audit.h>`, `<libaudit.h>`).
 pub(super) mod record {
@@ -89,6 +90,14 @@ impl Ecs {
 }
 
 impl Table for Ecs {
+    /// Dots in a key would make objects of it.
+    fn name(name: &[u8]) -> Cow<'_, [u8]> {
+        if !name.contains(&b'.') {
+            return Cow::Borrowed(name);
+        }
+        name.iter().map(|byte| if *byte == b'.' { b'_' } else { *byte }).collect()
+    }
+
     fn rule(place: Place, _special: bool, meaning: Type) -> Draft<Self> {
         let (name, kind) = (place.event.bytes(place.field.name), place.record.kind);
         let goes = match name {
@@ -137,8 +146,15 @@ impl Table for Ecs {
             (Reading::Decoded, _) => Type::Text,
             _ => meaning,
         };
-        let plain = if matches!(name, b"success" | b"res") { b"result" } else { name };
-        Draft { plain: (!plain.is_empty()).then(|| plain.to_vec()), value, role: Self { goes, reading, meaning } }
+        let plain = match name {
+            b"success" | b"res" => Some(b"result".to_vec()),
+            // The address of a SOCKADDR record, which is an object.
+            b"socket" => None,
+            // A key of nothing but blanks keeps a document out of an index.
+            _ if !name.iter().any(u8::is_ascii_graphic) => None,
+            _ => Some(Self::name(name).into_owned()),
+        };
+        Draft { plain, value, role: Self { goes, reading, meaning } }
     }
 
     fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8] {

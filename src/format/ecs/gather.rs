@@ -268,22 +268,21 @@ impl<'e> Gather<'_, '_, 'e> {
         let common = self.flat.state.rules.of_record(event, record);
         let fields = event.fields(record);
         let names = |fields: &[Field], start: &[u8]| fields.iter().any(|f| event.bytes(f.name).starts_with(start));
-        let mut seen: [Option<RuleId>; 32] = [None; 32];
+        let mut seen: [Option<Key>; 32] = [None; 32];
         for (nth, field) in fields.iter().enumerate() {
             let place = Place { event, number, record, field: *field };
             let Some(id) = self.flat.rule(common, nth, place, true) else { continue };
             if is_absent(place.text()) {
                 continue;
             }
+            let rule = self.flat.state.rules.get(id);
+            let (role, kind, plain) = (rule.role, rule.value, rule.plain);
             // The kernel writes each once; whoever forged a record with more gets them listed elsewhere.
-            if nth >= seen.len() || seen[..nth].contains(&Some(id)) {
+            let Some(key) = plain.filter(|_| nth < seen.len() && !seen[..nth].contains(&plain)) else {
                 self.flat.note_typed(id);
                 continue;
-            }
-            seen[nth] = Some(id);
-            let rule = self.flat.state.rules.get(id);
-            let Some(key) = rule.plain else { continue };
-            let (role, kind) = (rule.role, rule.value);
+            };
+            seen[nth] = plain;
             if role.goes == Goes::Label && !names(fields, b"obj_") {
                 for (piece, text) in label(unquoted(place.text())) {
                     self.paths.extend_from_slice(b",\"obj_");

@@ -36,10 +36,9 @@ impl<'e> Scene<'e> {
         let seccomp = records.iter().position(|r| r.kind == record::SECCOMP);
         let seccomp = seccomp.and_then(|n| meanings.call(event, n, &records[n]));
         let execve = records.iter().any(|r| r.kind == kind::EXECVE);
-        let of_call = syscall.map(|_| match call {
-            Some(call) => normals.of_call(plain_name(meanings.call_name(call))),
-            None => normals.of_call(b""),
-        });
+        let of_call = syscall.is_some().then_some(call).or_else(|| seccomp.map(Some));
+        let of_call =
+            of_call.map(|call| normals.of_call(call.map_or(b"", |call| plain_name(meanings.call_name(call)))));
         let mut scene =
             Self { event, main: syscall.unwrap_or(0), call, seccomp, normal: Normal::UNKNOWN, also: None, execve };
         match (syscall, of_call) {
@@ -52,8 +51,8 @@ impl<'e> Scene<'e> {
                 if let Some(normal) = normals.of_record(event.bytes(first.name), selinux, apparmor) {
                     scene.normal = normal;
                 }
-                // The reference has kernel modules both ways; that is once.
-                scene.also = of_call.filter(|of_call| !std::ptr::eq(*of_call, scene.normal));
+                // A call and its own record (of a change of the time) mean the same once.
+                scene.also = of_call.filter(|of_call| of_call.action != scene.normal.action);
             }
         }
         scene

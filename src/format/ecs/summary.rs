@@ -115,7 +115,7 @@ fn first_of(gather: &mut Gather, names: &[&str], words: &mut Vec<u8>) {
     for name in names {
         let found = gather.lookup(name.as_bytes(), |value| {
             words.clear();
-            let is_unset = *name == "auid" && is_unset(value);
+            let is_unset = matches!(*name, "auid" | "old-auid") && is_unset(value);
             words.extend_from_slice(if is_unset { b"unset" } else { value });
         });
         if found {

@@ -10,7 +10,7 @@ use crate::{
     format::{arguments, json},
 };
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 /// Rules and keys kept before all are forgotten: user messages can name fields as they like.
 const MAX_RULES: usize = 4096;
@@ -53,6 +53,11 @@ pub struct Draft<R> {
 
 /// A format's own part of the rules: what a field is to it.
 pub trait Table: Copy + PartialEq + Sized {
+    /// A field's name as keys have it.
+    fn name(name: &[u8]) -> Cow<'_, [u8]> {
+        Cow::Borrowed(name)
+    }
+
     /// Records of one type may have fields whose keys depend on the record (AppArmor's).
     fn is_special(_event: &Event, _record: &Record) -> bool {
         false
@@ -273,7 +278,7 @@ impl<R: Table> Rules<R> {
 
     fn make(&self, layout: usize, place: Place, special: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule<R> {
         let name = place.event.bytes(place.field.name);
-        let typed = keys.key(&[&self.layouts[layout].prefix[..], name].concat());
+        let typed = keys.key(&R::name(&[&self.layouts[layout].prefix[..], name].concat()));
         let draft = R::rule(place, special, meanings.field_type(place));
         Rule {
             name: Box::from(name),

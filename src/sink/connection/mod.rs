@@ -26,17 +26,41 @@ const KEEP_BODY: usize = 2 << 20;
 /// So many connections libcurl keeps anyway.
 const CONNECTIONS: usize = 5;
 
-/// A request: GET, or POST of a body.
+/// A request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
     /// Where it goes.
     pub(super) url: &'a str,
-    /// The body's type; none for a GET.
-    pub(super) content_type: Option<&'static str>,
+    pub(super) method: Method,
     /// How long it may take.
     pub(super) timeout: Duration,
     /// How many bytes of the answer are wanted.
     pub(super) answer: Wanted,
+}
+
+/// What is to be done there; with a body, its type.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Method {
+    Get,
+    Post(&'static str),
+    Put(&'static str),
+}
+
+impl Method {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post(_) => "POST",
+            Self::Put(_) => "PUT",
+        }
+    }
+
+    fn content_type(self) -> Option<&'static str> {
+        match self {
+            Self::Get => None,
+            Self::Post(content_type) | Self::Put(content_type) => Some(content_type),
+        }
+    }
 }
 
 /// What is wanted of an answer.
@@ -333,17 +357,18 @@ impl Connection {
             self.easy = Some(self.set_up()?);
             self.headers_for = None;
         }
-        if request.content_type.is_some() {
+        let content_type = request.method.content_type();
+        if content_type.is_some() {
             self.write_body(write).map_err(|e| format!("can't compress: {e}"))?;
         }
-        let headers = match trace.is_none() && self.headers_for == Some(request.content_type) {
+        let headers = match trace.is_none() && self.headers_for == Some(content_type) {
             true => None,
-            false => Some(self.headers(request.content_type, trace)?),
+            false => Some(self.headers(content_type, trace)?),
         };
         let Some(easy) = &mut self.easy else { return Ok(()) };
         if let Some(headers) = headers {
             easy.http_headers(headers).map_err(|e| e.to_string())?;
-            self.headers_for = Some(request.content_type);
+            self.headers_for = Some(content_type);
         }
         let exchange = easy.get_mut();
         exchange.answer.clear();
@@ -352,7 +377,8 @@ impl Connection {
         let mut set = || {
             easy.url(request.url)?;
             easy.timeout(request.timeout)?;
-            if request.content_type.is_none() {
+            easy.custom_request(request.method.name())?;
+            if content_type.is_none() {
                 return easy.get(true);
             }
             easy.post(true)?;

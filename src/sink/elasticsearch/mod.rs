@@ -6,6 +6,7 @@
 //! | `answer.rs` | what the answer says about each |
 //! | `hosts.rs` | the cluster's hosts, and which of them answer |
 //! | `product.rs` | which server it is |
+//! | `requester.rs` | requests of others than the sink, one at a time |
 //!
 //! Delivered means that the server says so of the very document: it has it now (201), or had it already under its id
 //! (409). An answer that is cut, or makes no sense, says nothing, and all are sent again, perhaps to another host: the
@@ -15,12 +16,13 @@ mod answer;
 mod bulk;
 mod hosts;
 mod product;
+mod requester;
 
 use super::{
     Alive, Shared,
     breaker::Backoff,
     carrier::{Answer, Carrier, Item},
-    connection::{Connection, CurlLog, Failure, Reply, Request, Wanted},
+    connection::{Connection, CurlLog, Failure, Method, Reply, Request, Wanted},
     warn_of_no_verification,
 };
 use crate::{
@@ -29,7 +31,8 @@ use crate::{
 };
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use hosts::{Hosts, Is};
-use product::Product;
+pub(crate) use product::{Kind, Product};
+pub(crate) use requester::Requester;
 use std::{io, sync::Arc, thread, time::Duration};
 
 /// Starts the workers, and who asks hosts that failed whether they are back.
@@ -116,7 +119,7 @@ impl Asker {
     fn ask(&mut self, host: usize) -> Result<(), Trouble> {
         let url = format!("{}/", self.hosts.host(host).url);
         let request =
-            Request { url: &url, content_type: None, timeout: self.timeout, answer: Wanted::All(product::MOST_BYTES) };
+            Request { url: &url, method: Method::Get, timeout: self.timeout, answer: Wanted::All(product::MOST_BYTES) };
         let reply = self.connection.request(request, |_| Ok(()))?;
         let is = match reply.status {
             200 => Is::Product(Product::read(&reply.body).map_err(|why| Trouble::Failed(why, None))?),
@@ -196,7 +199,7 @@ impl Worker {
         let target = &self.config.target;
         let request = Request {
             url: &self.asker.hosts.host(host).bulk,
-            content_type: Some("application/x-ndjson"),
+            method: Method::Post("application/x-ndjson"),
             timeout: self.config.client.timeout,
             answer: Wanted::All(answer::most_bytes(documents.len())),
         };

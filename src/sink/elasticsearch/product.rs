@@ -12,14 +12,32 @@ const LONGEST: usize = 40;
 
 /// What documents are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Product {
-    name: &'static str,
-    version: String,
+pub(crate) struct Product {
+    /// Which it is.
+    pub(crate) kind: Kind,
+    /// Its version's first two numbers.
+    pub(crate) version: (u32, u32),
+    /// Its version, whole.
+    shown: String,
+}
+
+/// The products there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Elasticsearch,
+    /// Elasticsearch up to 7.10 with nothing but its free parts.
+    ElasticsearchOss,
+    OpenSearch,
 }
 
 impl fmt::Display for Product {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.version)
+        let name = match self.kind {
+            Kind::Elasticsearch => "Elasticsearch",
+            Kind::ElasticsearchOss => "Elasticsearch (OSS)",
+            Kind::OpenSearch => "OpenSearch",
+        };
+        write!(f, "{name} {}", self.shown)
     }
 }
 
@@ -27,6 +45,8 @@ impl fmt::Display for Product {
 struct Root<'a> {
     #[serde(borrow)]
     version: Version<'a>,
+    #[serde(borrow)]
+    tagline: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +55,8 @@ struct Version<'a> {
     number: Cow<'a, str>,
     #[serde(borrow)]
     distribution: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    build_flavor: Option<Cow<'a, str>>,
 }
 
 impl Product {
@@ -42,21 +64,31 @@ impl Product {
     ///
     /// # Errors
     /// When it is another server's, or one that is too old.
-    pub(super) fn read(answer: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(answer: &[u8]) -> Result<Self, String> {
         let root: Option<Root> = serde_json::from_slice(answer).ok();
         let plain = |text: &str| text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic());
-        let version = root.map(|root| root.version).filter(|version| plain(&version.number));
-        let Some(Version { number, distribution }) = version else {
+        let Some(Root { version, tagline }) = root.filter(|root| plain(&root.version.number)) else {
             return Err("is neither Elasticsearch nor OpenSearch: GET / answers something else".into());
         };
-        let major = number.split('.').next().and_then(|major| major.parse::<u32>().ok());
-        let name = match (distribution.as_deref(), major) {
-            (Some("opensearch"), Some(_)) => "OpenSearch",
-            (None, Some(OLDEST..)) => "Elasticsearch",
-            (None, Some(_)) => return Err(format!("is Elasticsearch {number}; it must be at least {OLDEST}")),
-            _ => return Err("is neither Elasticsearch nor OpenSearch: GET / has another version".into()),
+        let Version { number, distribution, build_flavor } = version;
+        // An OpenSearch that passes for Elasticsearch 7.10, for old clients' sake, keeps its tagline.
+        let passes = tagline.is_some_and(|tagline| tagline.contains("OpenSearch"));
+        let kind = match (distribution.as_deref(), build_flavor.as_deref()) {
+            (Some("opensearch"), _) => Kind::OpenSearch,
+            (None, _) if passes => Kind::OpenSearch,
+            (None, Some("oss")) => Kind::ElasticsearchOss,
+            (None, _) => Kind::Elasticsearch,
+            (Some(_), _) => return Err("is neither Elasticsearch nor OpenSearch: GET / has another version".into()),
         };
-        Ok(Self { name, version: number.into_owned() })
+        let mut parts = number.split(['.', '-']).map(|part| part.parse::<u32>().ok());
+        let Some(major) = parts.next().flatten() else {
+            return Err("is neither Elasticsearch nor OpenSearch: GET / has another version".into());
+        };
+        if kind != Kind::OpenSearch && major < OLDEST {
+            return Err(format!("is Elasticsearch {number}; it must be at least {OLDEST}"));
+        }
+        let minor = parts.next().flatten().unwrap_or_default();
+        Ok(Self { kind, version: (major, minor), shown: number.into_owned() })
     }
 }
 
@@ -72,6 +104,8 @@ mod tests {
         };
         assert_eq!(read(r#"{"number":"8.11.1","build_flavor":"default"}"#), Ok("Elasticsearch 8.11.1".into()));
         assert_eq!(read(r#"{"number":"9.0.0"}"#), Ok("Elasticsearch 9.0.0".into()));
+        assert_eq!(read(r#"{"number":"9.1.0-SNAPSHOT"}"#), Ok("Elasticsearch 9.1.0-SNAPSHOT".into()));
+        assert_eq!(read(r#"{"number":"7.10.2","build_flavor":"oss"}"#), Ok("Elasticsearch (OSS) 7.10.2".into()));
         assert_eq!(read(r#"{"distribution":"opensearch","number":"2.11.0"}"#), Ok("OpenSearch 2.11.0".into()));
         assert_eq!(read(r#"{"distribution":"opensearch","number":"1.3.0"}"#), Ok("OpenSearch 1.3.0".into()));
         assert_eq!(read(r#"{"number":"6.8.23"}"#), Err("is Elasticsearch 6.8.23; it must be at least 7".into()));
@@ -82,5 +116,11 @@ mod tests {
             assert!(read(other).is_err_and(|e| e.starts_with("is neither")), "{other}");
         }
         assert!(Product::read(b"<html>").is_err());
+    }
+
+    #[test]
+    fn opensearch_may_pass_for_elasticsearch() {
+        let answer = br#"{"version":{"number":"7.10.2"},"tagline":"The OpenSearch Project: https://opensearch.org/"}"#;
+        assert!(Product::read(answer).is_ok_and(|product| product.kind == Kind::OpenSearch));
     }
 }

@@ -1,0 +1,79 @@
+//! What is to be installed, as it stands in files.
+
+use serde_json::Value;
+use std::{fs, path::Path};
+
+/// The files, by their names; see conf/elasticsearch.
+const FILES: [(&str, &str); 9] = [
+    ("mappings-ecs.json", include_str!("../../conf/elasticsearch/mappings-ecs.json")),
+    ("mappings-auditd.json", include_str!("../../conf/elasticsearch/mappings-auditd.json")),
+    ("settings.json", include_str!("../../conf/elasticsearch/settings.json")),
+    ("template-indexes.json", include_str!("../../conf/elasticsearch/template-indexes.json")),
+    ("template-data-stream.json", include_str!("../../conf/elasticsearch/template-data-stream.json")),
+    ("ilm-indexes.json", include_str!("../../conf/elasticsearch/ilm-indexes.json")),
+    ("ilm-data-stream.json", include_str!("../../conf/elasticsearch/ilm-data-stream.json")),
+    ("ism-indexes.json", include_str!("../../conf/elasticsearch/ism-indexes.json")),
+    ("ism-data-stream.json", include_str!("../../conf/elasticsearch/ism-data-stream.json")),
+];
+
+/// All files, read.
+pub(super) struct Files(Vec<(&'static str, Value)>);
+
+impl Files {
+    /// From a directory, or those that are built into the program.
+    ///
+    /// # Errors
+    /// When one can't be read, or isn't an object in JSON; the message names it.
+    pub(super) fn read(dir: Option<&Path>) -> Result<Self, String> {
+        let read = |&(name, built_in): &(&'static str, &str)| {
+            let (shown, text) = match dir {
+                None => (name.to_string(), built_in.to_string()),
+                Some(dir) => {
+                    let path = dir.join(name);
+                    let shown = path.display().to_string();
+                    let text = fs::read_to_string(&path).map_err(|e| {
+                        format!("can't read {shown}: {e}; --from names a copy of the directory elasticsearch, whole")
+                    })?;
+                    (shown, text)
+                }
+            };
+            match serde_json::from_str(&text) {
+                Ok(value @ Value::Object(_)) => Ok((name, value)),
+                Ok(_) => Err(format!("{shown} must hold one JSON object")),
+                Err(e) => Err(format!("{shown} isn't JSON: {e}")),
+            }
+        };
+        FILES.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// A file's content.
+    pub(super) fn get(&self, name: &str) -> Value {
+        self.0.iter().find(|(its, _)| *its == name).map_or(Value::Null, |(_, value)| value.clone())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_files_is_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in FILES {
+            fs::write(dir.path().join(name), text).unwrap();
+        }
+        assert_eq!(Files::read(Some(dir.path())).unwrap().0, Files::read(None).unwrap().0);
+    }
+
+    #[test]
+    fn a_bad_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = || Files::read(Some(dir.path())).err().unwrap();
+        assert!(said().contains("mappings-ecs.json: No such file"), "{}", said());
+        fs::write(dir.path().join("mappings-ecs.json"), "{\n\"a\": }").unwrap();
+        assert!(said().contains("mappings-ecs.json isn't JSON: expected value at line 2"), "{}", said());
+        fs::write(dir.path().join("mappings-ecs.json"), "[]").unwrap();
+        assert!(said().contains("mappings-ecs.json must hold one JSON object"), "{}", said());
+    }
+}

@@ -1,0 +1,75 @@
+//! A cluster's host, and requests of it.
+
+use super::refused;
+use crate::{
+    config::Elasticsearch,
+    sink::{Kind, Product, Requester},
+};
+use serde_json::Value;
+
+/// The first Elasticsearch with composable templates:
+/// https://www.elastic.co/guide/en/elasticsearch/reference/7.8/release-highlights.html
+const OLDEST: (u32, u32) = (7, 8);
+
+/// A host that answers.
+pub(super) struct Server {
+    requester: Requester,
+    url: String,
+    shown: String,
+}
+
+impl Server {
+    /// The first of an output's hosts that answers, and what it is.
+    ///
+    /// # Errors
+    /// When none does, or it can't be set up; with each host's reason.
+    pub(super) fn find(output: &str, config: &Elasticsearch) -> Result<(Self, Product), String> {
+        let mut requester = Requester::new(output, config).map_err(|e| e.to_string())?;
+        let mut whys = Vec::new();
+        for (url, shown) in config.urls.iter().zip(config.shown_urls()) {
+            match requester.get(&format!("{url}/")) {
+                Ok((200, answer)) => {
+                    let product = Product::read(&answer).map_err(|what| format!("{shown} {what}"))?;
+                    if product.kind != Kind::OpenSearch && product.version < OLDEST {
+                        let (major, minor) = OLDEST;
+                        return Err(format!(
+                            "{shown} is {product}; auship setup needs at least Elasticsearch {major}.{minor}, or OpenSearch"
+                        ));
+                    }
+                    return Ok((Self { requester, url: url.clone(), shown }, product));
+                }
+                Ok((status, answer)) => whys.push(refused("GET", &format!("{shown}/"), status, &json(&answer))),
+                Err(why) => whys.push(format!("{shown}: {why}")),
+            }
+        }
+        Err(whys.join("; "))
+    }
+
+    /// Its URL, for messages.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// GETs a path: status and answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(super) fn get(&mut self, path: &str) -> Result<(u32, Value), String> {
+        let answer = self.requester.get(&format!("{}{path}", self.url));
+        answer.map(|(status, body)| (status, json(&body))).map_err(|why| format!("GET {}{path}: {why}", self.shown))
+    }
+
+    /// PUTs something at a path: status and answer.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub(super) fn put(&mut self, path: &str, body: &Value) -> Result<(u32, Value), String> {
+        let answer = self.requester.put(&format!("{}{path}", self.url), body.to_string().as_bytes());
+        answer.map(|(status, body)| (status, json(&body))).map_err(|why| format!("PUT {}{path}: {why}", self.shown))
+    }
+}
+
+/// An answer; one that isn't JSON says nothing.
+fn json(answer: &[u8]) -> Value {
+    serde_json::from_slice(answer).unwrap_or(Value::Null)
+}

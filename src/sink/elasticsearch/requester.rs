@@ -1,0 +1,58 @@
+//! Requests of others than the sink, made as the sink makes its own: same certificates, same login, same proxy.
+
+use super::super::{
+    Shared,
+    connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
+    warn_of_no_verification,
+};
+use crate::config::Elasticsearch;
+use std::{io, sync::Arc, time::Duration};
+
+/// The most bytes that an answer may have.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Makes one request after the other.
+pub(crate) struct Requester {
+    connection: Connection,
+    timeout: Duration,
+}
+
+impl Requester {
+    /// With the settings of an output, which has this name; nothing is connected yet.
+    ///
+    /// # Errors
+    /// When libcurl's log can't be opened.
+    pub(crate) fn new(output: &str, config: &Elasticsearch) -> io::Result<Self> {
+        curl::init();
+        let client = &config.client;
+        warn_of_no_verification(output, &client.tls, &config.shown_urls().collect::<Vec<_>>().join(", "));
+        let shared = Arc::new(Shared::new(output));
+        let connection = Connection::new(client, &shared, CurlLog::new(client)?, config.urls.len());
+        Ok(Self { connection, timeout: client.timeout })
+    }
+
+    /// Status and body of the answer to a GET.
+    ///
+    /// # Errors
+    /// When there is no answer, with the reason.
+    pub(crate) fn get(&mut self, url: &str) -> Result<(u32, Vec<u8>), String> {
+        self.request(url, Method::Get, b"")
+    }
+
+    /// Status and body of the answer to a PUT of JSON.
+    ///
+    /// # Errors
+    /// As [`Requester::get`].
+    pub(crate) fn put(&mut self, url: &str, json: &[u8]) -> Result<(u32, Vec<u8>), String> {
+        self.request(url, Method::Put("application/json"), json)
+    }
+
+    fn request(&mut self, url: &str, method: Method, body: &[u8]) -> Result<(u32, Vec<u8>), String> {
+        let request = Request { url, method, timeout: self.timeout, answer: Wanted::All(MOST_BYTES) };
+        match self.connection.request(request, |out| out.write_all(body)) {
+            Ok(reply) => Ok((reply.status, reply.body)),
+            Err(Failure::Failed(why)) => Err(why),
+            Err(Failure::GivenUp) => Err("given up".into()),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The Elastic Common Schema as its definitions have it, and documents held against it.
+
+use super::{auship, data, json};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+/// What the schema says of a field.
+pub struct Definition {
+    /// `keyword`, `long`, `ip` …
+    pub kind: String,
+    /// Its value is always a list.
+    pub list: bool,
+    /// The only values it may have, if they are named.
+    pub allowed: BTreeSet<String>,
+}
+
+/// All fields of the schema: tests/data/ecs-fields.tsv, which tests/tools/ecs_fields.py makes.
+pub fn schema() -> BTreeMap<String, Definition> {
+    let table = fs::read_to_string(data("ecs-fields.tsv")).unwrap();
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let [name, kind, form, allowed] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            assert!(form == "list" || form == "one", "{line}");
+            let allowed = allowed.split(',').filter(|value| !value.is_empty()).map(str::to_owned).collect();
+            (name.to_owned(), Definition { kind: kind.to_owned(), list: form == "list", allowed })
+        })
+        .collect()
+}
+
+/// Auditbeat's extensions of the schema, which dashboards made for it look for. All are keywords.
+pub const EXTENSIONS: &[&str] = &[
+    "destination.path",
+    "source.path",
+    "file.selinux.category",
+    "file.selinux.domain",
+    "file.selinux.level",
+    "file.selinux.role",
+    "file.selinux.user",
+    "user.audit.group.id",
+    "user.audit.group.name",
+    "user.audit.id",
+    "user.audit.name",
+    "user.filesystem.group.id",
+    "user.filesystem.group.name",
+    "user.filesystem.id",
+    "user.filesystem.name",
+    "user.saved.group.id",
+    "user.saved.group.name",
+    "user.saved.id",
+    "user.saved.name",
+    "user.selinux.category",
+    "user.selinux.domain",
+    "user.selinux.level",
+    "user.selinux.role",
+    "user.selinux.user",
+];
+
+/// Where fields of our own lie: the index template in conf/elasticsearch says how they are indexed.
+pub fn ours(field: &str) -> bool {
+    ["auditd.", "bsm.", "agent."].iter().any(|prefix| field.starts_with(prefix))
+}
+
+/// The fields of a document that hold something, by their dotted names. A list of objects has the fields of each.
+pub fn leaves<'a>(document: &'a Value, into: &mut Vec<(String, &'a Value)>) {
+    fn walk<'a>(value: &'a Value, name: &str, into: &mut Vec<(String, &'a Value)>) {
+        match value {
+            Value::Object(object) => {
+                assert!(!object.is_empty(), "{name} is an empty object");
+                for (key, value) in object {
+                    // A server takes a dot for the border of two names, and refuses a name that is empty.
+                    assert!(!key.is_empty() && !key.contains('.'), "a key {key:?} in {name:?}");
+                    walk(value, &if name.is_empty() { key.clone() } else { format!("{name}.{key}") }, into);
+                }
+            }
+            Value::Array(list) if list.iter().any(Value::is_object) => list.iter().for_each(|v| walk(v, name, into)),
+            value => into.push((name.to_owned(), value)),
+        }
+    }
+    walk(document, "", into);
+}
+
+/// Whether a value (of a list, each) is what a type takes; a number is never text that looks like one, nor the reverse.
+pub fn fits(kind: &str, value: &Value) -> bool {
+    match kind {
+        "keyword" | "wildcard" | "constant_keyword" | "match_only_text" => value.is_string(),
+        "long" | "integer" => value.as_i64().is_some(),
+        "float" | "double" | "scaled_float" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "ip" => value.as_str().is_some_and(|text| text.parse::<IpAddr>().is_ok()),
+        "date" => value.as_str().is_some_and(is_time),
+        _ => false, // objects, and what an audit event has nothing for
+    }
+}
+
+/// Whether it reads `2026-11-22T00:44:14.872Z`.
+fn is_time(text: &str) -> bool {
+    let shape = "dddd-dd-ddTdd:dd:dd.dddZ";
+    let same = |(c, s): (char, char)| if s == 'd' { c.is_ascii_digit() } else { c == s };
+    text.len() == shape.len() && text.chars().zip(shape.chars()).all(same)
+}
+
+/// The documents of a log with `format = ecs`.
+pub fn documents(log: &Path) -> Vec<Value> {
+    json::lines(&text(log))
+}
+
+/// The same as they come.
+pub fn text(log: &Path) -> Vec<u8> {
+    let output = auship(&["convert", "--format", "ecs", log.to_str().unwrap()], b"");
+    assert!(output.status.success(), "{output:?}");
+    output.stdout
+}
+
+/// The logs of the test data, and the larger ones of a directory of recorded data beside the project, where there is
+/// one (or `RECORDED` names one).
+pub fn logs() -> Vec<PathBuf> {
+    let names = ["zoo-raw.log", "zoo-enriched.log", "edge.log"];
+    let mut logs: Vec<PathBuf> = names.iter().chain(&["sample.log"]).map(|name| data(name)).collect();
+    match recorded("") {
+        Some(more) => logs.extend(names.iter().map(|name| more.join(name)).filter(|log| log.exists())),
+        None => eprintln!("\n*** NOT TESTED: the whole zoo of recorded events: there is no such directory ***\n"),
+    }
+    logs
+}
+
+/// A part of the recorded data that isn't the project's own.
+pub fn recorded(part: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
+    let all = env::var_os("RECORDED").map_or_else(beside, PathBuf::from);
+    Some(all.join(part)).filter(|path| path.exists())
+}
