@@ -11,7 +11,6 @@ use std::{
     fs::{self, File},
     io::Write,
     net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
     thread::sleep,
