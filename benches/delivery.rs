@@ -6,12 +6,11 @@
 
 mod common;
 
-use common::{AUSHIP, log, seconds};
+use common::{AUSHIP, Cost, deliver, least, log, measured};
 use std::{
     fs::{self, File},
     io::Write,
     net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -62,43 +61,6 @@ fn nginx(dir: &Path) -> (Nginx, String) {
         sleep(Duration::from_millis(20));
     }
     (nginx, format!("https://localhost:{port}/events"))
-}
-
-/// What a run cost: processor seconds, and seconds on the clock.
-#[derive(Clone, Copy)]
-struct Cost {
-    cpu: f64,
-    wall: f64,
-}
-
-fn measured(mut run: impl FnMut()) -> Cost {
-    let (before, start) = (seconds(), Instant::now());
-    run();
-    Cost { cpu: seconds() - before, wall: start.elapsed().as_secs_f64() }
-}
-
-fn least(costs: &[Cost]) -> Cost {
-    *costs.iter().min_by(|a, b| a.cpu.total_cmp(&b.cpu)).unwrap()
-}
-
-/// `auship run` with the log on standard input and room for all of it in the ring, so that nothing waits or is lost.
-fn deliver(dir: &Path, log: &Path, output: &str, events: usize) -> Cost {
-    let conf = dir.join("auship.conf");
-    let text = format!("shutdown_timeout = 1h\n[output:bench]\nring_slots = 1000000\nring_bytes = 4GiB\n{output}");
-    fs::write(&conf, text).unwrap();
-    fs::set_permissions(&conf, fs::Permissions::from_mode(0o600)).unwrap();
-    let words = dir.join("words");
-    let _ = fs::remove_file(dir.join("out.json"));
-    let cost = measured(|| {
-        let mut auship = Command::new("script");
-        // Messages go to a terminal, else to syslog.
-        auship.args(["-qec", &format!("exec {AUSHIP} run -c {} < {}", conf.display(), log.display()), "/dev/null"]);
-        auship.stdin(Stdio::null()).stdout(File::create(&words).unwrap());
-        assert!(auship.status().unwrap().success());
-    });
-    let words = fs::read_to_string(&words).unwrap();
-    assert!(words.contains(&format!("delivered {events}, lost 0")), "{words}");
-    cost
 }
 
 /// `wrk` posting bodies from a file for some seconds: requests, and what they cost.
