@@ -7,6 +7,9 @@ use crate::{
     processes::Processes,
 };
 
+/// Buffers larger than this are given back.
+const KEEP: usize = 1 << 16;
+
 /// A process number, as ECS' `long` holds it.
 fn number(text: &[u8]) -> Option<u32> {
     str::from_utf8(unquoted(text)).ok()?.parse().ok()
@@ -32,6 +35,7 @@ pub(super) fn write(
     }
     for word in words.iter_mut() {
         word.clear();
+        word.shrink_to(KEEP);
     }
     let [comm, exe] = words;
     gather.said(Slot::Comm, comm);

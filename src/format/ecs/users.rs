@@ -9,6 +9,9 @@ use super::{
 };
 use crate::auparse::unquoted;
 
+/// Buffers larger than this are given back.
+const KEEP: usize = 1 << 16;
+
 /// A piece of [`Users::text`].
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Piece(usize, usize);
@@ -59,6 +62,7 @@ impl Users {
     /// Finds out all of them. `summary` names the actors and the object.
     pub(super) fn gather(&mut self, gather: &mut Gather, summary: &Summary) {
         self.text.clear();
+        self.text.shrink_to(KEEP);
         *self = Self { text: std::mem::take(&mut self.text), ..Self::default() };
         let member = |users: &mut Self, gather: &mut Gather, user, group| Member {
             user: users.who(gather, user),
