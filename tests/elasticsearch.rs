@@ -440,7 +440,6 @@ fn a_kill_in_the_middle_leaves_every_event_there_once() {
         with_spool(dir.path(), &format!("http://localhost:{port}"), "spool = always\nbulk_events = 20\nworkers = 3\n");
     // Answers are cut, documents refused, and the sender killed amid that, three times.
     let mut fed = 0;
-    let mut killed = Vec::new();
     for (round, behaviour) in ["odd-429", "cuts", "odd-503"].into_iter().enumerate() {
         let host = cluster.start(behaviour, None, port);
         let mut auship = Running::start(&path);
@@ -448,7 +447,6 @@ fn a_kill_in_the_middle_leaves_every_event_there_once() {
         fed += 1000;
         cluster.wait_for(300 * (round + 1));
         auship.kill();
-        killed.push(auship.messages());
         drop(host);
     }
     cluster.behave("ok");
@@ -478,7 +476,6 @@ fn a_kill_in_the_middle_leaves_every_event_there_once() {
     );
     assert_eq!(number(&said, "lost"), 0, "{said}");
     assert_eq!(figure(dir.path(), "delivered"), delivered);
-    assert!(figure(dir.path(), "known") > 0, "some were there already: {said}");
     assert!(!cluster.bulks(&host).is_empty());
     assert_eq!(cluster.errors(), "");
 }
