@@ -91,14 +91,16 @@ impl<T> Generations<T> {
         self.recent.get(process).or_else(|| self.older.get(process))
     }
 
-    fn insert(&mut self, process: Process, entry: T, bytes: usize) {
-        let full = self.recent.len() >= GENERATION || self.bytes + bytes > MAX_BYTES;
-        if full && !self.recent.contains_key(&process) {
+    /// `bytes`: those of an entry that count.
+    fn insert(&mut self, process: Process, entry: T, bytes: fn(&T) -> usize) {
+        let more = bytes(&entry);
+        let many = self.recent.len() >= GENERATION && !self.recent.contains_key(&process);
+        if many || self.bytes + more > MAX_BYTES {
             self.older = std::mem::take(&mut self.recent);
             self.bytes = 0;
         }
-        self.bytes += bytes;
-        self.recent.insert(process, entry);
+        let before = self.recent.insert(process, entry);
+        self.bytes = self.bytes + more - before.as_ref().map_or(0, bytes);
     }
 }
 
@@ -166,8 +168,7 @@ impl Processes {
         }
         let executable = if executable.len() > MAX_ARGUMENTS { &[] } else { executable };
         let program = Program { executable: executable.into(), arguments: all.into() };
-        let bytes = program.len();
-        self.programs.insert((node, pid), program, bytes);
+        self.programs.insert((node, pid), program, Program::len);
     }
 
     /// What a process was running when it was seen last.
@@ -178,13 +179,12 @@ impl Processes {
     /// A new process runs what its parent does.
     pub fn inherit(&mut self, node: u64, parent: u32, child: u32) {
         if let Some(program) = self.program(node, parent).cloned() {
-            let bytes = program.len();
-            self.programs.insert((node, child), program, bytes);
+            self.programs.insert((node, child), program, Program::len);
         }
     }
 
     fn insert(&mut self, process: Process, name: Name) {
-        self.names.insert(process, name, 0);
+        self.names.insert(process, name, |_| 0);
     }
 }
 
@@ -238,6 +238,26 @@ mod tests {
             processes.note_program(0, pid, b"/bin/sh", Some([&[b'x'; MAX_ARGUMENTS - 1][..]].into_iter()));
         }
         assert!(processes.programs.recent.len() < 2 * MAX_BYTES / MAX_ARGUMENTS, "memory is bounded");
+        assert!(processes.program(0, 99_999).is_some());
+    }
+
+    #[test]
+    fn programs_that_grow_are_bounded_too() {
+        let none = None::<std::iter::Empty<&[u8]>>;
+        let mut processes = Processes::new(false);
+        let pids = 0..u32::try_from(GENERATION).unwrap();
+        pids.clone().for_each(|pid| processes.note_program(0, pid, b"/bin/sh", none.clone()));
+        for pid in pids {
+            processes.note_program(0, pid, b"/bin/ls", Some([&[b'x'; MAX_ARGUMENTS - 1][..]].into_iter()));
+        }
+        let held = |all: &HashMap<Process, Program, RandomState>| all.values().map(Program::len).sum::<usize>();
+        assert!(held(&processes.programs.recent) <= MAX_BYTES && held(&processes.programs.older) <= MAX_BYTES);
+        // One that executes again and again doesn't make others forgotten.
+        for _ in 0..10_000 {
+            processes.note_program(0, 1, b"/bin/ls", Some([&b"ls"[..]].into_iter()));
+            processes.note_program(0, 2, b"/bin/ls", Some([&[b'x'; 1000][..]].into_iter()));
+        }
+        assert_eq!(processes.programs.bytes, held(&processes.programs.recent));
     }
 
     #[test]

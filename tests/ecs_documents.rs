@@ -109,6 +109,14 @@ fn one_name_in_several_records_is_told_apart() {
     assert_eq!(document["auditd"]["record_types"], json!(["AVC", "SYSCALL", "OBJ_PID", "OBJ_PID"]));
 }
 
+/// What comes of a PATH record's field besides its own key (pieces of a label, bytes in hex) is nobody else's.
+#[test]
+fn names_with_dots_repeat_no_key() {
+    let document = event(&[CALL, "PATH item=0 name=61FF name.hex=\"x\" obj=u:r:t obj.user=y EOE.x=\"\u{e9}\"", "EOE"]);
+    let entry = json!({"item": "0", "name": "a\\xff", "name_hex": "x", "obj": "u:r:t", "obj_user": "y", "EOE_x": "é"});
+    assert_eq!(document["auditd"]["paths"], json!([entry]));
+}
+
 #[test]
 fn a_process_is_known_to_its_children() {
     let execve = CALL.replace("syscall=257", "syscall=59").replace("exe=\"/usr/bin/cat\"", "exe=\"/usr/bin/dash\"");

@@ -348,6 +348,24 @@ fn each_output_has_its_cluster() {
 }
 
 #[test]
+fn outputs_of_one_cluster_do_not_undo_each_others() {
+    let cluster = Cluster::start("elasticsearch", "9.2.0", "");
+    let other = format!("\n[output:other]\ntype = elasticsearch\nurl = {}\n", cluster.url);
+    for (index, its) in [("audit-%Y.%m.%d", "audit.%Y"), ("audit", "auship-audit-%Y")] {
+        let keys = |its: &str| format!("index = {index}\n{other}index = {its}\n");
+        let (status, out, said) = setup(&cluster.config(&keys(its)), &[]);
+        assert_eq!((status, out.as_str()), (2, ""), "{said}");
+        assert!(
+            said.contains("outputs siem and other: ") && said.contains(" would both be called auship-audit;"),
+            "{said}"
+        );
+        let (status, _, said) = setup(&cluster.config(&keys(index)), &["--dry-run"]);
+        assert_eq!((status, said.as_str()), (0, ""), "both want the same");
+    }
+    assert!(cluster.changes().is_empty());
+}
+
+#[test]
 fn a_real_server_takes_the_templates_and_gives_them_back() {
     let Some(server) = OpenSearch::start() else { return };
     let cluster = Cluster::start("proxy", &server.url, "");

@@ -141,8 +141,10 @@ impl Check<'_> {
         let mut urls: Vec<String> = Vec::new();
         for url in text.split(',').map(|url| url.trim().trim_end_matches('/')) {
             if !is_url(url) || url.contains(['?', '#']) {
-                let what =
-                    format!("has {url:?}, must be URLs that begin with https:// or http://, with commas between");
+                let what = format!(
+                    "has {:?}, must be URLs that begin with https:// or http://, with commas between",
+                    shown(url)
+                );
                 self.fault(at, given.section, "url", what);
             } else if urls.iter().any(|other| other == url) {
                 self.fault(at, given.section, "url", format!("has {:?} twice", shown(url)));
@@ -212,6 +214,8 @@ mod tests {
             ("", "x:1: [output:es] url: is missing"),
             ("url = es1:9200\n", "x:3: [output:es] url: has \"es1:9200\", must be URLs"),
             ("url = http://a, http://a/\n", "url: has \"http://a\" twice"),
+            ("url = htps://joe:s3cret@a\n", "url: has \"htps://…@a\", must be URLs"),
+            ("url = https://joe:s3cret@a?x\n", "url: has \"https://…@a?x\", must be URLs"),
             ("url = http://a,\n", "url: has \"\", must be URLs"),
             ("url = http://a\nindex = Audit\n", "x:4: [output:es] index: has capital letters"),
             ("url = http://a\nindex = a b\n", "index: has ' '"),

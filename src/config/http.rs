@@ -67,7 +67,7 @@ impl Check<'_> {
         let url = match given.take(key) {
             Some((url, at)) => {
                 if !is_url(url) {
-                    let what = format!("is {url:?}, must be one URL that begins with https:// or http://");
+                    let what = format!("is {:?}, must be one URL that begins with https:// or http://", shown(url));
                     self.fault(at, given.section, key, what);
                 }
                 url.to_string()

@@ -66,6 +66,9 @@ impl From<io::Error> for Error {
 /// When it doesn't begin, or `out` can't be written.
 pub fn setup(config: &Config, task: Task, out: &mut impl Write) -> Result<Vec<String>, Error> {
     let files = Files::read(task.from).map_err(Error::Wrong)?;
+    if let Some(what) = clash(config) {
+        return Err(Error::Wrong(what));
+    }
     let mut outputs = Vec::new();
     for (output, elasticsearch) in chosen(config, task.output).map_err(Error::Wrong)? {
         let place = Place::new(&elasticsearch.target);
@@ -106,6 +109,25 @@ fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<(&'a Output,
             Err(format!("no output of type = elasticsearch is named {name:?}; {there_is}"))
         }
     }
+}
+
+/// Two outputs of one cluster, each of which would have in place of the other's things its own, again and again.
+fn clash(config: &Config) -> Option<String> {
+    let outputs = config.outputs.iter().filter_map(|output| match &output.sink {
+        Sink::Elasticsearch(elasticsearch) => Some((output, elasticsearch, Place::new(&elasticsearch.target).ok()?)),
+        _ => None,
+    });
+    let outputs: Vec<_> = outputs.collect();
+    outputs.iter().enumerate().find_map(|(n, (output, elasticsearch, place))| {
+        let (other, _, its) = outputs[..n].iter().find(|(_, other, its)| {
+            place.clashes(its) && elasticsearch.urls.iter().any(|url| other.urls.contains(url))
+        })?;
+        Some(format!(
+            "outputs {} and {}: the template for {} and that for {} would both be called {}; give one of them an index \
+             that differs in more than its date and the marks around it",
+            other.name, output.name, its.pattern, place.pattern, place.name
+        ))
+    })
 }
 
 /// What one thing came to.

@@ -115,12 +115,13 @@ fn encoded(name: &str) -> String {
     path
 }
 
-/// Which indexes an output writes to, and what things for them are called.
+/// Which indexes an output writes to.
 #[derive(Debug)]
 pub(super) struct Place {
     /// Their names, as templates and policies have it.
-    pattern: String,
-    name: String,
+    pub(super) pattern: String,
+    /// What things for them are called.
+    pub(super) name: String,
     /// Of the files' names.
     suffix: &'static str,
 }
@@ -140,6 +141,11 @@ impl Place {
                 suffix: "data-stream",
             },
         })
+    }
+
+    /// Things for both would have one name, and differ.
+    pub(super) fn clashes(&self, other: &Self) -> bool {
+        self.name == other.name && (&self.pattern, self.suffix) != (&other.pattern, other.suffix)
     }
 }
 

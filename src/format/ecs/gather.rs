@@ -8,7 +8,7 @@ use super::{
 use crate::{
     address::Address,
     auparse::{Place, Type, unquoted},
-    event::{Field, WINDOW, is_absent, kind},
+    event::{WINDOW, is_absent, kind},
     format::{
         flat::{self, Key, RuleId, Table, Values},
         json,
@@ -273,7 +273,8 @@ impl<'e> Gather<'_, '_, 'e> {
         let start = self.paths.len();
         let common = self.flat.state.rules.of_record(event, record);
         let fields = event.fields(record);
-        let names = |fields: &[Field], start: &[u8]| fields.iter().any(|f| event.bytes(f.name).starts_with(start));
+        // As keys have them: what comes of a field besides its own key mustn't be another's.
+        let names = |start: &[u8]| fields.iter().any(|f| Ecs::name(event.bytes(f.name)).starts_with(start));
         let mut seen: [Option<Key>; 32] = [None; 32];
         for (nth, field) in fields.iter().enumerate() {
             let place = Place { event, number, record, field: *field };
@@ -289,7 +290,7 @@ impl<'e> Gather<'_, '_, 'e> {
                 continue;
             };
             seen[nth] = plain;
-            if role.goes == Goes::Label && !names(fields, b"obj_") {
+            if role.goes == Goes::Label && !names(b"obj_") {
                 for (piece, text) in label(unquoted(place.text())) {
                     self.paths.extend_from_slice(b",\"obj_");
                     self.paths.extend_from_slice(piece.as_bytes());
@@ -311,8 +312,8 @@ impl<'e> Gather<'_, '_, 'e> {
             }
             self.paths.extend_from_slice(self.flat.state.keys.json(key));
             let value = role.say(place, kind, None, self.flat.meanings);
-            let hex = [event.bytes(field.name), b"_hex"].concat();
-            if !json::string(self.paths, value) && !names(fields, &hex) {
+            let hex = [&*Ecs::name(event.bytes(field.name)), b"_hex"].concat();
+            if !json::string(self.paths, value) && !names(&hex) {
                 self.paths.push(b',');
                 json::string(self.paths, &hex);
                 self.paths.push(b':');

@@ -5,7 +5,7 @@ use crate::sink::carrier::Item;
 use serde::Deserialize;
 use std::borrow::Cow;
 
-/// How much of an error's reason a report quotes, in bytes.
+/// How much of an error's type, or of its reason, a report quotes, in bytes.
 const QUOTED: usize = 300;
 /// Errors within errors that are looked through for what happened in the end.
 const DEEP: usize = 8;
@@ -66,13 +66,14 @@ impl Error<'_> {
     }
 
     fn words(&self) -> String {
-        let reason = self.reason.as_deref().unwrap_or_default();
-        let mut end = reason.len().min(QUOTED);
-        while !reason.is_char_boundary(end) {
-            end -= 1;
-        }
-        format!("{}: {}", self.kind.as_deref().unwrap_or("error"), &reason[..end])
+        let (kind, reason) = (self.kind.as_deref().unwrap_or("error"), self.reason.as_deref().unwrap_or_default());
+        format!("{}: {}", beginning(kind), beginning(reason))
     }
+}
+
+/// As much of a server's text as a report quotes.
+fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(QUOTED)]
 }
 
 /// What became of each document.
@@ -80,7 +81,9 @@ impl Error<'_> {
 /// # Errors
 /// When the answer isn't one about so many documents.
 pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<Item>, String> {
-    let bulk: Bulk = serde_json::from_slice(answer).map_err(|e| format!("not the answer of a bulk request ({e})"))?;
+    let bulk: Bulk = serde_json::from_slice(answer)
+        // What is wrong names what is there instead, which may be as long as the answer.
+        .map_err(|e| format!("not the answer of a bulk request ({})", beginning(&e.to_string())))?;
     if bulk.items.len() != documents {
         return Err(format!("answers for {} documents to {documents}", bulk.items.len()));
     }
@@ -237,6 +240,13 @@ mod tests {
             refusal(br#"{"error":{"root_cause":[],"type":"security_exception","reason":"missing credentials"},"status":401}"#),
             Some("security_exception: missing credentials".into())
         );
+        let long = "k".repeat(100_000);
+        let Item::Never(report) = error(400, &long, "x") else { unreachable!() };
+        assert!(report.len() < 800, "{}", report.len());
+        for text in [format!(r#"{{"items":"{long}"}}"#), format!(r#"{{"items":[{{"create":{{"status":"{long}"}}}}]}}"#)]
+        {
+            assert!(items(text.as_bytes(), 1).is_err_and(|why| why.len() < 800));
+        }
         assert_eq!(refusal(b"<html>"), None);
         assert_eq!(refusal(br#"{"error":"no handler found"}"#), None);
     }

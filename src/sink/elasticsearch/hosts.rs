@@ -129,10 +129,16 @@ impl Hosts {
         state.is = is;
     }
 
-    /// A host answered as it should.
+    /// A host took what it was sent.
     pub(super) fn works(&self, host: usize) {
+        self.state(host).failures = 0;
+        self.back(host);
+    }
+
+    /// A host that failed is there again. Whether it also takes documents is yet to be seen: until then its failures
+    /// count.
+    pub(super) fn back(&self, host: usize) {
         let mut state = self.state(host);
-        state.failures = 0;
         state.out = None;
         if std::mem::take(&mut state.said_failing) {
             log::info(format_args!("output {}: {} works again", self.output, self.all[host].shown));
@@ -205,6 +211,10 @@ mod tests {
             assert!(pause <= Duration::from_millis(longest) && pause > Duration::from_millis(least - 9), "{pause:?}");
             sleep(pause);
         }
+        hosts.back(0);
+        assert_eq!((hosts.due(), hosts.order(0)), (None, vec![0, 1]));
+        hosts.failed(0, "says what it is, but takes nothing", None);
+        assert!(hosts.due().is_some_and(|(_, pause)| pause > Duration::from_millis(30)));
         hosts.works(0);
         assert_eq!(hosts.due(), None);
         hosts.failed(0, "dead", None);

@@ -141,7 +141,7 @@ impl Asker {
             match (woken, self.hosts.due()) {
                 (Err(RecvTimeoutError::Disconnected), _) => return,
                 (_, Some((host, Duration::ZERO))) => match self.ask(host) {
-                    Ok(()) | Err(Trouble::NotLetIn(_)) => self.hosts.works(host),
+                    Ok(()) | Err(Trouble::NotLetIn(_)) => self.hosts.back(host),
                     Err(Trouble::Failed(why, asked)) => self.hosts.failed(host, &why, asked),
                     Err(Trouble::GivenUp) => return,
                 },
