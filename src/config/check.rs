@@ -110,7 +110,7 @@ impl Check<'_> {
         match read(text) {
             Ok(value) => value,
             Err(expected) => {
-                self.fault(line, given.section, key, format!("is {text:?}, must be {expected}"));
+                self.fault(line, given.section, key, format!("is {:?}, must be {expected}", values::untold(text)));
                 default
             }
         }

@@ -102,7 +102,8 @@ impl Client {
             writeln!(f, "trace_header_name = {name}")?;
         }
         for (name, value) in &self.headers {
-            writeln!(f, "header.{name} = {}", Shown::text(value))?;
+            let secret = matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie" | "x-api-key");
+            writeln!(f, "header.{name} = {}", Shown::text(if secret { "…" } else { value }))?;
         }
         if let Some(login) = &self.login {
             if let Login::Basic(user, _) = login {

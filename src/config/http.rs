@@ -58,7 +58,7 @@ pub(super) fn number_of_documents(text: &str) -> Result<usize, values::Expected>
 /// Bytes of one request's documents.
 pub(super) fn bytes_of_documents(text: &str) -> Result<usize, values::Expected> {
     let size = values::size(text).ok().filter(|n| *n <= MOST_BYTES).and_then(|n| usize::try_from(n).ok());
-    size.ok_or("a size up to 100MiB")
+    size.ok_or("a size with its unit, from 1B to 100MiB")
 }
 
 impl Check<'_> {
@@ -67,7 +67,8 @@ impl Check<'_> {
         let url = match given.take(key) {
             Some((url, at)) => {
                 if !is_url(url) {
-                    let what = format!("is {:?}, must be one URL that begins with https:// or http://", shown(url));
+                    let shown = values::untold(url);
+                    let what = format!("is {shown:?}, must be one URL that begins with https:// or http://");
                     self.fault(at, given.section, key, what);
                 }
                 url.to_string()

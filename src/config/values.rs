@@ -83,9 +83,24 @@ pub(super) fn show_size(size: u64) -> String {
     }
 }
 
-/// The candidate with the fewest changed characters.
+/// The candidate that is the beginning of the word, or begins with it; else the one with the fewest changed characters.
 pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> &'a str {
-    candidates.min_by_key(|candidate| distance(word, candidate)).unwrap_or_default()
+    // Three letters in common at least, or every key that begins with a u would be near "u".
+    let extends = |a: &str, b: &str| b.len() >= 3 && a.starts_with(b);
+    candidates
+        .min_by_key(|candidate| {
+            let related = extends(word, candidate) || extends(candidate, word);
+            (!related, distance(word, candidate))
+        })
+        .unwrap_or_default()
+}
+
+/// A faulty value as a message may have it: what stands before an `@` may be a password.
+pub(super) fn untold(text: &str) -> String {
+    match text.rfind('@') {
+        Some(at) => format!("…{}", &text[at..]),
+        None => text.to_string(),
+    }
 }
 
 /// Levenshtein's distance.
@@ -136,5 +151,26 @@ mod tests {
         let keys = ["mozdef_url", "ssl_verify", "curl_cainfo"];
         assert_eq!(nearest("mozdef_ulr", keys.into_iter()), "mozdef_url");
         assert_eq!(nearest("verify", keys.into_iter()), "ssl_verify");
+    }
+
+    #[test]
+    fn a_key_that_goes_on_is_nearer_than_one_that_looks_alike() {
+        let keys = ["facility", "proxy", "network", "url", "user", "password_file", "api_key_file"];
+        for (word, key) in [("api_key", "api_key_file"), ("password", "password_file"), ("urls", "url")] {
+            assert_eq!(nearest(word, keys.into_iter()), key);
+        }
+        assert_eq!(nearest("username", keys.into_iter()), "user");
+        assert_eq!(nearest("prxy", keys.into_iter()), "proxy");
+    }
+
+    #[test]
+    fn nothing_before_an_at_sign_is_told() {
+        for (text, told) in [
+            ("elastic:secret@es1:9200", "…@es1:9200"),
+            ("https://elastic:s/?@cret@es1:9200?x", "…@es1:9200?x"),
+            ("es1:9200", "es1:9200"),
+        ] {
+            assert_eq!(untold(text), told);
+        }
     }
 }
