@@ -48,6 +48,8 @@ const GATHER: Duration = Duration::from_millis(20);
 const RETRY_DISK: Duration = Duration::from_secs(1);
 /// How often a spool that can't be opened is tried again.
 const RETRY_OPEN: Duration = Duration::from_secs(10);
+/// Batches that are put off at most; their documents have no more bytes than the ring's may.
+const MAX_ASIDE: usize = 256;
 /// How long the last write may take when all ends.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
@@ -82,12 +84,14 @@ pub struct Batch {
     settled: usize,
     /// They aren't in the order any more in which they came.
     reordered: bool,
+    /// How often they were put off.
+    put_off: u32,
     origin: Origin,
 }
 
 impl Batch {
     fn new(documents: Vec<Document>, origin: Origin) -> Self {
-        Self { documents, settled: 0, reordered: false, origin }
+        Self { documents, settled: 0, reordered: false, put_off: 0, origin }
     }
 
     /// The first document that has no fate yet.
@@ -100,6 +104,11 @@ impl Batch {
     pub fn put_back(&mut self, at: usize, documents: impl Iterator<Item = Document>, reordered: bool) {
         self.documents.splice(at..at, documents);
         self.reordered |= reordered;
+    }
+
+    /// How often they were put off.
+    pub fn times_put_off(&self) -> u32 {
+        self.put_off
     }
 
     /// How many have no fate yet.
@@ -130,6 +139,8 @@ struct State {
     /// Since when the oldest document in the ring waits.
     waiting_since: Instant,
     hands: VecDeque<Hand>,
+    /// Batches in files of their own that nobody is to try before that time.
+    aside: Vec<(Instant, Batch)>,
     /// Documents in the spool that nobody has taken out yet.
     spooled: u64,
     /// How often documents were moved from the ring to the spool.
@@ -198,6 +209,7 @@ pub fn queue(
         ring: Ring::new(config.slots, config.bytes),
         waiting_since: Instant::now(),
         hands: VecDeque::new(),
+        aside: Vec::new(),
         spooled: 0,
         moves: 0,
         reading: false,

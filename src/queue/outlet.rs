@@ -1,6 +1,6 @@
 //! The reading end: what a sink does.
 
-use super::{Batch, LAST_WRITE, Newest, Origin, RETRY_DISK, Shared, Taken, Want, wait};
+use super::{Batch, LAST_WRITE, MAX_ASIDE, Newest, Origin, RETRY_DISK, Shared, Taken, Want, wait};
 use crate::{
     lock::locked,
     queue::{
@@ -46,6 +46,9 @@ impl Outlet {
             if let Some(Hand { path, documents }) = state.hands.pop_front() {
                 return Taken::Batch(Batch::new(documents, Origin::Hand(path, 0)));
             }
+            if let Some(batch) = take_due(&mut state.aside, self.is_closed()) {
+                return Taken::Batch(batch);
+            }
             let readable = state.unreadable.is_none_or(|until| until <= Instant::now());
             if state.spooled > 0 && readable && !state.reading {
                 state.reading = true;
@@ -89,7 +92,9 @@ impl Outlet {
             if clock {
                 state.timing = Some(enough);
             }
+            let due = state.aside.iter().map(|(time, _)| *time).min();
             let until = if clock { limit } else { deadline };
+            let until = due.map_or(until, |due| due.min(until));
             let retry = if readable { until } else { until.min(now + RETRY_DISK) };
             state.sinks_asleep += 1;
             state = wait(&shared.work, state, Some(retry.saturating_duration_since(now)));
@@ -155,6 +160,37 @@ impl Outlet {
             }
             Origin::Hand(..) | Origin::Ring(_) => (),
         }
+    }
+
+    /// The batch may be put off: it is in a file of its own, and there is room for it beside others.
+    pub fn may_put_off(&self, batch: &Batch) -> bool {
+        if !matches!(batch.origin, Origin::Hand(..)) {
+            return false;
+        }
+        let state = locked(&self.shared.state);
+        let documents = state.aside.iter().flat_map(|(_, batch)| &batch.documents);
+        state.aside.len() < MAX_ASIDE && documents.map(Vec::len).sum::<usize>() < self.shared.config.bytes
+    }
+
+    /// Leaves a batch whose documents aren't all settled until it is time to try them again; others get their turn
+    /// meanwhile. Only what is on disk can be put off: it is as safe there as in the spool.
+    pub fn put_off(&self, mut batch: Batch, until: Instant) {
+        let (Origin::Hand(path, first), Some(spool)) = (&batch.origin, self.shared.spool.get()) else {
+            return self.leave(batch);
+        };
+        let (mut path, settled) = (path.clone(), batch.settled);
+        let rest = batch.documents.split_off(settled);
+        if settled > *first {
+            match spool.secure_rest(&path, &rest) {
+                Ok(new) => path = new,
+                Err(e) => {
+                    self.shared.complain(format_args!("can't write into the spool: {e}; some events may come twice"))
+                }
+            }
+        }
+        let batch = Batch { put_off: batch.put_off.saturating_add(1), ..Batch::new(rest, Origin::Hand(path, 0)) };
+        locked(&self.shared.state).aside.push((until, batch));
+        self.shared.work.notify_one();
     }
 
     /// Makes sure that documents in the hands of a failing sink survive this process, if there is a spool. Those that
@@ -268,4 +304,10 @@ impl Outlet {
         }
         (books, bytes as u64, self.shared.spool.get().map_or(0, Spool::bytes))
     }
+}
+
+/// The batch that was put off and whose time has come longest ago; at the end (`all`) each gets a last try.
+fn take_due(aside: &mut Vec<(Instant, Batch)>, all: bool) -> Option<Batch> {
+    let (at, (time, _)) = aside.iter().enumerate().min_by_key(|(_, (time, _))| *time)?;
+    (all || *time <= Instant::now()).then(|| aside.swap_remove(at).1)
 }

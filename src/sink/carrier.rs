@@ -48,6 +48,8 @@ pub(super) enum Item {
     Known,
     /// Not now.
     Again(String),
+    /// Not now, since the place where it is to go takes nothing; others do.
+    Blocked(String),
     /// It will never take it.
     Never(String),
 }
@@ -57,8 +59,10 @@ struct Refused {
     why: String,
     /// The pause that the server asks for.
     asked: Option<Duration>,
-    /// It refuses these, but took others that came with them: the server works.
+    /// It refuses these, but takes others: the server works.
     only_these: bool,
+    /// It will for some time: nobody is to wait for it.
+    blocked: bool,
 }
 
 /// What all workers of an output share.
@@ -91,6 +95,8 @@ enum Leave {
     All,
     /// These documents: the server takes others.
     These,
+    /// These documents, for so long.
+    Until(Instant),
 }
 
 impl Carrier {
@@ -124,6 +130,7 @@ impl Carrier {
             match self.deliver(&mut batch, want.documents, &mut send) {
                 Ok(()) => self.outlet.done(batch),
                 Err(Leave::These) => self.outlet.leave(batch),
+                Err(Leave::Until(time)) => self.outlet.put_off(batch, time),
                 Err(Leave::All) => return self.outlet.leave(batch),
             }
         }
@@ -182,15 +189,15 @@ impl Carrier {
                     self.breaker.unknown();
                     return Err(Leave::All);
                 }
-                Answer::Again(why, asked) => Refused { why, asked, only_these: false },
+                Answer::Again(why, asked) => Refused { why, asked, only_these: false, blocked: false },
                 Answer::Each(items) => {
                     let all = range.len();
-                    let why = self.settle_each(batch, &mut range, items);
-                    if range.len() < all {
+                    let (why, blocked) = self.settle_each(batch, &mut range, items);
+                    if range.len() < all || blocked {
                         progress = true;
                         self.works();
                     }
-                    Refused { why, asked: None, only_these: progress }
+                    Refused { why, asked: None, only_these: progress, blocked }
                 }
             };
             if !range.is_empty() {
@@ -202,11 +209,12 @@ impl Carrier {
     }
 
     /// Settles what the server has said something final about. What is left of the range is to be tried again, for the
-    /// reason that is returned.
-    fn settle_each(&self, batch: &mut Batch, range: &mut Range<usize>, items: Vec<Item>) -> String {
+    /// reason that is returned; also says whether that is only that their places are blocked.
+    fn settle_each(&self, batch: &mut Batch, range: &mut Range<usize>, items: Vec<Item>) -> (String, bool) {
         let (mut delivered, mut known, mut never, mut again) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut whys, mut first) = (Vec::new(), None);
         let all = items.len();
+        let mut blocked = 0;
         let mut items = items.into_iter();
         for document in batch.documents.drain(range.clone()) {
             match items.next() {
@@ -215,6 +223,11 @@ impl Carrier {
                 Some(Item::Never(why)) => {
                     never.push(document);
                     whys.push(why);
+                }
+                Some(Item::Blocked(why)) => {
+                    again.push(document);
+                    blocked += 1;
+                    first.get_or_insert(why);
                 }
                 Some(Item::Again(why)) => {
                     again.push(document);
@@ -236,7 +249,8 @@ impl Carrier {
             range.start += 1;
         }
         let why = first.unwrap_or_else(|| "no word about some documents".into());
-        if refused == 1 && all == 1 { why } else { format!("{refused} of {all} documents: {why}") }
+        let why = if refused == 1 && all == 1 { why } else { format!("{refused} of {all} documents: {why}") };
+        (why, refused > 0 && blocked == refused)
     }
 
     /// After a failure: pauses, or gives documents up that were tried too often.
@@ -248,7 +262,7 @@ impl Carrier {
         ending: bool,
         refused: &Refused,
     ) -> Result<(), Leave> {
-        let Refused { why, asked, only_these } = refused;
+        let Refused { why, asked, only_these, blocked } = refused;
         if *only_these {
             // It takes others: whoever else has some may send them.
             self.breaker.unknown();
@@ -271,7 +285,11 @@ impl Carrier {
                 return Err(if *only_these { Leave::These } else { Leave::All });
             }
         }
-        self.shared.pause_unless(self.backoff.pause(failures, *asked), || on_disk && self.outlet.is_closed());
+        let pause = self.backoff.pause(failures.saturating_add(batch.times_put_off()), *asked);
+        if *blocked && self.outlet.may_put_off(batch) {
+            return Err(Leave::Until(Instant::now() + pause));
+        }
+        self.shared.pause_unless(pause, || on_disk && self.outlet.is_closed());
         Ok(())
     }
 

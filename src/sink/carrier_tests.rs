@@ -37,13 +37,14 @@ fn put(line: &mut Line, texts: &[&str]) {
     assert!(texts.iter().all(|text| line.inlet.push(text.as_bytes().to_vec(), None)));
 }
 
-/// What a server makes of documents by what they are called: `n…` never, `k…` known, `a…` refused as often as it is in
-/// `again`.
+/// What a server makes of documents by what they are called: `n…` never, `k…` known, `a…` not now and
+/// `b…` not there, while that is so `again`.
 fn items(documents: &[Document], again: bool) -> Answer {
     let item = |document: &Document| match document[0] {
         b'n' => Item::Never("a fault".into()),
         b'k' => Item::Known,
         b'a' if again => Item::Again("busy".into()),
+        b'b' if again => Item::Blocked("closed".into()),
         _ => Item::Delivered,
     };
     Answer::Each(documents.iter().map(item).collect())
@@ -153,4 +154,66 @@ fn an_answer_about_too_few_documents_settles_only_those() {
     assert_eq!(sent, [&["d1", "d2", "d3"][..], &["d2", "d3"]]);
     let books = outlet.books();
     assert_eq!((books.delivered, books.lost()), (2, 1));
+}
+
+#[test]
+fn documents_whose_place_is_blocked_make_way_for_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut line = line(dir.path(), None);
+    let want = Want { interval: Duration::ZERO, ..WANT };
+    put(&mut line, &["b1"]);
+    let Line { inlet, outlet, carrier, shared } = line;
+    let mut inlet = Some(inlet);
+    let (mut sent, mut others) = (Vec::new(), 0);
+    carrier.run(&want, |documents| {
+        sent.push(texts(documents));
+        assert!(outlet.books().balance());
+        assert_eq!(shared.breaker(), Some(Position::Closed), "the server works");
+        match &mut inlet {
+            Some(inlet) if sent.len() < 10 => {
+                others += 1;
+                assert!(inlet.push(format!("d{others}").into_bytes(), None));
+            }
+            // The last of all tries, at the end.
+            _ => inlet = None,
+        }
+        items(documents, inlet.is_some())
+    });
+    let of = |name: &str| sent.iter().filter(|texts| texts.iter().any(|text| text == name)).count();
+    assert!(of("b1") >= 2 && (1..=others).all(|n| of(&format!("d{n}")) == 1), "{sent:?}");
+    let books = outlet.books();
+    assert_eq!((books.delivered, books.lost(), books.spool), (others + 1, 0, 0), "{sent:?}");
+    assert_eq!(std::fs::read_dir(dir.path().join("spool")).unwrap().filter(is_hand).count(), 0);
+}
+
+#[test]
+fn what_is_put_off_survives_and_only_what_is_left_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut first = line(dir.path(), None);
+    put(&mut first, &["d1", "b2", "d3", "b4"]);
+    let Line { inlet, outlet, carrier, .. } = first;
+    let mut inlet = Some(inlet);
+    let mut tries = 0;
+    carrier.run(&Want { interval: Duration::ZERO, ..WANT }, |documents| {
+        tries += 1;
+        if tries == 4 {
+            inlet = None;
+        }
+        items(documents, true)
+    });
+    let (books, left) = outlet.finish();
+    assert_eq!((books.delivered, books.spool, left), (2, 2, 0), "{books:?}");
+    drop((outlet, carrier));
+    let Line { inlet, outlet, carrier, .. } = line(dir.path(), None);
+    drop(inlet);
+    let mut sent = Vec::new();
+    carrier.run(&WANT, |documents| {
+        sent.extend(texts(documents));
+        items(documents, false)
+    });
+    assert_eq!((sent, outlet.books().found), (vec!["b2".to_string(), "b4".into()], 2));
+}
+
+fn is_hand(entry: &std::io::Result<std::fs::DirEntry>) -> bool {
+    entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("hand-")
 }

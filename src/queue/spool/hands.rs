@@ -27,18 +27,20 @@ impl Spool {
         Ok(path)
     }
 
-    /// Of documents in a file of their own only these are left.
+    /// Of documents in a file of their own only these are left. Says which file has them now.
     ///
     /// # Errors
     /// When the disk refuses; the file is as it was then.
-    pub(in crate::queue) fn secure_rest(&self, path: &Path, documents: &[Document]) -> io::Result<()> {
+    pub(in crate::queue) fn secure_rest(&self, path: &Path, documents: &[Document]) -> io::Result<PathBuf> {
         let Some((number, _)) = path.file_name().and_then(OsStr::to_str).and_then(read_hand_name) else {
-            return Ok(());
+            return Ok(path.to_path_buf());
         };
-        write_hand(self.dir(), number, documents, self.config.always)?;
+        let rest = write_hand(self.dir(), number, documents, self.config.always)?;
         self.sync_dir()?;
-        self.release(path.to_path_buf());
-        Ok(())
+        if rest != path {
+            self.release(path.to_path_buf());
+        }
+        Ok(rest)
     }
 
     /// Documents in a file of their own are done with.

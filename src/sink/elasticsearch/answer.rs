@@ -106,9 +106,15 @@ fn fate(outcome: &Outcome) -> Result<Item, String> {
         200 | 201 if outcome.error.is_none() => Item::Delivered,
         409 if kind.is_none_or(|kind| kind == "version_conflict_engine_exception") => Item::Known,
         400..=599 if is_final(status, outcome.error.as_ref()) => Item::Never(report()),
+        400..=599 if is_of_index(status, kind) => Item::Blocked(report()),
         400..=599 => Item::Again(report()),
         _ => return Err(format!("an item with {}", report())),
     })
+}
+
+/// True when the index takes nothing, and no other suffers from it; else the cluster is too busy, or parts are missing.
+fn is_of_index(status: u16, kind: Option<&str>) -> bool {
+    kind == Some("cluster_block_exception") || !(status == 429 || status >= 500)
 }
 
 /// True when it is the document that is to blame. Where it is the index, the rights in it, or the cluster, somebody
@@ -191,7 +197,8 @@ mod tests {
             (400, "validation_exception", "this action would add [2] shards"),
             (409, "resource_already_exists_exception", "x"),
         ] {
-            assert!(matches!(error(status, kind, reason), Item::Again(_)), "{kind}");
+            let is_blocked = matches!(error(status, kind, reason), Item::Blocked(_));
+            assert_eq!(is_blocked, status < 429 || kind == "cluster_block_exception", "{kind}");
         }
     }
 
