@@ -92,6 +92,16 @@ fn what_is_no_id_has_no_name() {
 }
 
 #[test]
+fn who_is_behind_a_login_displaces_nobody() {
+    let with = |euid: &str| event(&[&format!("USER_LOGIN pid=1 uid=0 auid=1000 euid={euid} ses=1 res=success")]);
+    let document = with("33");
+    assert_eq!((&document["user"]["id"], &document["user"]["effective"]["id"]), (&json!("1000"), &json!("0")));
+    assert_eq!(document["auditd"]["data"]["euid"], "33");
+    assert_eq!(with("0")["auditd"]["data"]["euid"], Value::Null, "it is uid, which is told");
+    assert_eq!(with("4294967295")["auditd"]["data"]["euid"], Value::Null);
+}
+
+#[test]
 fn one_name_in_several_records_is_told_apart() {
     let document = event(&[
         "AVC avc:  denied  { read } for  pid=10 comm=\"x\" name=\"n\" scontext=a:b:c tcontext=d:e:f tclass=file",

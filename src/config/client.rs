@@ -78,6 +78,12 @@ pub(super) fn shown(url: &str) -> String {
     }
 }
 
+/// True for a header whose value says who somebody is, as its name tells: it isn't to be shown.
+pub fn is_secret_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["authorization", "cookie", "key", "token", "secret", "password"].iter().any(|end| name.ends_with(end))
+}
+
 impl Client {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         self.tls.show(f)?;
@@ -102,8 +108,8 @@ impl Client {
             writeln!(f, "trace_header_name = {name}")?;
         }
         for (name, value) in &self.headers {
-            let secret = matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie" | "x-api-key");
-            writeln!(f, "header.{name} = {}", Shown::text(if secret { "…" } else { value }))?;
+            let value = if is_secret_header(name) { "…" } else { value };
+            writeln!(f, "header.{name} = {}", Shown::text(value))?;
         }
         if let Some(login) = &self.login {
             if let Login::Basic(user, _) = login {

@@ -197,6 +197,10 @@ mod tests {
         let shown = said("url = https://es1:9200\ndata_stream = logs-auditd-default\nbulk_events = 7\n");
         assert!(shown.contains("data_stream = logs-auditd-default\nbulk_events = 7\n"), "{shown}");
         assert_eq!(parse(Path::new("x"), &shown).unwrap().to_string(), shown);
+        let shown =
+            said("url = http://h\nheader.X-Api-Key = s3cret\nheader.Authorization = s3cret\nheader.X-Team = a\n");
+        assert!(!shown.contains("s3cret") && shown.contains("\nheader.x-team = a\n"), "{shown}");
+        assert_eq!(parse(Path::new("x"), &shown).unwrap().to_string(), shown);
         assert!(said("url = http://h\n").contains("index = auship-%Y.%m.%d\n"));
     }
 

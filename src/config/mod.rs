@@ -24,7 +24,7 @@ mod tls;
 mod values;
 
 use check::Check;
-pub use client::{Client, Login};
+pub use client::{Client, Login, is_secret_header};
 pub use elasticsearch::{Elasticsearch, IndexPattern, Target};
 pub use file::{File, Id, Rotate};
 pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, Syscall};

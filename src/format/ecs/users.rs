@@ -113,7 +113,7 @@ impl Users {
         if accounts == Accounts::None {
             return;
         }
-        let uid = self.real.user;
+        let (uid, euid) = (self.real.user, self.effective.user);
         let actor = self.account(gather, summary.actor());
         let actor2 = self.account(gather, summary.actor2());
         let object = self.account(gather, summary.object());
@@ -127,9 +127,18 @@ impl Users {
             Accounts::ByUser => (self.effective.user, self.target) = (uid, actor2),
             Accounts::ByUserOfGroup => (self.effective.user, self.group) = (uid, actor2),
         }
-        // The process' own user, where it has no place in this any more.
-        let is_told = [self.real.user, self.effective.user].iter().any(|who| self.get(who.id) == self.get(uid.id));
-        if !is_told && let Some(found) = gather.found.get(Slot::Uid) {
+        // The process' own users, where they have no place in this any more.
+        let is_told = |own: Who| [self.real, self.effective].iter().any(|m| self.get(m.user.id) == self.get(own.id));
+        if !is_told(uid)
+            && let Some(found) = gather.found.get(Slot::Uid)
+        {
+            gather.data(found);
+        }
+        if euid != Who::default()
+            && !self.is_same(euid, uid)
+            && !is_told(euid)
+            && let Some(found) = gather.found.get(Slot::Euid)
+        {
             gather.data(found);
         }
     }

@@ -1,6 +1,10 @@
 //! What libcurl says about its work, for who looks for a fault.
 
-use crate::{config::Client, lock::locked, log};
+use crate::{
+    config::{Client, is_secret_header},
+    lock::locked,
+    log,
+};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -50,7 +54,7 @@ impl CurlLog {
 /// A header that holds a secret, without it.
 fn without_secret(line: &str) -> &str {
     match line.split_once(':') {
-        Some((name, _)) if name.to_ascii_lowercase().ends_with("authorization") => name,
+        Some((name, _)) if is_secret_header(name) => name,
         _ => line,
     }
 }
@@ -63,6 +67,9 @@ mod tests {
     fn secrets_stay_out_of_the_log() {
         assert_eq!(without_secret("Authorization: Bearer abc"), "Authorization");
         assert_eq!(without_secret("proxy-authorization: Basic abc"), "proxy-authorization");
+        assert_eq!(without_secret("X-Api-Key: abc"), "X-Api-Key");
+        assert_eq!(without_secret("Set-Cookie: abc"), "Set-Cookie");
+        assert_eq!(without_secret("[HTTP/2] [1] [authorization: Basic abc]"), "[HTTP/2] [1] [authorization");
         assert_eq!(without_secret("Content-Type: x"), "Content-Type: x");
     }
 }
