@@ -198,6 +198,8 @@ mod tests {
         assert!(shown.contains("data_stream = logs-auditd-default\nbulk_events = 7\n"), "{shown}");
         assert_eq!(parse(Path::new("x"), &shown).unwrap().to_string(), shown);
         assert!(said("url = http://h\n").contains("index = auship-%Y.%m.%d\n"));
+        let shown = said("url = http://me:secret@h\nheader.Authorization = secret\nheader.X-Site = north\n");
+        assert!(!shown.contains("secret") && shown.contains("header.x-site = north\n"), "{shown}");
     }
 
     #[test]

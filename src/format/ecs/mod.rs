@@ -264,6 +264,10 @@ fn write_host(settings: &Settings, node: Option<&[u8]>, out: &mut Vec<u8>) {
     if node.is_none() {
         objects.some("id", settings.machine_id.as_bytes());
     }
+    // Rules made for Auditbeat ask for it: there a processor that is on by default adds it.
+    let os = objects.open("os");
+    objects.text("type", b"linux");
+    objects.close(os);
     objects.close(host);
 }
 
