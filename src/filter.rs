@@ -253,21 +253,16 @@ impl<'e> Scene<'e> {
         false
     }
 
-    /// Whether the relative names of the event's files begin at the working directory. Of a call that was given an open
-    /// directory the records don't say which that is.
+    /// Whether the relative names of the event's files begin at the working directory.
     fn is_relative_to_cwd(&mut self, meanings: &mut Meanings) -> bool {
         // A request in an io_uring has arguments of its own, which no record holds.
         if self.event.first(kind::URINGOP).is_some() {
             return false;
         }
         let Some(call) = self.call(meanings) else { return false };
-        let Some(directories) = directories(call_names(meanings.call_name(call)).0) else { return false };
         let record = self.subject.and_then(|number| self.event.records().get(number));
-        directories.iter().all(|argument| {
-            // AT_FDCWD, -100, as a 32-bit or a 64-bit argument.
-            let value = record.and_then(|record| self.event.value(record, argument));
-            matches!(value, Some(b"ffffff9c" | b"ffffffffffffff9c"))
-        })
+        let argument = |name: &[u8]| record.and_then(|record| self.event.value(record, name));
+        begins_at_cwd(call_names(meanings.call_name(call)).0, argument)
     }
 
     /// Whether the pattern is in the text that it is about.
@@ -325,6 +320,14 @@ fn data<'e>(event: &'e Event, record: &Record) -> &'e [u8] {
     let Some(end) = memmem::find(&text[head..], b"):") else { return text };
     let rest = &text[head + end + 2..];
     rest.strip_prefix(b" ").unwrap_or(rest)
+}
+
+/// Whether a call's relative names begin at the working directory. Of a call that was given an open directory the records
+/// don't say which that is.
+pub(crate) fn begins_at_cwd<'e>(call: &[u8], argument: impl Fn(&[u8]) -> Option<&'e [u8]>) -> bool {
+    let Some(directories) = directories(call) else { return false };
+    // AT_FDCWD, -100, as a 32-bit or a 64-bit argument.
+    directories.iter().all(|name| matches!(argument(name), Some(b"ffffff9c" | b"ffffffffffffff9c")))
 }
 
 /// The arguments of a call that hold open directories, at which its relative names begin; `None` for a call that isn't

@@ -56,6 +56,18 @@ fn relative_names_are_joined_to_the_working_directory() {
     assert_eq!(document["file"]["mode"], "0640");
     assert_eq!(document["auditd"]["paths"][0]["name"], "a.d/b.conf");
     assert_eq!(document["auditd"]["interpreted"]["a0"], "AT_FDCWD");
+    assert_eq!(document["host"]["os"], json!({"type": "linux"}));
+}
+
+/// Records don't say which directory a descriptor is.
+#[test]
+fn names_below_an_open_directory_are_not_joined() {
+    let call = CALL.replace(" a0=ffffff9c", " a0=5");
+    assert_ne!(call, CALL);
+    let document = event(&[&call, "CWD cwd=\"/srv\"", "PATH item=0 name=\"b.conf\" inode=5 nametype=NORMAL", "EOE"]);
+    assert_eq!(document["file"]["path"], "b.conf");
+    assert_eq!(document["file"].get("directory"), None);
+    assert_eq!(document["process"]["working_directory"], "/srv");
 }
 
 #[test]

@@ -202,6 +202,8 @@ mod tests {
         assert!(!shown.contains("s3cret") && shown.contains("\nheader.x-team = a\n"), "{shown}");
         assert_eq!(parse(Path::new("x"), &shown).unwrap().to_string(), shown);
         assert!(said("url = http://h\n").contains("index = auship-%Y.%m.%d\n"));
+        let shown = said("url = http://me:secret@h\nheader.Authorization = secret\nheader.X-Site = north\n");
+        assert!(!shown.contains("secret") && shown.contains("header.x-site = north\n"), "{shown}");
     }
 
     #[test]

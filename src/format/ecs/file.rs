@@ -4,6 +4,7 @@ use super::{fields::Slot, gather::Gather, object::Objects, scene::Scene, users::
 use crate::{
     auparse::{Place, unquoted},
     event::{is_absent, kind},
+    filter,
 };
 
 /// File types in a mode (`S_IFMT` and on, inode(7)).
@@ -44,6 +45,13 @@ fn full(name: Vec<u8>, cwd: &[u8]) -> Vec<u8> {
     [cwd, separator, &name].concat()
 }
 
+/// Whether the event's relative names begin at the working directory: not below a directory that the call has open.
+fn begins_at_cwd(gather: &Gather) -> bool {
+    let scene = gather.scene;
+    let Some(call) = scene.call_name(gather.flat.meanings) else { return true };
+    filter::begins_at_cwd(call, |name| scene.find(name).map(|place| place.text()))
+}
+
 /// The directory of a path, and what is behind it; nothing for what isn't below a directory.
 fn split(path: &[u8]) -> (&[u8], &[u8]) {
     let trimmed = path.strip_suffix(b"/").filter(|path| !path.is_empty()).unwrap_or(path);
@@ -69,7 +77,7 @@ pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
     let mut name = Vec::new();
     gather.path_name(number, &mut name);
     let mut cwd = Vec::new();
-    if !name.starts_with(b"/") {
+    if !name.starts_with(b"/") && begins_at_cwd(gather) {
         gather.said(Slot::Cwd, &mut cwd);
     }
     let path = full(name, &cwd);

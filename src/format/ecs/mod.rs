@@ -65,6 +65,14 @@ pub struct Settings {
     pub live: bool,
 }
 
+impl Settings {
+    /// What tells this machine from others in documents' ids: without a machine-id, its name. Hosts that had the same
+    /// would take each other's events for their own sent twice.
+    fn machine(&self) -> &[u8] {
+        if self.machine_id.is_empty() { self.hostname.as_bytes() } else { self.machine_id.as_bytes() }
+    }
+}
+
 /// Writes ECS documents.
 pub struct Ecs {
     settings: Settings,
@@ -131,7 +139,7 @@ impl Ecs {
         self.network.gather(&mut gather);
 
         let outcome = gather.found.get(Slot::Result).map(|found| fields::result(found.place.text()));
-        begin(&mut self.clock, event.stamp, &id::of_event(event, self.settings.machine_id.as_bytes()), out);
+        begin(&mut self.clock, event.stamp, &id::of_event(event, self.settings.machine()), out);
         write_event(&scene, outcome, gather.flat.meanings, self.settings.event_original, out);
         out.extend_from_slice(&self.fixed);
         write_host(&self.settings, event.node(), out);
@@ -183,7 +191,7 @@ impl Ecs {
     /// Appends the document of serials that didn't come.
     pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
         let node = gap.node.as_deref();
-        let machine = self.settings.machine_id.as_bytes();
+        let machine = self.settings.machine();
         let id = id::of_gap(node.unwrap_or(machine), gap.from, gap.to, gap.stamp);
         begin(&mut self.clock, gap.stamp, &id, out);
         let fixed: &[u8] = br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown","module":"auditd"}"#;
@@ -264,6 +272,10 @@ fn write_host(settings: &Settings, node: Option<&[u8]>, out: &mut Vec<u8>) {
     if node.is_none() {
         objects.some("id", settings.machine_id.as_bytes());
     }
+    // Rules made for Auditbeat ask for it: there a processor that is on by default adds it.
+    let os = objects.open("os");
+    objects.text("type", b"linux");
+    objects.close(os);
     objects.close(host);
 }
 
@@ -281,4 +293,17 @@ fn write_related(objects: &mut Objects, users: &Users, network: &Network) {
         objects.list("hosts", std::iter::once(network.domain()));
     }
     objects.close(related);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_without_a_machine_id_has_its_name() {
+        let machine_id = "0f7b0000000000000000000000000000".to_string();
+        let settings = Settings { event_original: false, hostname: "web1".into(), machine_id, live: false };
+        assert_eq!(settings.machine(), settings.machine_id.as_bytes());
+        assert_eq!(Settings { machine_id: String::new(), ..settings }.machine(), b"web1");
+    }
 }
