@@ -133,7 +133,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
             Arg::Long("format") if command == Some(Command::Convert) => {
                 let name = parser.value()?.string()?;
                 match config::Format::named(&name) {
-                    None => return Err(format!("unknown format {name:?}; there are {}", config::FORMATS).into()),
+                    None => return Err(format!("unknown format {name:?}; must be {}", config::FORMATS).into()),
                     format => given.format = format,
                 }
             }
@@ -330,7 +330,7 @@ mod tests {
             ("setup x", "unexpected argument \"x\""),
             ("run x", "unexpected argument \"x\""),
             ("--format mozdef", "invalid option '--format'"),
-            ("convert --format cef", "unknown format \"cef\"; there are mozdef or ecs"),
+            ("convert --format cef", "unknown format \"cef\"; must be mozdef or ecs"),
             ("--config", "missing argument for option '--config'"),
         ] {
             assert_eq!(asked(line), Err(part.into()));

@@ -198,7 +198,7 @@ fn answers_that_say_nothing_cost_and_double_nothing() {
         assert_eq!((number(&said, "delivered"), number(&said, "lost")), (200, 0), "{behaviour}: {said}");
         all_there(&cluster, 200);
         assert!(figure(dir.path(), "known") >= before, "{behaviour}: {said}");
-        assert!(number(&said, "sent twice") >= before, "{said}");
+        assert!(number(&said, "known") >= before, "{said}");
     }
 }
 

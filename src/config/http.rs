@@ -47,7 +47,12 @@ impl Http {
 /// True for a URL that documents can be sent to.
 pub(super) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
+    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace)) else { return false };
+    // A password with one of these characters unescaped would end the host's name, and be shown as such.
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let port = host.rsplit(']').next().and_then(|rest| rest.split_once(':')).map_or("", |(_, port)| port);
+    !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Documents of one request.
@@ -84,6 +89,32 @@ impl Check<'_> {
             batch: self.value(given, "batch", None, |text| number_of_documents(text).map(Some)),
             batch_bytes: self.value(given, "batch_bytes", 1 << 20, bytes_of_documents),
             batch_interval: self.value(given, "batch_interval", Duration::from_millis(200), values::time),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_have_a_host_and_a_number_for_a_port() {
+        for good in
+            ["http://a", "https://a.example:9200/x?y", "http://[::1]:9200/", "https://joe:s@a:1", "http://[::1]"]
+        {
+            assert!(is_url(good), "{good}");
+        }
+        for bad in [
+            "a",
+            "ftp://a",
+            "http://",
+            "http:///x",
+            "http://a b",
+            "http://joe:a/b@h",
+            "http://joe:a?b@h:1",
+            "http://a:b",
+        ] {
+            assert!(!is_url(bad), "{bad}");
         }
     }
 }

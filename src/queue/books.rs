@@ -137,7 +137,7 @@ impl fmt::Display for Books {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "delivered {}, lost {}", self.delivered, self.lost())?;
         for (what, number) in [
-            ("sent twice", self.known),
+            ("known", self.known),
             ("left out", self.left_out),
             ("dead-lettered", self.dead_lettered),
             ("found", self.found),

@@ -75,7 +75,7 @@ fn each_document_has_its_own_fate_and_the_refused_go_again_alone() {
     assert_eq!((books.delivered, books.known, books.dead_lettered, books.lost(), books.ring), (5, 1, 1, 0, 0));
     assert_eq!(shared.breaker(), Some(Position::Closed), "it took others");
     let letters = std::fs::read_to_string(dir.path().join("dead.json")).unwrap();
-    assert!(letters.lines().count() == 1 && letters.contains(r#""why":"a fault","document":n3}"#), "{letters}");
+    assert!(letters.lines().count() == 1 && letters.contains(r#""why":"a fault","document":"n3"}"#), "{letters}");
 }
 
 #[test]

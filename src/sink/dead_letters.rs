@@ -48,7 +48,8 @@ impl DeadLetters {
         line.extend_from_slice(b",\"why\":");
         json::string(&mut line, why.as_bytes());
         line.extend_from_slice(b",\"document\":");
-        if self.plain {
+        // What another configuration left in the spool may have had something around it.
+        if self.plain && serde_json::from_slice::<serde::de::IgnoredAny>(document).is_ok() {
             line.extend_from_slice(document);
         } else {
             json::string(&mut line, document);

@@ -90,6 +90,23 @@ pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<Item>, String
     bulk.items.into_iter().map(|item| fate(&item.create)).collect()
 }
 
+/// True when a whole request was refused because what it holds can't be read: then one of its documents may be to blame.
+/// Everything else that is wrong with a request would be wrong with any.
+pub(super) fn is_unreadable(answer: &[u8]) -> bool {
+    let Ok(Refusal { error }) = serde_json::from_slice(answer) else { return false };
+    let reason = error.reason.as_deref().unwrap_or_default();
+    match error.kind.as_deref().unwrap_or_default() {
+        "parse_exception"
+        | "parsing_exception"
+        | "x_content_parse_exception"
+        | "json_parse_exception"
+        | "json_e_o_f_exception"
+        | "not_x_content_exception" => true,
+        "illegal_argument_exception" => reason.starts_with("Malformed"),
+        _ => false,
+    }
+}
+
 /// What Elasticsearch says about a whole request that it refuses.
 pub(super) fn refusal(answer: &[u8]) -> Option<String> {
     serde_json::from_slice(answer).ok().map(|Refusal { error }| error.report())
@@ -254,6 +271,13 @@ mod tests {
         {
             assert!(items(text.as_bytes(), 1).is_err_and(|why| why.len() < 800));
         }
+        let unreadable = |kind: &str, reason: &str| {
+            is_unreadable(format!(r#"{{"error":{{"type":"{kind}","reason":"{reason}"}},"status":400}}"#).as_bytes())
+        };
+        assert!(unreadable("x_content_parse_exception", "[1:1] unexpected"));
+        assert!(unreadable("illegal_argument_exception", "Malformed action/metadata line [3]"));
+        assert!(!unreadable("illegal_argument_exception", "request [/_bulk] contains unrecognized parameter: [x]"));
+        assert!(!is_unreadable(b"<html>"));
         assert_eq!(refusal(b"<html>"), None);
         assert_eq!(refusal(br#"{"error":"no handler found"}"#), None);
     }

@@ -213,8 +213,8 @@ impl Worker {
             }
             401 | 403 => Err(Trouble::NotLetIn(report(&reply))),
             413 => Ok(Answer::Never(report(&reply))),
-            // Its own words about a request that it can't read; anything between here and there may say 400 too.
-            400 if answer::refusal(&reply.body).is_some() => Ok(Answer::Never(report(&reply))),
+            // Anything between here and there may say 400 too, or it may be about all requests.
+            400 if answer::is_unreadable(&reply.body) => Ok(Answer::Never(report(&reply))),
             _ => Err(Trouble::Failed(report(&reply), reply.retry_after)),
         }
     }
