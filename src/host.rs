@@ -8,9 +8,14 @@ const AI_CANONNAME: i32 = 2;
 /// A name server that doesn't answer must not keep records waiting.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The name that the kernel has for this host (gethostname(2)), whatever name servers make of it.
+pub fn kernels_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
+}
+
 /// The name that the kernel has for this host, and whether it is a whole one.
 fn own_name() -> Result<String, String> {
-    let name = nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned());
+    let name = kernels_name();
     match name.as_str() {
         "" => Err("localhost".to_string()),
         _ if name.contains('.') => Ok(name),

@@ -37,6 +37,7 @@ pub fn format(settings: &config::Format, hostname: &str, live: bool) -> Format {
             event_original: settings.event_original,
             hostname,
             machine_id: host::machine_id(),
+            kernels_name: host::kernels_name(),
             live,
         })),
     }

@@ -236,3 +236,19 @@ fn keys_of_the_other_format_are_faults() {
         assert!(said.contains(fault), "{said}");
     }
 }
+
+#[test]
+fn a_file_is_there_whatever_names_it() {
+    let path =
+        "PATH item=0 name=\"/etc/shadow\" inode=5 dev=fe:00 mode=0100640 ouid=0 ogid=42 rdev=00:00 nametype=NORMAL";
+    let refused =
+        "AVC avc:  denied  { read } for  pid=9 comm=\"cat\" name=\"shadow\" scontext=a:b:c tcontext=d:e:f tclass=file";
+    let uring = "URINGOP uring_op=18 success=yes exit=5 items=1 ppid=1 pid=9 uid=0 gid=0 euid=0 suid=0 fsuid=0 egid=0 \
+                 sgid=0 fsgid=0 key=\"k\"";
+    for records in [[refused, CALL, path], [uring, path, "EOE"]] {
+        let document = event(&records);
+        assert_eq!(document["file"]["path"], "/etc/shadow", "{document}");
+        assert_eq!(document["file"]["mode"], "0640");
+        assert_ne!(document["auditd"]["summary"]["object"]["primary"], "/etc/shadow", "the reference's words");
+    }
+}

@@ -69,7 +69,13 @@ pub fn check(log: &[u8], cut: usize) {
         hostname: "host".into(),
         live: false,
     };
-    let ecs = ecs::Settings { event_original: true, hostname: "host".into(), machine_id: String::new(), live: false };
+    let ecs = ecs::Settings {
+        event_original: true,
+        hostname: "host".into(),
+        machine_id: String::new(),
+        kernels_name: String::new(),
+        live: false,
+    };
     let mut formats = [
         Format::MozDef(MozDef::new(settings(Details::Full))),
         Format::MozDef(MozDef::new(settings(Details::Classic))),

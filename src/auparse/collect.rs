@@ -300,7 +300,7 @@ fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize
     while end < next {
         let word_at = end + text[end..next].iter().take_while(|b| **b == b' ').count();
         let word_end = memchr(b' ', &text[word_at..next]).map_or(next, |n| word_at + n);
-        if word_at == word_end || memchr(b'=', &text[word_at..word_end]).is_some() {
+        if word_at == word_end || is_pair(&text[word_at..word_end]) {
             break;
         }
         end = word_end;
@@ -319,6 +319,11 @@ fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize
         end -= 1;
     }
     end
+}
+
+/// The word is a `name=value`: a `=` that has no name before it is none.
+pub(super) fn is_pair(word: &[u8]) -> bool {
+    memchr(b'=', word).is_some_and(|at| at > 0)
 }
 
 fn is_quoted(value: &[u8]) -> bool {
@@ -343,6 +348,7 @@ mod tests {
     fn values_run_to_the_next_name() {
         assert_eq!(ends("op=adding user acct=x", "adding", "acct"), "adding user");
         assert_eq!(ends("op=adding user acct= exe=x", "adding", "exe"), "adding user");
+        assert_eq!(ends("text=a = b == c exe=x", "a", "exe"), "a = b == c");
         assert_eq!(ends("msg='text=a b c'", "a", ""), "a b c");
         assert_eq!(ends("msg='text=a '", "a", ""), "a");
         assert_eq!(ends("subj=x msg='avc: denied { a } for b=1", "x", "b=1"), "x");

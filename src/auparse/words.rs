@@ -1,6 +1,7 @@
 //! What a record says in words, where libauparse sees no field: the message of a program that writes no `name=value`,
 //! and what SELinux decided, in messages where libauparse doesn't find it.
 
+use super::collect::is_pair;
 use memchr::{memchr, memmem};
 
 /// What an SELinux message says: `avc:  denied  { read write } for …`.
@@ -45,7 +46,7 @@ fn until_pair(text: &[u8], start: usize, end: usize) -> &[u8] {
     let region = &text[start.min(end)..end];
     let mut length = 0;
     for word in region.split_inclusive(|b| *b == b' ') {
-        if memchr(b'=', word).is_some() {
+        if is_pair(word) {
             break;
         }
         length += word.len();

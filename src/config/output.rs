@@ -97,7 +97,7 @@ impl Sink {
 }
 
 /// The types there are, for messages.
-const TYPES: &str = "http, elasticsearch, syslog, file or stdout";
+const TYPES: &str = "http, elasticsearch (OpenSearch too), syslog, file or stdout";
 /// The type whose documents are nothing but JSON.
 const ELASTICSEARCH: &str = "elasticsearch";
 

@@ -104,7 +104,7 @@ def add_words(record):
         said.append(record.text.split(" msg='", 1)[1])
     for text in said:
         words = text.split(" ")
-        end = next((i for i, word in enumerate(words) if "=" in word), len(words))
+        end = next((i for i, word in enumerate(words) if "=" in word[1:]), len(words))
         text = " ".join(words[:end])
         if end == len(words) and text.endswith("'"):
             text = text[:-1]
@@ -131,12 +131,12 @@ def stretch(record):
         at = found.end()
         if len(field.raw) > 1 and field.raw[0] == field.raw[-1] == '"':
             continue
-        rest = re.match(r"( +[^ =]+)+(?= |$)", record.text[end:])
+        rest = re.match(r"( +(?:[^ =]+|=[^ ]*))+(?= |$)", record.text[end:])
         if not rest or not rest.group().strip():
             continue
         rest = rest.group()
-        # words only up to the next that has a "="
-        words = re.match(r"(?:(?: +[^ =]+)(?=$| ))*", record.text[end:]).group()
+        # words only up to the next that has a "=" with a name before it
+        words = re.match(r"(?:(?: +(?:[^ =]+|=[^ ]*))(?=$| ))*", record.text[end:]).group()
         if field.raw[0] == '"' and '"' in words:
             words = words[:words.index('"') + 1]
         whole = record.text[start:end] + words

@@ -61,21 +61,25 @@ pub struct Settings {
     pub hostname: String,
     /// This host's machine-id (machine-id(5)); empty when it has none.
     pub machine_id: String,
+    /// This host's name as the kernel has it.
+    pub kernels_name: String,
     /// Records come from this machine, now: names of processes may be read from `/proc`.
     pub live: bool,
 }
 
 impl Settings {
-    /// What tells this machine from others in documents' ids: without a machine-id, its name. Hosts that had the same
-    /// would take each other's events for their own sent twice.
-    fn machine(&self) -> &[u8] {
-        if self.machine_id.is_empty() { self.hostname.as_bytes() } else { self.machine_id.as_bytes() }
+    /// What tells this machine from others in documents' ids: its machine-id, and its name beside it, since machines
+    /// that were cloned with their machine-id would take each other's events for their own sent twice.
+    fn machine(&self) -> Vec<u8> {
+        [self.machine_id.as_bytes(), b" ", self.kernels_name.as_bytes()].concat()
     }
 }
 
 /// Writes ECS documents.
 pub struct Ecs {
     settings: Settings,
+    /// This machine, for ids.
+    machine: Vec<u8>,
     normals: Normals,
     processes: Processes,
     flat: Flat<Field>,
@@ -101,6 +105,7 @@ impl Ecs {
         fixed.extend_from_slice(format!(r#","agent":{{"type":"auship","version":"{VERSION}"}}"#).as_bytes());
         let processes = Processes::new(settings.live);
         Self {
+            machine: settings.machine(),
             settings,
             normals: Normals::new(),
             processes,
@@ -135,11 +140,17 @@ impl Ecs {
             _ => None,
         };
         self.summary.gather(&mut gather, path);
+        // The reference names no file where it knows no call, or what a security module refused; the records do.
+        let path = path.or_else(|| match (scene.normal.object, scene.also.map(|also| also.object)) {
+            (Object::Socket, _) => None,
+            (_, Some(Object::Path(_, hint))) => file::object(&scene, hint),
+            _ => file::object(&scene, 0),
+        });
         self.users.gather(&mut gather, &self.summary);
         self.network.gather(&mut gather);
 
         let outcome = gather.found.get(Slot::Result).map(|found| fields::result(found.place.text()));
-        begin(&mut self.clock, event.stamp, &id::of_event(event, self.settings.machine()), out);
+        begin(&mut self.clock, event.stamp, &id::of_event(event, &self.machine), out);
         write_event(&scene, outcome, gather.flat.meanings, self.settings.event_original, out);
         out.extend_from_slice(&self.fixed);
         write_host(&self.settings, event.node(), out);
@@ -191,8 +202,7 @@ impl Ecs {
     /// Appends the document of serials that didn't come.
     pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
         let node = gap.node.as_deref();
-        let machine = self.settings.machine();
-        let id = id::of_gap(node.unwrap_or(machine), gap.from, gap.to, gap.stamp);
+        let id = id::of_gap(node.unwrap_or(&self.machine), gap.from, gap.to, gap.stamp);
         begin(&mut self.clock, gap.stamp, &id, out);
         let fixed: &[u8] = br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown","module":"auditd"}"#;
         out.extend_from_slice(fixed);
@@ -300,10 +310,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_without_a_machine_id_has_its_name() {
-        let machine_id = "0f7b0000000000000000000000000000".to_string();
-        let settings = Settings { event_original: false, hostname: "web1".into(), machine_id, live: false };
-        assert_eq!(settings.machine(), settings.machine_id.as_bytes());
-        assert_eq!(Settings { machine_id: String::new(), ..settings }.machine(), b"web1");
+    fn cloned_machines_differ_in_their_names() {
+        let settings = |name: &str| Settings {
+            event_original: false,
+            hostname: "web".into(),
+            machine_id: "0f7b0000000000000000000000000000".into(),
+            kernels_name: name.into(),
+            live: false,
+        };
+        assert_ne!(settings("web1").machine(), settings("web2").machine());
+        assert_eq!(settings("web1").machine(), settings("web1").machine());
     }
 }
