@@ -252,3 +252,15 @@ fn a_file_is_there_whatever_names_it() {
         assert_ne!(document["auditd"]["summary"]["object"]["primary"], "/etc/shadow", "the reference's words");
     }
 }
+
+#[test]
+fn millions_of_keys_take_no_more_than_a_moment() {
+    let keys: String = (0..400_000).map(|n| format!("{}01", hex(&n.to_string()))).collect();
+    let log = format!("type=SYSCALL msg=audit(1795320000.001:7): arch=c000003e syscall=2 success=yes key={keys}\n");
+    let document = &of_log(&log)[0];
+    assert_eq!(document["tags"].as_array().unwrap().len(), 400_000);
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02X}")).collect()
+}

@@ -20,6 +20,10 @@ use std::net::IpAddr;
 /// names, and each is told by one number.
 const LONGEST_MEANING: usize = 256;
 
+/// Rule keys up to which one that comes again is left out: the kernel allows a rule some 256 bytes of keys, and looking
+/// for each among millions would never end.
+const MAX_KEYS: usize = 256;
+
 /// A field that has a place of its own.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'e> {
@@ -117,7 +121,8 @@ impl<'e> Gather<'_, '_, 'e> {
     fn field(&mut self, found: Found<'e>) {
         let place = found.place;
         match self.flat.state.rules.get(found.id).role.goes {
-            Goes::Data => (),
+            // A label is taken apart in PATH records, which are gone through elsewhere.
+            Goes::Data | Goes::Label => (),
             // A place is for what says something; a second field of that name is under its type's.
             Goes::Place(slot) => {
                 if self.found.slots[slot as usize].is_none() && !says_nothing(place.text()) {
@@ -140,13 +145,12 @@ impl<'e> Gather<'_, '_, 'e> {
                 for key in value.split(|byte| *byte == 1).filter(|key| !key.is_empty()) {
                     // As old kernels wrote it: key="key=user_command".
                     let key = key.strip_prefix(b"key=").unwrap_or(key);
-                    if !self.keys.iter().any(|known| known == key) {
+                    if self.keys.len() >= MAX_KEYS || !self.keys.iter().any(|known| known == key) {
                         self.keys.push(key);
                     }
                 }
                 return;
             }
-            Goes::Label => return self.label(place),
             Goes::Socket => {
                 if self.found.saddr.is_none() {
                     self.found.saddr = Some(place.text());
@@ -215,16 +219,6 @@ impl<'e> Gather<'_, '_, 'e> {
         if said != text && said.strip_prefix(b"0x") != Some(text) && said.len() <= LONGEST_MEANING {
             self.interpreted.extend_from_slice(self.flat.state.keys.json(key));
             json::string(self.interpreted, said);
-        }
-    }
-
-    /// A label that isn't the event's subject goes to `auditd.data` in pieces.
-    fn label(&mut self, place: Place) {
-        let name = place.event.bytes(place.field.name);
-        for (piece, text) in label(unquoted(place.text())) {
-            let key = self.flat.state.keys.key(&[name, b"_", piece.as_bytes()].concat());
-            let key = self.flat.begin(key);
-            self.flat.value(key, text);
         }
     }
 

@@ -31,6 +31,10 @@ impl Values {
         self.ends.push(end);
     }
 
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
