@@ -197,6 +197,11 @@ impl Event {
         &self.records
     }
 
+    /// The types of all records that say something, in order.
+    pub fn record_types(&self) -> impl Iterator<Item = &[u8]> {
+        self.records.iter().filter(|record| record.kind != kind::EOE).map(|record| self.bytes(record.name))
+    }
+
     /// The fields of one record, in order.
     pub fn fields(&self, record: &Record) -> &[Field] {
         self.fields.get(record.fields.clone()).unwrap_or_default()

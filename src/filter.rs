@@ -5,7 +5,7 @@
 
 use crate::{
     address,
-    auparse::{Call, Meanings, Place, Type},
+    auparse::{Call, Meanings, Place, Type, call_names},
     config::{self, Action, Syscall},
     event::{Event, Field, Record, is_absent, kind},
 };
@@ -303,14 +303,6 @@ fn id(place: Place) -> Option<u32> {
 
 fn number(text: &[u8]) -> Option<u32> {
     str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// A call's name, and of `socketcall(connect)` the one inside too.
-fn call_names(name: &[u8]) -> (&[u8], Option<&[u8]>) {
-    match name.strip_suffix(b")").and_then(|name| Some((name, memchr::memchr(b'(', name)?))) {
-        Some((name, at)) => (&name[..at], Some(&name[at + 1..])),
-        None => (name, None),
-    }
 }
 
 /// What follows the head of a record: `audit(…): `.

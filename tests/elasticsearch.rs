@@ -9,7 +9,7 @@ use common::{
     elasticsearch::{Cluster, Host},
     event, events, free_port, json, number,
     prometheus::{adds_up, parse},
-    secret, serials,
+    run_to_end, secret, serials,
     server::Certificates,
     wait_until, write_config,
 };
@@ -48,15 +48,6 @@ fn figure(dir: &Path, name: &str) -> usize {
     parse(&text)[&format!("auship_output_{name}_total{{output=\"siem\"}}")].to_string().parse().unwrap()
 }
 
-/// Feeds so many events, ends, and returns what was said.
-fn run(config: &Path, count: usize) -> String {
-    let mut auship = Running::start(config);
-    auship.feed(&events(1, count));
-    let (status, said) = auship.finish();
-    assert_eq!(status.code(), Some(0), "{said}");
-    said
-}
-
 fn all_there(cluster: &Cluster, count: usize) {
     let mut found = serials(&cluster.documents());
     found.sort_unstable();
@@ -74,7 +65,7 @@ fn events_arrive_in_their_index_and_each_once() {
         let dir = tempfile::tempdir().unwrap();
         let cluster = Cluster::new(dir.path());
         let host = cluster.host(behaviour);
-        let said = run(&config(dir.path(), &host.url, "bulk_events = 100\nworkers = 1\n"), 1000);
+        let said = run_to_end(&config(dir.path(), &host.url, "bulk_events = 100\nworkers = 1\n"), 1000);
         assert_eq!((number(&said, "delivered"), number(&said, "lost")), (1000, 0), "{said}");
         assert!(said.contains(product) && said.matches(&host.url).count() == 1, "{said}");
         all_there(&cluster, 1000);
@@ -280,7 +271,7 @@ fn load_goes_round_the_hosts_and_what_one_refuses_another_gets() {
     let cluster = Cluster::new(dir.path());
     let hosts: Vec<Host> = (0..3).map(|_| cluster.host("ok")).collect();
     let urls = |hosts: &[Host]| hosts.iter().map(|host| host.url.clone()).collect::<Vec<_>>().join(", ");
-    let said = run(&config(dir.path(), &urls(&hosts), "bulk_events = 10\nworkers = 2\n"), 300);
+    let said = run_to_end(&config(dir.path(), &urls(&hosts), "bulk_events = 10\nworkers = 2\n"), 300);
     assert_eq!(number(&said, "delivered"), 300, "{said}");
     for host in &hosts {
         let bulks = cluster.bulks(host).len();
@@ -390,7 +381,7 @@ fn every_way_to_log_in_is_told() {
         let file = secret(dir.path(), "secret", text);
         let log = dir.path().join("curl.log");
         let more = format!("{keys} = {}\ncurl_verbose = yes\ncurl_logfile = {}\n", file.display(), log.display());
-        let said = run(&config(dir.path(), &host.url, &more), 10);
+        let said = run_to_end(&config(dir.path(), &host.url, &more), 10);
         assert_eq!(number(&said, "delivered"), 10, "{said}");
         let log = fs::read_to_string(log).unwrap();
         assert!(log.contains("POST /_bulk") && !log.contains(login.split(' ').nth(1).unwrap()), "{log}");
@@ -406,10 +397,10 @@ fn a_client_certificate_lets_in() {
     let (cert, key) = certificates.client(17);
     let ca = format!("ca_cert = {}\nattempts = 1\n", certificates.ca().display());
     let more = format!("{ca}client_cert = {}\nclient_key = {}\n", cert.display(), key.display());
-    let said = run(&config(dir.path(), &host.url, &more), 10);
+    let said = run_to_end(&config(dir.path(), &host.url, &more), 10);
     assert_eq!(number(&said, "delivered"), 10, "{said}");
     assert!(cluster.bulks(&host).iter().all(|request| request["client"] == "11"));
-    let said = run(&config(dir.path(), &host.url, &ca), 10);
+    let said = run_to_end(&config(dir.path(), &host.url, &ca), 10);
     assert_eq!((number(&said, "delivered"), number(&said, "lost")), (0, 10), "{said}");
 }
 
@@ -419,7 +410,7 @@ fn requests_can_be_compressed_and_named() {
     let cluster = Cluster::new(dir.path());
     let host = cluster.host("ok");
     let more = "gzip = yes\nbulk_events = 100\ntrace_header_name = X-Opaque-Id\nheader.X-Tenant = blue\nworkers = 1\n";
-    let said = run(&config(dir.path(), &host.url, more), 300);
+    let said = run_to_end(&config(dir.path(), &host.url, more), 300);
     assert_eq!(number(&said, "delivered"), 300, "{said}");
     all_there(&cluster, 300);
     for request in cluster.requests(&host) {
@@ -531,7 +522,7 @@ fn a_log_that_is_read_twice_is_there_once() {
     let host = cluster.host("ok");
     let path = config(dir.path(), &host.url, "format = ecs\ndata_stream = logs-auditd-default\nbulk_events = 50\n");
     for known in [0, 200] {
-        let said = run(&path, 200);
+        let said = run_to_end(&path, 200);
         assert_eq!((number(&said, "delivered"), number(&said, "lost")), (200, 0), "{said}");
         assert_eq!(figure(dir.path(), "known"), known, "{said}");
     }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    Running, auship, events, free_port, secret, serials,
+    Running, auship, events, free_port, run_to_end, secret, serials,
     server::{Certificates, Server},
     wait_until, write_config,
 };
@@ -22,27 +22,19 @@ fn config(dir: &Path, url: &str, more: &str) -> PathBuf {
     write_config(dir, &format!("shutdown_timeout = 10s\n[output:siem]\ntype = http\nurl = {url}\nworkers = 1\n{more}"))
 }
 
-/// Feeds so many events, ends, and returns what was said.
-fn run(config: &Path, count: usize) -> String {
-    let mut auship = Running::start(config);
-    auship.feed(&events(1, count));
-    let (status, said) = auship.finish();
-    assert_eq!(status.code(), Some(0), "{said}");
-    said
-}
-
 #[test]
 fn a_batch_is_an_array_bounded_by_number_bytes_and_time() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "ok");
-    let said = run(&config(dir.path(), &server.url, "batch = 50\nbatch_interval = 5s\nring_slots = 2000\n"), 1000);
+    let said =
+        run_to_end(&config(dir.path(), &server.url, "batch = 50\nbatch_interval = 5s\nring_slots = 2000\n"), 1000);
     assert!(said.contains("delivered 1000, lost 0"), "{said}");
     assert_eq!(serials(&server.documents()), (1..=1000).collect::<Vec<_>>());
     assert_eq!(server.seen().1, 20, "requests of 50 documents");
 
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "ok");
-    run(&config(dir.path(), &server.url, "batch = 50\nbatch_bytes = 2KiB\nring_slots = 2000\n"), 100);
+    run_to_end(&config(dir.path(), &server.url, "batch = 50\nbatch_bytes = 2KiB\nring_slots = 2000\n"), 100);
     assert!(server.bodies().split(|b| *b == b'\n').all(|body| body.len() <= 2048 + 60));
     assert_eq!(server.documents().len(), 100);
 
@@ -62,7 +54,7 @@ fn headers_name_each_request_and_whatever_else_is_wanted() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "ok");
     let more = "trace_header_name = X-Trace-Id\nheader.X-Tenant = blue; team\nheader.X-Empty-Not = 1\n";
-    run(&config(dir.path(), &server.url, more), 20);
+    run_to_end(&config(dir.path(), &server.url, more), 20);
     let headers = server.headers();
     let traces: BTreeSet<&str> = headers.iter().map(|h| h["x-trace-id"].as_str().unwrap()).collect();
     assert_eq!(traces.len(), 20, "a UUID each");
@@ -76,7 +68,7 @@ fn a_failed_request_is_reported_with_its_trace() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "refuse");
     let more = "trace_header_name = X-Trace-Id\nattempts = 1\n";
-    let said = run(&config(dir.path(), &server.url, more), 1);
+    let said = run_to_end(&config(dir.path(), &server.url, more), 1);
     let trace = server.headers()[0]["x-trace-id"].as_str().unwrap().to_string();
     assert!(said.contains(&format!("trace {trace}")), "{said}");
 }
@@ -116,7 +108,7 @@ fn a_bearer_token_is_sent_and_stays_out_of_the_log() {
         let log = dir.path().join("curl.log");
         let more =
             format!("{trace}bearer_file = {}\ncurl_verbose = yes\ncurl_logfile = {}\n", token.display(), log.display());
-        let said = run(&config(dir.path(), &server.url, &more), 2);
+        let said = run_to_end(&config(dir.path(), &server.url, &more), 2);
         assert!(said.contains("delivered 2, lost 0"), "{said}");
         let log = fs::read_to_string(log).unwrap();
         assert!(log.contains("> Authorization\n") && !log.contains("t0ken"), "{log}");
@@ -192,14 +184,14 @@ fn a_client_certificate_that_changes_costs_no_request() {
 
     // Without one the server takes nothing.
     let more = format!("ca_cert = {}\nattempts = 1\n", certificates.ca().display());
-    assert!(run(&config(dir.path(), &server.url, &more), 1).contains("delivered 0, lost 1"));
+    assert!(run_to_end(&config(dir.path(), &server.url, &more), 1).contains("delivered 0, lost 1"));
 }
 
 #[test]
 fn requests_can_be_compressed() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "ok");
-    let said = run(&config(dir.path(), &server.url, "gzip = yes\nbatch = 100\nring_slots = 2000\n"), 300);
+    let said = run_to_end(&config(dir.path(), &server.url, "gzip = yes\nbatch = 100\nring_slots = 2000\n"), 300);
     assert!(said.contains("delivered 300, lost 0"), "{said}");
     assert_eq!(serials(&server.documents()), (1..=300).collect::<Vec<_>>());
     for headers in server.headers() {
@@ -215,7 +207,7 @@ fn a_proxy_gets_the_requests() {
     // To a proxy a request names the whole URL, which this server takes too.
     let proxy = Server::http(dir.path(), "ok");
     let more = format!("proxy = {}\n", proxy.url.trim_end_matches("/events"));
-    let said = run(&config(dir.path(), "http://siem.invalid/events", &more), 3);
+    let said = run_to_end(&config(dir.path(), "http://siem.invalid/events", &more), 3);
     assert!(said.contains("delivered 3, lost 0"), "{said}");
     assert!(proxy.headers().iter().all(|h| h["host"] == "siem.invalid"));
 }
@@ -263,7 +255,7 @@ fn http_2_is_used_where_the_server_has_it() {
         Command::new("nginx").arg("-c").arg(&conf).arg("-e").arg(dir.path().join("early.log")).spawn().unwrap();
     wait_until("nginx", Duration::from_secs(10), || TcpStream::connect(("127.0.0.1", port)).is_ok());
     let url = format!("https://localhost:{port}/events");
-    let said = run(&config(dir.path(), &url, &format!("ca_cert = {}\n", certificates.ca().display())), 5);
+    let said = run_to_end(&config(dir.path(), &url, &format!("ca_cert = {}\n", certificates.ca().display())), 5);
     nginx.kill().unwrap();
     nginx.wait().unwrap();
     assert!(said.contains("delivered 5, lost 0"), "{said}");

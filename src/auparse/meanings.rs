@@ -397,6 +397,15 @@ impl<'p> Meanings<'p> {
     }
 }
 
+/// A name as libauparse gives it, and what it adds in brackets: the call that a multiplexer was called for
+/// (`socketcall(connect)`), the words for an error.
+pub fn call_names(name: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match name.strip_suffix(b")").and_then(|name| Some((name, memchr(b'(', name)?))) {
+        Some((name, at)) => (&name[..at], Some(&name[at + 1..])),
+        None => (name, None),
+    }
+}
+
 fn is_quoted(text: &[u8]) -> bool {
     text.len() >= 2 && text.first() == Some(&b'"') && text.last() == Some(&b'"')
 }

@@ -23,7 +23,7 @@ pub mod tables;
 mod words;
 
 pub use lines::MAX_LINE;
-pub use meanings::{Call, Meanings, Place, Type, unhex, unquoted};
+pub use meanings::{Call, Meanings, Place, Type, call_names, unhex, unquoted};
 
 use crate::event::{Event, Stamp, kind, node_id};
 use collect::TypeNames;

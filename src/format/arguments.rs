@@ -125,15 +125,16 @@ impl Arguments {
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
-    /// Appends the list of arguments; false when one holds bytes that aren't UTF-8.
-    pub fn write(&self, out: &mut Vec<u8>) -> bool {
+    /// Appends the list of arguments; false when one holds bytes that aren't UTF-8. Very long ones are cut unless they
+    /// are to be `whole`.
+    pub fn write(&self, whole: bool, out: &mut Vec<u8>) -> bool {
         out.push(b'[');
         let mut all_text = true;
         for (i, argument) in self.iter().enumerate() {
             if i > 0 {
                 out.push(b',');
             }
-            if json::may_be_long(argument) {
+            if !whole && json::may_be_long(argument) {
                 all_text &= str::from_utf8(argument).is_ok();
                 entry(out, &json::to_text(argument));
             } else {
@@ -145,7 +146,7 @@ impl Arguments {
     }
 
     /// Appends the list of exact bytes in hex, with "" for arguments that are text.
-    pub fn write_hex(&self, out: &mut Vec<u8>) {
+    pub fn write_hex(&self, whole: bool, out: &mut Vec<u8>) {
         out.push(b'[');
         for (i, argument) in self.iter().enumerate() {
             if i > 0 {
@@ -153,6 +154,8 @@ impl Arguments {
             }
             if str::from_utf8(argument).is_ok() {
                 out.extend_from_slice(b"\"\"");
+            } else if whole {
+                json::string(out, &json::to_hex(argument));
             } else {
                 entry(out, &String::from_utf8_lossy(&json::to_hex(argument)));
             }

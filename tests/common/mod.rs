@@ -218,6 +218,15 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// Feeds so many events, ends, and returns what was said.
+pub fn run_to_end(config: &Path, count: usize) -> String {
+    let mut auship = Running::start(config);
+    auship.feed(&events(1, count));
+    let (status, said) = auship.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    said
+}
+
 /// Waits until something holds; panics when it doesn't in time.
 pub fn wait_until(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();

@@ -2,7 +2,7 @@
 
 use super::scene::says_nothing;
 use crate::{
-    auparse::{Call, Meanings, Place, Type, unquoted},
+    auparse::{Call, Meanings, Place, Type, call_names, unquoted},
     event::kind,
     format::flat::{Draft, Table},
 };
@@ -167,21 +167,13 @@ impl Table for Ecs {
             Reading::Decoded if kind == Type::Text => unquoted(text),
             Reading::Decoded => meanings.value(place, kind, call),
             Reading::Named => match (place.event.bytes(place.field.name), call) {
-                (b"syscall", Some(call)) => plain_name(meanings.call_name(call)),
+                (b"syscall", Some(call)) => call_names(meanings.call_name(call)).0,
                 (b"arch", Some(call)) => meanings.call_arch(call),
-                _ => plain_name(meanings.value(place, kind, call)),
+                _ => call_names(meanings.value(place, kind, call)).0,
             },
-            Reading::Exit => {
-                let value = meanings.value(place, kind, call);
-                value.split(|b| *b == b'(').next().unwrap_or(value)
-            }
+            Reading::Exit => call_names(meanings.value(place, kind, call)).0,
         }
     }
-}
-
-/// A call's name without what libauparse adds in brackets: `socketcall(connect)`.
-pub(super) fn plain_name(name: &[u8]) -> &[u8] {
-    name.split(|b| *b == b'(').next().unwrap_or(name)
 }
 
 /// What `success` or `res` says, in the reference's words.
@@ -194,7 +186,7 @@ pub(super) fn result(text: &[u8]) -> &'static [u8] {
 }
 
 /// What a security label consists of (`user:role:type:level:categories`), by the reference's names.
-pub(super) const LABEL: [&str; 5] = ["user", "role", "domain", "level", "category"];
+const LABEL: [&str; 5] = ["user", "role", "domain", "level", "category"];
 
 /// The pieces of a security label with their names. The last piece keeps further colons.
 pub(super) fn label(text: &[u8]) -> impl Iterator<Item = (&'static str, &[u8])> {

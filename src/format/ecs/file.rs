@@ -1,6 +1,12 @@
 //! `file`: the PATH record that an event is about.
 
-use super::{fields::Slot, gather::Gather, object::Objects, scene::Scene, users::write_label};
+use super::{
+    fields::Slot,
+    gather::{Found, Gather},
+    object::Objects,
+    scene::Scene,
+    users::write_label,
+};
 use crate::{
     auparse::{Place, unquoted},
     event::{is_absent, kind},
@@ -109,10 +115,11 @@ pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
             continue;
         }
         objects.text(key, text);
-        gather.name_of(place, nth, &mut name);
-        if name != text {
-            objects.some(name_key, &name);
+        name.clear();
+        if let Some(id) = gather.flat.id_of(record, nth) {
+            gather.name_of(Found { place, id }, &mut name);
         }
+        objects.some(name_key, &name);
     }
     write_label(&mut objects, value(b"obj"));
     objects.close(file);

@@ -36,13 +36,15 @@ pub(super) struct Gathered<'e> {
     slots: [Option<Found<'e>>; Slot::COUNT],
     /// Where it came from, of a user's message.
     pub(super) from: Option<IpAddr>,
-    /// `saddr` of the first SOCKADDR record.
-    pub(super) saddr: Option<&'e [u8]>,
+    /// There is a SOCKADDR record.
+    pub(super) has_socket: bool,
+    /// What the first one names, if it can be read.
+    pub(super) address: Option<Address>,
 }
 
 impl<'e> Gathered<'e> {
     pub(super) fn new() -> Self {
-        Self { slots: [None; Slot::COUNT], from: None, saddr: None }
+        Self { slots: [None; Slot::COUNT], from: None, has_socket: false, address: None }
     }
 
     /// The field that has this place.
@@ -126,7 +128,9 @@ impl<'e> Gather<'_, '_, 'e> {
             // A place is for what says something; a second field of that name is under its type's.
             Goes::Place(slot) => {
                 if self.found.slots[slot as usize].is_none() && !says_nothing(place.text()) {
-                    self.take(found);
+                    if let Some(key) = self.flat.state.rules.get(found.id).plain {
+                        self.flat.state.keys.take(key, place.number);
+                    }
                     self.found.slots[slot as usize] = Some(found);
                     return;
                 }
@@ -152,8 +156,9 @@ impl<'e> Gather<'_, '_, 'e> {
                 return;
             }
             Goes::Socket => {
-                if self.found.saddr.is_none() {
-                    self.found.saddr = Some(place.text());
+                if !self.found.has_socket {
+                    self.found.has_socket = true;
+                    self.found.address = Address::read(place.text());
                     self.socket(place);
                     return;
                 }
@@ -171,12 +176,6 @@ impl<'e> Gather<'_, '_, 'e> {
             }
         }
         self.data(found);
-    }
-
-    /// Takes the field's key; false when the event has it already.
-    fn take(&mut self, found: Found) -> bool {
-        let plain = self.flat.state.rules.get(found.id).plain;
-        plain.is_some_and(|key| self.flat.state.keys.take(key, found.place.number))
     }
 
     /// Writes a field into `auditd.data`.
@@ -227,10 +226,10 @@ impl<'e> Gather<'_, '_, 'e> {
         let key = self.flat.state.keys.key(b"socket");
         self.flat.begin(key);
         let text = place.text();
-        let mut exact = Vec::new();
+        let mut exact = &b""[..];
         self.flat.out.push(b'{');
         let mut objects = Objects { out: self.flat.out };
-        match Address::read(text) {
+        match &self.found.address {
             Some(Address::Internet(host, port)) => {
                 objects.text("family", if host.is_ipv4() { b"ipv4" } else { b"ipv6" });
                 objects.text("addr", host.to_string().as_bytes());
@@ -238,7 +237,7 @@ impl<'e> Gather<'_, '_, 'e> {
             }
             Some(Address::Unix(path)) => {
                 objects.text("family", b"unix");
-                if !objects.text("path", &path) {
+                if !objects.text("path", path) {
                     exact = path;
                 }
             }
@@ -255,7 +254,7 @@ impl<'e> Gather<'_, '_, 'e> {
             }
         }
         if !exact.is_empty() {
-            objects.text("path_hex", &json::to_hex(&exact));
+            objects.text("path_hex", &json::to_hex(exact));
         }
         self.flat.out.push(b'}');
     }
@@ -351,17 +350,19 @@ impl<'e> Gather<'_, '_, 'e> {
         true
     }
 
-    /// The name that belongs to the id that stands at `nth` among its record's fields, or the id itself.
-    pub(super) fn name_of(&mut self, place: Place, nth: usize, out: &mut Vec<u8>) {
-        out.clear();
-        if !is_id(unquoted(place.text())) {
+    /// Appends the name that belongs to a field's id, if it has one.
+    pub(super) fn name_of(&mut self, found: Found, out: &mut Vec<u8>) {
+        let text = unquoted(found.place.text());
+        if !is_id(text) {
             return;
         }
-        let Some(id) = self.flat.id_of(place.record, nth) else { return };
-        let meaning = self.flat.state.rules.get(id).role.meaning;
-        match self.flat.recalled(id, place, meaning) {
-            Some((said, len)) => out.extend_from_slice(&said[..len]),
-            None => out.extend_from_slice(self.flat.meanings.value(place, meaning, None)),
+        let meaning = self.flat.state.rules.get(found.id).role.meaning;
+        let name = match self.flat.recalled(found.id, found.place, meaning) {
+            Some((name, len)) => &name[..len],
+            None => self.flat.meanings.value(found.place, meaning, None),
+        };
+        if name != text {
+            out.extend_from_slice(name);
         }
     }
 

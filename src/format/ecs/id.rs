@@ -1,11 +1,14 @@
 //! The document's id: the same event always gets the same one, live or converted from its log, so that a document
 //! that is sent twice is one document.
 
-use crate::event::{Event, Stamp};
+use crate::{
+    event::{Event, Stamp},
+    format::json,
+};
 use openssl::sha::Sha256;
 
 /// The id as it is written: 32 hex digits, the first half of a SHA-256.
-pub(super) type Id = [u8; 32];
+pub(super) type Id = Vec<u8>;
 
 /// Of an event: node (or machine), time, serial, type of the first record, and which part of the event it is.
 pub(super) fn of_event(event: &Event, machine: &[u8]) -> Id {
@@ -29,12 +32,7 @@ fn hashed(parts: &[&[u8]], stamp: Stamp) -> Id {
     hash.update(&stamp.seconds.to_be_bytes());
     hash.update(&stamp.millis.to_be_bytes());
     hash.update(&stamp.serial.to_be_bytes());
-    let mut id = [0; 32];
-    for (digits, byte) in id.chunks_exact_mut(2).zip(hash.finish()) {
-        digits[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-        digits[1] = b"0123456789abcdef"[usize::from(byte & 0xf)];
-    }
-    id
+    json::to_hex(&hash.finish()[..16])
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ mod summary;
 mod users;
 
 use crate::{
-    auparse::{Meanings, unquoted},
+    auparse::{Meanings, call_names, unquoted},
     event::{Event, Stamp, kind},
     format::{
         arguments::Arguments,
@@ -51,6 +51,8 @@ pub const ECS_VERSION: &str = "9.4.0";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Buffers larger than this are given back.
 const KEEP: usize = 1 << 20;
+/// Buffers for a few words likewise.
+const KEEP_WORDS: usize = 1 << 16;
 
 /// What an output's configuration says about its documents, and what is known of the host.
 #[derive(Clone, Debug)]
@@ -162,8 +164,7 @@ impl Ecs {
         }
         let session = unquoted(gather.found.text(Slot::Session));
         gather.flat.typed();
-        let others = gather.flat.state.keys.key(b"fields");
-        gather.flat.others(others);
+        gather.flat.others();
         gather.flat.bytes();
 
         let mut objects = Objects { out };
@@ -182,8 +183,7 @@ impl Ecs {
         if event.partial {
             objects.text("partial", b"true");
         }
-        let names = event.records().iter().filter(|r| r.kind != kind::EOE).map(|r| event.bytes(r.name));
-        objects.list("record_types", names);
+        objects.list("record_types", event.record_types());
         self.summary.write(&mut objects);
         if let Some(paths) = self.work.paths.strip_suffix(b",") {
             objects.name("paths");
@@ -250,7 +250,7 @@ fn write_event(scene: &Scene, outcome: Option<&[u8]>, meanings: &Meanings, origi
     }
     // Where the reference has no word the call's or the record's own name is one.
     match (scene.normal.action, scene.call_name(meanings)) {
-        ("", Some(call)) if scene.first().kind == kind::SYSCALL => objects.text("action", fields::plain_name(call)),
+        ("", Some(call)) if scene.first().kind == kind::SYSCALL => objects.text("action", call_names(call).0),
         ("", _) => objects.text("action", &event.bytes(scene.first().name).to_ascii_lowercase()),
         (action, _) => objects.text("action", action.as_bytes()),
     };

@@ -3,9 +3,9 @@
 use super::{fields::record, gather::Gather, object::Objects};
 use crate::{
     address::Address,
-    auparse::{Place, unquoted},
+    auparse::{Place, call_names, unquoted},
 };
-use std::net::IpAddr;
+use std::{net::IpAddr, str::FromStr};
 
 /// One end.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,10 +17,10 @@ struct End {
 }
 
 impl End {
-    fn of_socket(saddr: &[u8]) -> Self {
-        match Address::read(saddr) {
-            Some(Address::Internet(ip, port)) => Self { ip: Some(ip), port: Some(port), ..Self::default() },
-            Some(Address::Unix(path)) => Self { path, ..Self::default() },
+    fn of_socket(address: Option<&Address>) -> Self {
+        match address {
+            Some(Address::Internet(ip, port)) => Self { ip: Some(*ip), port: Some(*port), ..Self::default() },
+            Some(Address::Unix(path)) => Self { path: path.clone(), ..Self::default() },
             None => Self::default(),
         }
     }
@@ -62,17 +62,11 @@ impl Network {
     pub(super) fn gather(&mut self, gather: &mut Gather) {
         *self = Self::default();
         let name = gather.scene.call_name(gather.flat.meanings).unwrap_or_default();
-        // libauparse writes what a multiplexer was called for in brackets: socketcall(connect).
-        let name = match name.iter().position(|byte| *byte == b'(') {
-            Some(at) => name[at + 1..].strip_suffix(b")").unwrap_or(name),
-            None => name,
-        };
-        let direction = direction(name);
-        if let Some(saddr) = gather.found.saddr
-            && !direction.is_empty()
-        {
+        let (whole, inside) = call_names(name);
+        let direction = direction(inside.unwrap_or(whole));
+        if gather.found.has_socket && !direction.is_empty() {
             self.direction = direction;
-            let end = End::of_socket(saddr);
+            let end = End::of_socket(gather.found.address.as_ref());
             if direction == "ingress" { self.source = end } else { self.destination = end }
         }
         if gather.scene.call.is_some() {
@@ -93,16 +87,16 @@ impl Network {
             self.source.domain = host.into_bytes();
         }
         // sshd's CRYPTO_SESSION names both ends.
-        self.source.port = text_of(gather, b"rport").and_then(|port| port.parse().ok());
-        self.destination.ip = text_of(gather, b"laddr").and_then(|address| address.parse().ok());
-        self.destination.port = text_of(gather, b"lport").and_then(|port| port.parse().ok());
+        self.source.port = parsed(gather, b"rport");
+        self.destination.ip = parsed(gather, b"laddr");
+        self.destination.port = parsed(gather, b"lport");
     }
 
     fn packet(&mut self, gather: &mut Gather) {
-        self.source.ip = text_of(gather, b"saddr").and_then(|address| address.parse().ok());
-        self.destination.ip = text_of(gather, b"daddr").and_then(|address| address.parse().ok());
-        self.source.port = text_of(gather, b"sport").and_then(|port| port.parse().ok());
-        self.destination.port = text_of(gather, b"dport").and_then(|port| port.parse().ok());
+        self.source.ip = parsed(gather, b"saddr");
+        self.destination.ip = parsed(gather, b"daddr");
+        self.source.port = parsed(gather, b"sport");
+        self.destination.port = parsed(gather, b"dport");
         // Protocol numbers (<netinet/in.h>).
         self.transport = match text_of(gather, b"proto").as_deref() {
             Some("1") => "icmp",
@@ -145,6 +139,11 @@ impl Network {
     pub(super) fn domain(&self) -> &[u8] {
         &self.source.domain
     }
+}
+
+/// A field that is a number or an address.
+fn parsed<T: FromStr>(gather: &Gather, name: &[u8]) -> Option<T> {
+    text_of(gather, name)?.parse().ok()
 }
 
 /// A field's text, when it is UTF-8.

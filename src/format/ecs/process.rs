@@ -1,14 +1,7 @@
 //! `process`, and its parent.
 
-use super::{fields::Slot, gather::Gather, object::Objects};
-use crate::{
-    auparse::unquoted,
-    format::{arguments::Arguments, flat::Writer, json},
-    processes::Processes,
-};
-
-/// Buffers larger than this are given back.
-const KEEP: usize = 1 << 16;
+use super::{KEEP_WORDS, fields::Slot, gather::Gather, object::Objects};
+use crate::{auparse::unquoted, format::arguments::Arguments, processes::Processes};
 
 /// A process number, as ECS' `long` holds it.
 fn number(text: &[u8]) -> Option<u32> {
@@ -35,7 +28,7 @@ pub(super) fn write(
     }
     for word in words.iter_mut() {
         word.clear();
-        word.shrink_to(KEEP);
+        word.shrink_to(KEEP_WORDS);
     }
     let [comm, exe] = words;
     gather.said(Slot::Comm, comm);
@@ -50,10 +43,10 @@ pub(super) fn write(
     text(&mut objects, "executable", exe, gather, "exe");
     if arguments.len() > 0 {
         objects.name("args");
-        if !list(arguments, objects.out) {
+        if !arguments.write(true, objects.out) {
             let key = gather.flat.state.keys.key(b"argv_hex");
             gather.flat.begin(key);
-            list_hex(arguments, gather.flat.out);
+            arguments.write_hex(true, gather.flat.out);
         }
         objects.number("args_count", arguments.len() as u64);
         objects.text("command_line", arguments.command());
@@ -105,38 +98,7 @@ pub(super) fn write(
 /// Writes a text, and its exact bytes to `auditd.data` where it isn't UTF-8.
 fn text(objects: &mut Objects, name: &str, value: &[u8], gather: &mut Gather, field: &str) {
     if !value.is_empty() && !objects.text(name, value) {
-        note_bytes(&mut gather.flat, field, value);
+        let state = &mut *gather.flat.state;
+        state.bytes.push((state.keys.key(field.as_bytes()), value.to_vec()));
     }
-}
-
-fn note_bytes<R: crate::format::flat::Table>(flat: &mut Writer<R>, field: &str, value: &[u8]) {
-    let key = flat.state.keys.key(field.as_bytes());
-    flat.state.bytes.push((key, value.to_vec()));
-}
-
-/// Writes the arguments, each whole; false when one isn't UTF-8.
-fn list(arguments: &Arguments, out: &mut Vec<u8>) -> bool {
-    out.push(b'[');
-    let mut all_text = true;
-    for (n, argument) in arguments.iter().enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        all_text &= json::string(out, argument);
-    }
-    out.push(b']');
-    all_text
-}
-
-/// Writes the exact bytes of arguments in hex, with "" for those that are text.
-fn list_hex(arguments: &Arguments, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (n, argument) in arguments.iter().enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        let hex = if str::from_utf8(argument).is_ok() { Vec::new() } else { json::to_hex(argument) };
-        json::string(out, &hex);
-    }
-    out.push(b']');
 }

@@ -1,11 +1,11 @@
 //! The places of an event's records that decide what it is about.
 
 use super::{
-    fields::{plain_name, record},
+    fields::record,
     normal::{Normal, Normals},
 };
 use crate::{
-    auparse::{Call, Meanings, Place},
+    auparse::{Call, Meanings, Place, call_names},
     event::{Event, Record, is_absent, kind},
     format::flat::heads,
 };
@@ -38,7 +38,7 @@ impl<'e> Scene<'e> {
         let execve = records.iter().any(|r| r.kind == kind::EXECVE);
         let of_call = syscall.is_some().then_some(call).or_else(|| seccomp.map(Some));
         let of_call =
-            of_call.map(|call| normals.of_call(call.map_or(b"", |call| plain_name(meanings.call_name(call)))));
+            of_call.map(|call| normals.of_call(call.map_or(b"", |call| call_names(meanings.call_name(call)).0)));
         let mut scene =
             Self { event, main: syscall.unwrap_or(0), call, seccomp, normal: Normal::UNKNOWN, also: None, execve };
         match (syscall, of_call) {

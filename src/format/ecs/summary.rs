@@ -1,6 +1,6 @@
 //! `auditd.summary`: who, what and how in a few words, as the reference has it.
 
-use super::{fields::Slot, file, gather::Gather, normal::Object, object::Objects, users::is_unset};
+use super::{KEEP_WORDS, fields::Slot, file, gather::Gather, normal::Object, object::Objects, users::is_unset};
 use crate::{address::Address, auparse::unquoted};
 
 /// Interpreters: what they run is told by the command's name.
@@ -34,7 +34,7 @@ impl Summary {
     pub(super) fn gather(&mut self, gather: &mut Gather, path: Option<usize>) {
         for words in [&mut self.actor, &mut self.actor2, &mut self.object, &mut self.object2, &mut self.how] {
             words.clear();
-            words.shrink_to(1 << 16);
+            words.shrink_to(KEEP_WORDS);
         }
         let normal = gather.scene.normal;
         let auid = unquoted(gather.found.text(Slot::Auid));
@@ -52,12 +52,12 @@ impl Summary {
             }
             Object::Socket => {
                 self.what = "socket";
-                match gather.found.saddr.and_then(Address::read) {
+                match &gather.found.address {
                     Some(Address::Internet(host, port)) => {
                         self.object = host.to_string().into_bytes();
                         self.object2 = port.to_string().into_bytes();
                     }
-                    Some(Address::Unix(path)) => self.object = path,
+                    Some(Address::Unix(path)) => self.object.extend_from_slice(path),
                     None => (),
                 }
             }

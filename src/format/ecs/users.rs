@@ -1,16 +1,14 @@
 //! Who did it, as whom, and to whose account.
 
 use super::{
+    KEEP_WORDS,
     fields::{Slot, label},
-    gather::{Found, Gather, is_id},
+    gather::Gather,
     normal::Accounts,
     object::Objects,
     summary::Summary,
 };
 use crate::auparse::unquoted;
-
-/// Buffers larger than this are given back.
-const KEEP: usize = 1 << 16;
 
 /// A piece of [`Users::text`].
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -62,7 +60,7 @@ impl Users {
     /// Finds out all of them. `summary` names the actors and the object.
     pub(super) fn gather(&mut self, gather: &mut Gather, summary: &Summary) {
         self.text.clear();
-        self.text.shrink_to(KEEP);
+        self.text.shrink_to(KEEP_WORDS);
         *self = Self { text: std::mem::take(&mut self.text), ..Self::default() };
         let member = |users: &mut Self, gather: &mut Gather, user, group| Member {
             user: users.who(gather, user),
@@ -89,22 +87,9 @@ impl Users {
             return Who::default();
         }
         let id = self.keep(text);
-        let name = self.name(gather, found, text);
-        Who { id, name }
-    }
-
-    /// The name that belongs to an id, if it has one.
-    fn name(&mut self, gather: &mut Gather, found: Found, text: &[u8]) -> Piece {
-        if !is_id(text) {
-            return Piece::default();
-        }
-        let meaning = gather.flat.state.rules.get(found.id).role.meaning;
-        if let Some((name, len)) = gather.flat.recalled(found.id, found.place, meaning) {
-            let name = name.get(..len).unwrap_or_default();
-            return if name == text { Piece::default() } else { self.keep(name) };
-        }
-        let name = gather.flat.meanings.value(found.place, meaning, None);
-        if name == text { Piece::default() } else { self.keep(name) }
+        let start = self.text.len();
+        gather.name_of(found, &mut self.text);
+        Who { id, name: Piece(start, self.text.len()) }
     }
 
     /// What logins, sessions and changes of accounts say: there `user` is who is behind it, as far as is known.

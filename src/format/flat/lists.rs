@@ -193,10 +193,11 @@ impl<R: Table> Writer<'_, '_, R> {
         }
     }
 
-    /// Fields beyond what an event may have rules for: listed under `key` as recorded.
-    pub fn others(&mut self, key: Key) {
+    /// Fields beyond what an event may have rules for: listed under `fields` as recorded.
+    pub fn others(&mut self) {
         let mut others = std::mem::take(&mut self.state.others);
         if !others.is_empty() {
+            let key = self.state.keys.key(b"fields");
             self.list(key, &mut others);
             others.clear();
         }

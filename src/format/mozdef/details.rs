@@ -31,7 +31,6 @@ pub(super) struct FixedKeys {
     protocol: Key,
     source: (Key, Key),
     destination: (Key, Key),
-    pub(super) others: Key,
 }
 
 impl FixedKeys {
@@ -51,7 +50,6 @@ impl FixedKeys {
             protocol: key("protocol"),
             source: (key("sourceipaddress"), key("sourceport")),
             destination: (key("destinationipaddress"), key("destinationport")),
-            others: key("fields"),
         }
     }
 }
@@ -105,7 +103,7 @@ impl MozDef {
             }
         }
         writer.flat.typed();
-        writer.flat.others(writer.fixed.others);
+        writer.flat.others();
         if writer.full {
             writer.flat.bytes();
         }
@@ -124,20 +122,18 @@ impl Writer<'_, '_> {
         json::string(self.flat.out, self.scene.event.stamp.serial.to_string().as_bytes());
         if self.full {
             self.flat.begin(types);
-            let event = self.scene.event;
-            let names = event.records().iter().filter(|r| r.kind != kind::EOE).map(|r| event.bytes(r.name));
-            json::list(self.flat.out, names);
+            json::list(self.flat.out, self.scene.event.record_types());
         }
         if self.arguments.len() > 0 {
             let key = self.flat.begin(command);
             flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, self.arguments.command());
             if self.full {
                 let key = self.flat.begin(argv);
-                if !self.arguments.write(self.flat.out) {
+                if !self.arguments.write(false, self.flat.out) {
                     let name = [self.flat.state.keys.name(key), b"_hex"].concat();
                     let hex = self.flat.state.keys.key(&name);
                     self.flat.begin(hex);
-                    self.arguments.write_hex(self.flat.out);
+                    self.arguments.write_hex(false, self.flat.out);
                 }
             }
         }

@@ -3,11 +3,10 @@
 //! The action is `create`: a document that is there already under its id is refused, so that sending it again does no
 //! harm. Ids are the event's own where documents have one, else a hash of the document's bytes.
 
-use crate::{config::Target, queue::ring::Document};
+use crate::{config::Target, format::json, queue::ring::Document};
 use openssl::sha::sha256;
 use std::{
     borrow::Cow,
-    fmt::Write as _,
     io::{self, Write},
 };
 use time::{Date, Month, OffsetDateTime, Time};
@@ -34,11 +33,7 @@ impl<'a> Head<'a> {
             return head;
         }
         let at = memchr::memmem::find(document, MOZDEF_TIME).map(|at| at + MOZDEF_TIME.len());
-        let hash = sha256(document)[..ID / 2].iter().fold(String::with_capacity(ID), |mut hash, byte| {
-            // Writing to a String can't fail.
-            let _ = write!(hash, "{byte:02x}");
-            hash
-        });
+        let hash = String::from_utf8_lossy(&json::to_hex(&sha256(document)[..ID / 2])).into_owned();
         Self { id: hash.into(), time: at.and_then(|at| time(&document[at..])) }
     }
 
