@@ -3,7 +3,7 @@
 
 use auship::{
     config::{self, SpoolFull},
-    queue::{Taken, Want, books::Fate, queue},
+    queue::{BatchLimits, Dequeued, counters::Outcome, queue},
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use std::time::{Duration, Instant};
@@ -37,30 +37,32 @@ fn main() {
             dead_letter_file: None,
             dead_letter_limit: 0,
         };
-        let (mut inlet, outlet) = queue("bench", &config, false, &dir.path().join("run"), false).unwrap();
-        outlet.set_failing(true);
+        let (mut sender, receiver) = queue("bench", &config, false, &dir.path().join("run"), false).unwrap();
+        receiver.set_failing(true);
         let (before, start) = (seconds(), Instant::now());
         for n in 0..DOCUMENTS {
             let mut document = format!("{{\"number\":{n}").into_bytes();
             document.resize(SIZE, b'x');
-            assert!(inlet.push(document, None));
+            assert!(sender.push(document, None));
         }
-        while outlet.books().spool < DOCUMENTS as u64 {
+        while receiver.counters().spool < DOCUMENTS as u64 {
             std::thread::sleep(Duration::from_millis(1));
         }
         let how = if always { "always: each group synced" } else { "overflow" };
         show(&format!("{how}, append"), seconds() - before, start);
         let (before, start) = (seconds(), Instant::now());
-        let want = Want { documents: 100, bytes: 1 << 20, interval: Duration::ZERO };
+        let want = BatchLimits { documents: 100, bytes: 1 << 20, interval: Duration::ZERO };
         let mut read = 0;
         while read < DOCUMENTS {
-            let Taken::Batch(batch) = outlet.take_within(&want, Duration::from_secs(1)) else { panic!("{read}") };
+            let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want, Duration::from_secs(1)) else {
+                panic!("{read}")
+            };
             read += batch.documents.len();
-            outlet.settle_all(batch, Fate::Delivered);
+            receiver.record_outcome_of_all(batch, Outcome::Delivered);
         }
         show(&format!("{how}, read and settle"), seconds() - before, start);
-        assert_eq!(outlet.books().delivered, DOCUMENTS as u64);
-        drop(inlet);
-        outlet.finish();
+        assert_eq!(receiver.counters().delivered, DOCUMENTS as u64);
+        drop(sender);
+        receiver.finish();
     }
 }

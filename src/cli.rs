@@ -280,7 +280,7 @@ fn setup_command(given: &Given) -> u8 {
             complaints.iter().for_each(|complaint| complain(&format!("auship: {complaint}")));
             if complaints.is_empty() { DONE } else { FAILED }
         }
-        Err(e @ setup::Error::Wrong(_)) => {
+        Err(e @ setup::Error::Invalid(_)) => {
             complain(&format!("auship: {e}"));
             WRONG
         }

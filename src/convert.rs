@@ -70,14 +70,14 @@ struct Output<'a, W> {
 }
 
 impl<W: Write> Output<'_, W> {
-    fn event(&mut self, event: &crate::event::Event, meanings: &mut crate::auparse::Meanings) {
+    fn event(&mut self, event: &crate::event::LinuxEvent, interpreter: &mut crate::auparse::Interpreter) {
         self.events += 1;
-        if self.filters.decide(event, meanings).action == Action::Drop {
+        if self.filters.decide(event, interpreter).action == Action::Drop {
             return;
         }
         let start = self.buffer.len();
         self.buffer.extend_from_slice(self.prepend);
-        if !self.format.write(event, meanings, &mut self.buffer) {
+        if !self.format.write(event, interpreter, &mut self.buffer) {
             self.buffer.truncate(start);
             return;
         }
@@ -118,13 +118,13 @@ pub fn convert(
     for path in if inputs.is_empty() { &standard_input } else { inputs } {
         let read = open(path).and_then(|input| read_all(input, &mut parser, &mut output));
         match read {
-            Ok(()) => parser.end_file(|event, meanings| output.event(event, meanings))?,
+            Ok(()) => parser.end_file(|event, interpreter| output.event(event, interpreter))?,
             Err(Stop::Input(e)) => totals.failed.push((path.clone(), e)),
             Err(Stop::Output) => break,
             Err(Stop::Memory(e)) => return Err(e.into()),
         }
     }
-    parser.finish(|event, meanings| output.event(event, meanings))?;
+    parser.finish(|event, interpreter| output.event(event, interpreter))?;
     output.write();
     if output.failed.is_none() {
         output.failed = output.to.flush().err();
@@ -163,7 +163,7 @@ fn read_all<W: Write>(mut input: impl Read, parser: &mut Parser, output: &mut Ou
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(Stop::Input(e)),
         };
-        parser.feed(&block[..n], |event, meanings| output.event(event, meanings)).map_err(Stop::Memory)?;
+        parser.feed(&block[..n], |event, interpreter| output.event(event, interpreter)).map_err(Stop::Memory)?;
         if output.failed.is_some() {
             return Err(Stop::Output);
         }

@@ -5,9 +5,9 @@
 
 use crate::{
     address,
-    auparse::{Call, Meanings, Place, Type, call_names},
-    config::{self, Action, Syscall},
-    event::{Event, Field, Record, is_absent, kind},
+    auparse::{FieldRef, Interpreter, Syscall, Type, syscall_names},
+    config::{self, Action, SyscallPattern},
+    event::{Field, LinuxEvent, Record, is_absent, record_type},
 };
 use memchr::memmem;
 
@@ -24,7 +24,7 @@ pub struct Verdict<'a> {
 }
 
 /// A filter with its hits.
-struct Counted {
+struct FilterWithHits {
     filter: config::Filter,
     hits: u64,
 }
@@ -32,13 +32,13 @@ struct Counted {
 /// All filters, in order.
 #[derive(Default)]
 pub struct Filters {
-    filters: Vec<Counted>,
-    work: Work,
+    filters: Vec<FilterWithHits>,
+    work: Scratch,
 }
 
 /// Buffers for one event.
 #[derive(Default)]
-struct Work {
+struct Scratch {
     /// A path, or a socket address.
     bytes: Vec<u8>,
     /// The texts of all records; empty when nobody asked yet.
@@ -48,8 +48,8 @@ struct Work {
 impl Filters {
     /// Filters that have no hits yet.
     pub fn new(filters: &[config::Filter]) -> Self {
-        let filters = filters.iter().map(|filter| Counted { filter: filter.clone(), hits: 0 }).collect();
-        Self { filters, work: Work::default() }
+        let filters = filters.iter().map(|filter| FilterWithHits { filter: filter.clone(), hits: 0 }).collect();
+        Self { filters, work: Scratch::default() }
     }
 
     /// Takes the place of others: the hits of a filter that is as it was go on.
@@ -71,15 +71,15 @@ impl Filters {
     }
 
     /// Decides what becomes of an event.
-    pub fn decide(&mut self, event: &Event, meanings: &mut Meanings) -> Verdict<'_> {
+    pub fn decide(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter) -> Verdict<'_> {
         let none = Verdict { action: Action::Keep, filter: None };
         if self.filters.is_empty() {
             return none;
         }
         let work = &mut self.work;
         work.joined.clear();
-        let mut scene = Scene::new(event);
-        let first = self.filters.iter_mut().find(|counted| scene.matches(&counted.filter, meanings, work));
+        let mut scene = EventView::new(event);
+        let first = self.filters.iter_mut().find(|counted| scene.matches(&counted.filter, interpreter, work));
         work.joined.shrink_to(KEEP_BUFFER);
         work.bytes.shrink_to(KEEP_BUFFER);
         first.map_or(none, |counted| {
@@ -90,25 +90,25 @@ impl Filters {
 }
 
 /// What filters ask about an event.
-struct Scene<'e> {
-    event: &'e Event,
+struct EventView<'e> {
+    event: &'e LinuxEvent,
     /// The record that says who did what: SYSCALL, or of a request in an io_uring URINGOP. Its fields are asked for,
     /// or in an event without it the first of the name.
     subject: Option<usize>,
     syscall: Option<Field>,
-    uid: Option<Place<'e>>,
-    auid: Option<Place<'e>>,
-    exe: Option<Place<'e>>,
+    uid: Option<FieldRef<'e>>,
+    auid: Option<FieldRef<'e>>,
+    exe: Option<FieldRef<'e>>,
     /// The first; further ones are in the same record.
-    key: Option<Place<'e>>,
+    key: Option<FieldRef<'e>>,
     /// The system call, once somebody asked.
-    call: Option<Option<Call>>,
+    call: Option<Option<Syscall>>,
 }
 
-impl<'e> Scene<'e> {
-    fn new(event: &'e Event) -> Self {
-        let first = |kind| event.records().iter().position(|r| r.kind == kind);
-        let subject = first(kind::SYSCALL).or_else(|| first(kind::URINGOP));
+impl<'e> EventView<'e> {
+    fn new(event: &'e LinuxEvent) -> Self {
+        let first = |kind| event.records().iter().position(|r| r.record_type == kind);
+        let subject = first(record_type::SYSCALL).or_else(|| first(record_type::URINGOP));
         let mut scene = Self { event, subject, syscall: None, uid: None, auid: None, exe: None, key: None, call: None };
         match subject {
             Some(number) => scene.look_at(number),
@@ -134,82 +134,82 @@ impl<'e> Scene<'e> {
                 _ => continue,
             };
             if !is_absent(event.bytes(field.value)) {
-                found.get_or_insert(Place { event, number, record, field: *field });
+                found.get_or_insert(FieldRef { event, number, record, field: *field });
             }
         }
     }
 
     /// Whether all conditions of a filter hold; the cheaper ones are asked first.
-    fn matches(&mut self, filter: &config::Filter, meanings: &mut Meanings, work: &mut Work) -> bool {
+    fn matches(&mut self, filter: &config::Filter, interpreter: &mut Interpreter, work: &mut Scratch) -> bool {
         (!filter.no_key || self.subject.is_some() && self.key.is_none())
             && (filter.record_types.is_empty() || self.records_of(filter).next().is_some())
             && (filter.uids.is_empty() || is_one_of(self.uid, &filter.uids))
             && (filter.auids.is_empty() || is_one_of(self.auid, &filter.auids))
-            && (filter.syscalls.is_empty() || self.has_syscall(&filter.syscalls, meanings))
-            && (filter.keys.is_empty() || self.has_key(&filter.keys, meanings))
-            && (filter.exes.is_empty() || self.has_exe(&filter.exes, meanings))
-            && (filter.users.is_empty() || self.has_user(&filter.users, meanings))
+            && (filter.syscalls.is_empty() || self.has_syscall(&filter.syscalls, interpreter))
+            && (filter.keys.is_empty() || self.has_key(&filter.keys, interpreter))
+            && (filter.exes.is_empty() || self.has_exe(&filter.exes, interpreter))
+            && (filter.users.is_empty() || self.has_user(&filter.users, interpreter))
             && (filter.endpoints.is_empty() && filter.ports.is_empty() || self.has_address(filter, work))
-            && (filter.paths.is_empty() || self.has_path(&filter.paths, meanings, work))
+            && (filter.paths.is_empty() || self.has_path(&filter.paths, interpreter, work))
             && (filter.regex.as_ref().is_none_or(|regex| self.has_text(filter, regex, work)))
     }
 
     /// The records of the types that a filter names.
     fn records_of(&self, filter: &config::Filter) -> impl Iterator<Item = &'e Record> {
-        self.event.records().iter().filter(|r| filter.record_types.iter().any(|kind| kind.number == r.kind))
+        self.event.records().iter().filter(|r| filter.record_types.iter().any(|kind| kind.number == r.record_type))
     }
 
-    fn has_syscall(&mut self, calls: &[Syscall], meanings: &mut Meanings) -> bool {
+    fn has_syscall(&mut self, calls: &[SyscallPattern], interpreter: &mut Interpreter) -> bool {
         let number = self.syscall.and_then(|field| number(self.event.bytes(field.value)));
-        let is_number = |call: &Syscall| matches!(call, Syscall::Number(n) if Some(*n) == number);
+        let is_number = |call: &SyscallPattern| matches!(call, SyscallPattern::Number(n) if Some(*n) == number);
         if calls.iter().any(is_number) {
             return true;
         }
-        let Some(call) = self.call(meanings) else { return false };
-        let (whole, inside) = call_names(meanings.call_name(call));
+        let Some(call) = self.call(interpreter) else { return false };
+        let (whole, inside) = syscall_names(interpreter.syscall_name(call));
         calls.iter().any(|call| match call {
-            Syscall::Name(name) => whole == name.as_bytes() || inside == Some(name.as_bytes()),
-            Syscall::Number(_) => false,
+            SyscallPattern::Name(name) => whole == name.as_bytes() || inside == Some(name.as_bytes()),
+            SyscallPattern::Number(_) => false,
         })
     }
 
-    fn call(&mut self, meanings: &mut Meanings) -> Option<Call> {
+    fn call(&mut self, interpreter: &mut Interpreter) -> Option<Syscall> {
         *self.call.get_or_insert_with(|| {
             let number = self.subject?;
-            let record = self.event.records().get(number).filter(|r| r.kind == kind::SYSCALL)?;
-            meanings.call(self.event, number, record)
+            let record = self.event.records().get(number).filter(|r| r.record_type == record_type::SYSCALL)?;
+            interpreter.syscall(self.event, number, record)
         })
     }
 
-    fn has_key(&self, keys: &[String], meanings: &mut Meanings) -> bool {
+    fn has_key(&self, keys: &[String], interpreter: &mut Interpreter) -> bool {
         let Some(first) = self.key else { return false };
         let event = self.event;
         let mut its = event.fields(first.record).iter().filter(|f| event.bytes(f.name) == b"key");
         its.any(|field| {
-            let value = meanings.value(Place { field: *field, ..first }, Type::Escaped, None);
+            let value = interpreter.value(FieldRef { field: *field, ..first }, Type::Escaped, None);
             keys.iter().any(|key| key.as_bytes() == value)
         })
     }
 
-    fn has_exe(&self, exes: &[String], meanings: &mut Meanings) -> bool {
+    fn has_exe(&self, exes: &[String], interpreter: &mut Interpreter) -> bool {
         let Some(place) = self.exe else { return false };
-        let value = meanings.value(place, Type::Escaped, None);
+        let value = interpreter.value(place, Type::Escaped, None);
         exes.iter().any(|exe| match exe.strip_suffix('*') {
             Some(start) => value.starts_with(start.as_bytes()),
             None => value == exe.as_bytes(),
         })
     }
 
-    fn has_user(&self, users: &[String], meanings: &mut Meanings) -> bool {
+    fn has_user(&self, users: &[String], interpreter: &mut Interpreter) -> bool {
         // What is no id libauparse would take for 0.
         let Some(place) = self.uid.filter(|place| id(*place).is_some()) else { return false };
-        let name = meanings.user(place);
+        let name = interpreter.user(place);
         users.iter().any(|user| user.as_bytes() == name)
     }
 
     /// Address and port of one socket address.
-    fn has_address(&self, filter: &config::Filter, work: &mut Work) -> bool {
-        let mut sockets = self.event.records().iter().filter(|r| r.kind == kind::SOCKADDR);
+    fn has_address(&self, filter: &config::Filter, work: &mut Scratch) -> bool {
+        let mut sockets = self.event.records().iter().filter(|r| r.record_type == record_type::SOCKADDR);
         sockets.any(|record| {
             let saddr = self.event.value(record, b"saddr");
             let Some((host, port)) = saddr.and_then(|saddr| address::internet(saddr, &mut work.bytes)) else {
@@ -220,31 +220,32 @@ impl<'e> Scene<'e> {
         })
     }
 
-    fn has_path(&mut self, paths: &[String], meanings: &mut Meanings, work: &mut Work) -> bool {
+    fn has_path(&mut self, paths: &[String], interpreter: &mut Interpreter, work: &mut Scratch) -> bool {
         let event = self.event;
         let field = |number: usize, record: &'e Record, name: &[u8]| {
             let field = event.fields(record).iter().find(|f| event.bytes(f.name) == name)?;
-            let place = Place { event, number, record, field: *field };
+            let place = FieldRef { event, number, record, field: *field };
             Some(place).filter(|place| !is_absent(place.text()))
         };
         let records = || event.records().iter().enumerate();
         // Where relative names begin: found out when the first is met.
-        let mut cwd: Option<Option<Place>> = None;
-        for (number, record) in records().filter(|(_, r)| r.kind == kind::PATH) {
+        let mut cwd: Option<Option<FieldRef>> = None;
+        for (number, record) in records().filter(|(_, r)| r.record_type == record_type::PATH) {
             let Some(name) = field(number, record, b"name") else { continue };
             let path = &mut work.bytes;
             path.clear();
-            if !append_path(path, meanings.value(name, Type::Escaped, None)) {
+            if !append_path(path, interpreter.value(name, Type::Escaped, None)) {
                 let place = *cwd.get_or_insert_with(|| {
-                    let begins_there = self.is_relative_to_cwd(meanings);
-                    let (number, record) = records().find(|(_, r)| r.kind == kind::CWD && begins_there)?;
+                    let begins_there = self.is_relative_to_cwd(interpreter);
+                    let (number, record) =
+                        records().find(|(_, r)| r.record_type == record_type::CWD && begins_there)?;
                     field(number, record, b"cwd")
                 });
                 let Some(place) = place else { continue };
-                if !append_path(path, meanings.value(place, Type::Escaped, None)) {
+                if !append_path(path, interpreter.value(place, Type::Escaped, None)) {
                     continue;
                 }
-                append_relative(path, meanings.value(name, Type::Escaped, None));
+                append_relative(path, interpreter.value(name, Type::Escaped, None));
             }
             if paths.iter().any(|prefix| is_below(path, prefix.as_bytes())) {
                 return true;
@@ -254,24 +255,24 @@ impl<'e> Scene<'e> {
     }
 
     /// Whether the relative names of the event's files begin at the working directory.
-    fn is_relative_to_cwd(&mut self, meanings: &mut Meanings) -> bool {
+    fn is_relative_to_cwd(&mut self, interpreter: &mut Interpreter) -> bool {
         // A request in an io_uring has arguments of its own, which no record holds.
-        if self.event.first(kind::URINGOP).is_some() {
+        if self.event.first(record_type::URINGOP).is_some() {
             return false;
         }
-        let Some(call) = self.call(meanings) else { return false };
+        let Some(call) = self.call(interpreter) else { return false };
         let record = self.subject.and_then(|number| self.event.records().get(number));
         let argument = |name: &[u8]| record.and_then(|record| self.event.value(record, name));
-        begins_at_cwd(call_names(meanings.call_name(call)).0, argument)
+        begins_at_cwd(syscall_names(interpreter.syscall_name(call)).0, argument)
     }
 
     /// Whether the pattern is in the text that it is about.
-    fn has_text(&self, filter: &config::Filter, regex: &config::Pattern, work: &mut Work) -> bool {
+    fn has_text(&self, filter: &config::Filter, regex: &config::Pattern, work: &mut Scratch) -> bool {
         let event = self.event;
         if !filter.record_types.is_empty() {
             return self.records_of(filter).any(|record| regex.is_in(data(event, record)));
         }
-        let mut records = event.records().iter().filter(|r| r.kind != kind::EOE);
+        let mut records = event.records().iter().filter(|r| r.record_type != record_type::EOE);
         if !filter.syscalls.is_empty() {
             return records.any(|record| regex.is_in(data(event, record)));
         }
@@ -288,12 +289,12 @@ impl<'e> Scene<'e> {
 }
 
 /// Whether an id is one of those.
-fn is_one_of(place: Option<Place>, ids: &[config::Numbers]) -> bool {
+fn is_one_of(place: Option<FieldRef>, ids: &[config::Numbers]) -> bool {
     place.and_then(id).is_some_and(|id| ids.iter().any(|those| those.contains(id)))
 }
 
 /// The id that a field holds.
-fn id(place: Place) -> Option<u32> {
+fn id(place: FieldRef) -> Option<u32> {
     match place.text() {
         // As old kernels and programs write the id of nobody.
         b"-1" => Some(u32::MAX),
@@ -306,7 +307,7 @@ fn number(text: &[u8]) -> Option<u32> {
 }
 
 /// What follows the head of a record: `audit(…): `.
-fn data<'e>(event: &'e Event, record: &Record) -> &'e [u8] {
+fn data<'e>(event: &'e LinuxEvent, record: &Record) -> &'e [u8] {
     let text = event.bytes(record.text);
     let Some(head) = memmem::find(text, b"audit(") else { return text };
     let Some(end) = memmem::find(&text[head..], b"):") else { return text };

@@ -20,7 +20,7 @@
 //! | sink: where documents go | [`sink`] |
 //!
 //! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], [`sequence`] (events that didn't come),
-//! [`figures`], and the commands in [`cli`],
+//! [`metrics`], and the commands in [`cli`],
 //! of which [`setup`] prepares a cluster.
 
 pub mod address;
@@ -29,13 +29,13 @@ pub mod cli;
 pub mod config;
 pub mod convert;
 pub mod event;
-pub mod figures;
 pub mod filter;
 pub mod format;
 pub mod host;
 pub mod lock;
 pub mod log;
 pub mod losses;
+pub mod metrics;
 pub mod output;
 pub mod processes;
 pub mod queue;
@@ -44,3 +44,4 @@ pub mod sequence;
 pub mod setup;
 pub mod sink;
 pub mod source;
+pub mod timing;

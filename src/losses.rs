@@ -20,9 +20,9 @@ pub fn events(number: u64) -> String {
 
 /// An error that comes again and again, and is reported at most every [`REPORT_EVERY`].
 #[derive(Debug, Default)]
-pub struct Seldom(Mutex<Option<Instant>>);
+pub struct RateLimitedLog(Mutex<Option<Instant>>);
 
-impl Seldom {
+impl RateLimitedLog {
     /// Reports it, if it is time.
     pub fn error(&self, message: impl fmt::Display) {
         let mut reported = locked(&self.0);
@@ -35,11 +35,11 @@ impl Seldom {
 
 /// Reports losses of one kind, at most every [`REPORT_EVERY`].
 #[derive(Debug)]
-pub struct Losses {
+pub struct LossReporter {
     /// What is lost where, as the message says it: `output siem: ring full`.
     what: String,
     /// What became of them: `lost`.
-    fate: &'static str,
+    outcome: &'static str,
     level: Level,
     /// What reasons beyond [`MAX_REASONS`] are called.
     others: &'static str,
@@ -56,20 +56,20 @@ struct State {
 /// Reasons that one report tells apart; a server may put something new into each answer.
 const MAX_REASONS: usize = 4;
 
-impl Losses {
+impl LossReporter {
     /// Nothing lost yet.
     pub fn new(what: String) -> Self {
-        Self { what, fate: "lost", level: Level::Error, others: "other reasons", state: Mutex::default() }
+        Self { what, outcome: "lost", level: Level::Error, others: "other reasons", state: Mutex::default() }
     }
 
     /// Of events that aren't lost, but kept where nobody will find them without being told.
-    pub fn kept(what: String, fate: &'static str) -> Self {
-        Self { what, fate, level: Level::Error, others: "other reasons", state: Mutex::default() }
+    pub fn dead_lettered(what: String, outcome: &'static str) -> Self {
+        Self { what, outcome, level: Level::Error, others: "other reasons", state: Mutex::default() }
     }
 
     /// Of what was lost before it came here: a warning.
-    pub fn noticed(what: String, fate: &'static str) -> Self {
-        Self { what, fate, level: Level::Warning, others: "in other places", state: Mutex::default() }
+    pub fn upstream(what: String, outcome: &'static str) -> Self {
+        Self { what, outcome, level: Level::Warning, others: "in other places", state: Mutex::default() }
     }
 
     /// Counts one loss, and reports it if it is time.
@@ -124,7 +124,7 @@ impl Losses {
                 format!(" ({})", reasons.join("; "))
             }
         };
-        log::message(self.level, format_args!("{}, {} {}{why}", self.what, events(all), self.fate));
+        log::message(self.level, format_args!("{}, {} {}{why}", self.what, events(all), self.outcome));
         state.unreported.clear();
         state.reported = Some(Instant::now());
     }
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn reasons_are_told_apart_up_to_a_number() {
-        let losses = Losses::new("test".into());
+        let losses = LossReporter::new("test".into());
         losses.lost("first, reported at once");
         for n in 0..10 {
             losses.lost(&format!("answer {n}"));

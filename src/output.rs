@@ -1,15 +1,15 @@
 //! An output: one branch of the line, with its own format, ring and sink, so that a slow one never holds up another.
 
 use crate::{
-    auparse::Meanings,
+    auparse::Interpreter,
     config,
-    event::Event,
-    figures::{OutputFigures, State},
+    event::LinuxEvent,
     format::{Format, ecs, mozdef},
     host,
-    queue::{Inlet, Newest, Outlet, queue},
+    metrics::{OutputMetrics, OutputState},
+    queue::{QueueReceiver, QueueSender, ResumeMark, queue},
     sequence::Gap,
-    sink::{self, Running},
+    sink::{self, SinkHandle},
 };
 use std::{
     io,
@@ -20,7 +20,7 @@ use std::{
 /// Buffers larger than this are given back.
 const KEEP_BUFFER: usize = 1 << 20;
 /// How long sinks get to leave what they are doing when time is up: libcurl looks up once a second.
-const LEAVE: Duration = Duration::from_millis(1500);
+const ABORT_WAIT: Duration = Duration::from_millis(1500);
 
 /// Makes the writer of documents that an output's configuration asks for.
 pub fn format(settings: &config::Format, hostname: &str, live: bool) -> Format {
@@ -48,9 +48,9 @@ pub struct Output {
     /// What it was started with.
     pub config: config::Output,
     format: Format,
-    inlet: Inlet,
-    outlet: Outlet,
-    running: Running,
+    sender: QueueSender,
+    receiver: QueueReceiver,
+    running: SinkHandle,
     buffer: Vec<u8>,
 }
 
@@ -60,30 +60,30 @@ impl Output {
     /// # Errors
     /// When the file can't be opened, the spool is in use, or a thread can't be started.
     pub fn start(config: &config::Output, hostname: &str, run_dir: &Path, handed_over: bool) -> io::Result<Self> {
-        let (inlet, outlet) = queue(&config.name, &config.queue, !config.sink.is_network(), run_dir, handed_over)?;
+        let (sender, receiver) = queue(&config.name, &config.queue, !config.sink.is_network(), run_dir, handed_over)?;
         Ok(Self {
             format: format(&config.format, hostname, true),
-            inlet,
-            running: sink::start(config, hostname, outlet.clone())?,
-            outlet,
+            sender,
+            running: sink::start(config, hostname, receiver.clone())?,
+            receiver,
             buffer: Vec::new(),
             config: config.clone(),
         })
     }
 
     /// Writes the event's document and puts it into the queue. `newest` is the newest serial by now.
-    pub fn offer(&mut self, event: &Event, meanings: &mut Meanings, newest: Option<Newest>) {
-        self.put(newest, |format, out| format.write(event, meanings, out));
+    pub fn offer(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, newest: Option<ResumeMark>) {
+        self.put(newest, |format, out| format.write(event, interpreter, out));
     }
 
     /// Notes the serial of an event that filters dropped.
-    pub fn see(&self, newest: Option<Newest>) {
-        self.inlet.see(newest);
+    pub fn see(&self, newest: Option<ResumeMark>) {
+        self.sender.note_serial(newest);
     }
 
     /// The newest serial that a process before this one saw, if that is known.
-    pub fn newest_before(&self) -> Option<Newest> {
-        self.outlet.newest_before()
+    pub fn newest_before(&self) -> Option<ResumeMark> {
+        self.receiver.resume_mark()
     }
 
     /// As [`Output::offer`], for serials that didn't come.
@@ -91,22 +91,22 @@ impl Output {
         self.put(None, |format, out| format.write_gap(gap, out));
     }
 
-    fn put(&mut self, newest: Option<Newest>, write: impl FnOnce(&mut Format, &mut Vec<u8>) -> bool) {
+    fn put(&mut self, newest: Option<ResumeMark>, write: impl FnOnce(&mut Format, &mut Vec<u8>) -> bool) {
         self.buffer.clear();
         self.buffer.extend_from_slice(self.config.prepend_msg.as_bytes());
         if !write(&mut self.format, &mut self.buffer) {
-            self.inlet.leave_out(newest);
+            self.sender.skip(newest);
             return;
         }
         self.buffer.extend_from_slice(self.config.postpend_msg.as_bytes());
         let document = self.buffer.clone();
         self.buffer.shrink_to(KEEP_BUFFER);
-        self.inlet.push(document, newest);
+        self.sender.push(document, newest);
     }
 
     /// To be called about once a second: reports what was held back.
     pub fn tick(&self) {
-        self.inlet.tick();
+        self.sender.tick();
         self.running.shared.tick();
     }
 
@@ -116,27 +116,27 @@ impl Output {
     }
 
     /// Ends the input: the sink goes on until the queue is empty.
-    pub fn close(self) -> Closing {
-        drop(self.inlet);
+    pub fn close(self) -> ClosingOutput {
+        drop(self.sender);
         let spool_dir = self.config.spool_dir().cloned();
-        Closing { kind: self.config.sink.kind(), spool_dir, running: self.running, outlet: self.outlet }
+        ClosingOutput { kind: self.config.sink.kind(), spool_dir, running: self.running, receiver: self.receiver }
     }
 
     /// Its figures now.
-    pub fn figures(&self) -> OutputFigures {
-        figures(&self.running, &self.outlet, self.config.sink.kind(), State::Running)
+    pub fn metrics(&self) -> OutputMetrics {
+        metrics(&self.running, &self.receiver, self.config.sink.kind(), OutputState::Running)
     }
 }
 
 /// An output that gets no more events, and empties its queue.
-pub struct Closing {
+pub struct ClosingOutput {
     kind: &'static str,
     spool_dir: Option<PathBuf>,
-    running: Running,
-    outlet: Outlet,
+    running: SinkHandle,
+    receiver: QueueReceiver,
 }
 
-impl Closing {
+impl ClosingOutput {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.running.shared.name
@@ -158,37 +158,37 @@ impl Closing {
     }
 
     /// Its figures now.
-    pub fn figures(&self) -> OutputFigures {
-        figures(&self.running, &self.outlet, self.kind, State::Closing)
+    pub fn metrics(&self) -> OutputMetrics {
+        metrics(&self.running, &self.receiver, self.kind, OutputState::Closing)
     }
 
     /// Waits until all is delivered, but not beyond `deadline`: then it is told to leave.
     pub fn wait(&self, deadline: Instant) {
         if !self.running.wait(deadline) {
             self.running.abort();
-            self.outlet.abandon();
+            self.receiver.stop();
         }
     }
 
     /// Waits until all is delivered; what isn't by `deadline` goes to the spool, or is counted as lost. Says what came
     /// of all events, and how many were lost because time was up.
-    pub fn finish(&self, deadline: Instant) -> (OutputFigures, u64) {
+    pub fn finish(&self, deadline: Instant) -> (OutputMetrics, u64) {
         self.wait(deadline);
-        self.running.wait(Instant::now() + LEAVE);
-        let (books, left) = self.outlet.finish();
+        self.running.wait(Instant::now() + ABORT_WAIT);
+        let (counters, left) = self.receiver.finish();
         let shared = &self.running.shared;
         shared.refused.lost_many(left, "time was up");
         shared.refused.finish();
         shared.dead_lettered.finish();
-        let mut figures = figures(&self.running, &self.outlet, self.kind, State::Ended);
-        // A spool's documents in memory are among these books already.
-        (figures.books, figures.ring_bytes) = (books, 0);
+        let mut figures = metrics(&self.running, &self.receiver, self.kind, OutputState::Ended);
+        // A spool's documents in memory are among these counters already.
+        (figures.counters, figures.ring_bytes) = (counters, 0);
         (figures, left)
     }
 }
 
-fn figures(running: &Running, outlet: &Outlet, kind: &'static str, state: State) -> OutputFigures {
-    let (books, ring_bytes, spool_bytes) = outlet.figures();
+fn metrics(running: &SinkHandle, receiver: &QueueReceiver, kind: &'static str, state: OutputState) -> OutputMetrics {
+    let (counters, ring_bytes, spool_bytes) = receiver.metrics();
     let requests = {
         let mut requests = running.shared.requests();
         let waiting = requests.latency.take_waiting();
@@ -197,7 +197,7 @@ fn figures(running: &Running, outlet: &Outlet, kind: &'static str, state: State)
         copy.latency.wait(waiting);
         copy
     };
-    let breaker = if state == State::Ended { None } else { running.shared.breaker() };
+    let breaker = if state == OutputState::Ended { None } else { running.shared.breaker() };
     let name = running.shared.name.clone();
-    OutputFigures { name, kind, state, books, ring_bytes, spool_bytes, breaker, requests }
+    OutputMetrics { name, kind, state, counters, ring_bytes, spool_bytes, breaker, requests }
 }

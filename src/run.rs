@@ -4,16 +4,16 @@
 //! rings. What it finds full it counts.
 
 use crate::{
-    auparse::{Meanings, OutOfMemory, Parser},
+    auparse::{Interpreter, OutOfMemory, Parser},
     config::{self, Config},
-    event::Event,
-    figures::{self, Figures, OutputFigures, Reading, Snapshot, Start},
+    event::LinuxEvent,
     filter::Filters,
     host, log,
-    output::{Closing, Output},
+    metrics::{self, InputMetrics, OutputMetrics, Publisher, Snapshot, StartTime},
+    output::{ClosingOutput, Output},
     sequence::Sequence,
-    sink::Latency,
-    source::stdin::{Next, Stdin},
+    source::stdin::{Input, Stdin},
+    timing::Latency,
 };
 use std::{
     fmt, fs, io,
@@ -26,7 +26,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// The same while an event is unfinished: its end may never come.
 const TICK_WAITING: Duration = Duration::from_millis(250);
 /// After SIGTERM: input that doesn't come for so long has been read to its end.
-const LAST_WORDS: Duration = Duration::from_millis(50);
+const DRAIN_IDLE: Duration = Duration::from_millis(50);
 
 /// Why a run could not start or go on.
 #[derive(Debug)]
@@ -65,9 +65,9 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     // Before any thread, so that signals reach this one alone.
     let mut input = Stdin::new().map_err(|e| Error::Io("take over signals", e))?;
     log::start();
-    let figures = Figures::start().map_err(|e| Error::Io("start a thread", e))?;
+    let figures = Publisher::start().map_err(|e| Error::Io("start a thread", e))?;
     let hostname = host::fully_qualified_name_soon();
-    let mut line = Line {
+    let mut line = Pipeline {
         path: path.to_path_buf(),
         hostname,
         filters: Filters::new(&config.filters),
@@ -77,8 +77,8 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
         outputs: Vec::new(),
         closing: Vec::new(),
         ended: Vec::new(),
-        reading: Reading::default(),
-        started: Start::now(),
+        reading: InputMetrics::default(),
+        started: StartTime::now(),
         figures,
     };
     for output in &line.config.outputs {
@@ -97,16 +97,16 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     if let Err(e) = &read {
         log::error(e);
     }
-    parser.finish(|event, meanings| line.offer(event, meanings))?;
+    parser.finish(|event, interpreter| line.offer(event, interpreter))?;
     let drained = line.finish(parser.unreadable());
     log::flush();
     read.map(|()| drained)
 }
 
 /// How long ago an event happened; nothing when that is later than now.
-fn age(event: &Event) -> Duration {
-    let seconds = Duration::from_secs(event.stamp.seconds.try_into().unwrap_or_default());
-    let at = SystemTime::UNIX_EPOCH.checked_add(seconds + Duration::from_millis(event.stamp.millis.into()));
+fn age(event: &LinuxEvent) -> Duration {
+    let seconds = Duration::from_secs(event.id.seconds.try_into().unwrap_or_default());
+    let at = SystemTime::UNIX_EPOCH.checked_add(seconds + Duration::from_millis(event.id.millis.into()));
     at.and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
 
@@ -115,42 +115,42 @@ fn unusable(path: &Path, output: &config::Output, e: &io::Error) -> Error {
 }
 
 /// The whole line from the assembler on.
-struct Line {
+struct Pipeline {
     path: PathBuf,
     hostname: String,
     config: Config,
     filters: Filters,
     outputs: Vec<Output>,
     /// Outputs that a reload replaced, while they empty their rings.
-    closing: Vec<Closing>,
+    closing: Vec<ClosingOutput>,
     /// What came of those that have ended.
-    ended: Vec<OutputFigures>,
+    ended: Vec<OutputMetrics>,
     sequence: Sequence,
-    reading: Reading,
+    reading: InputMetrics,
     /// Somebody wants to know how long things take.
     timed: bool,
-    started: Start,
-    figures: Figures,
+    started: StartTime,
+    figures: Publisher,
 }
 
-impl Line {
-    fn offer(&mut self, event: &Event, meanings: &mut Meanings) {
+impl Pipeline {
+    fn offer(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter) {
         self.reading.events += 1;
         // What filters drop has come too.
         self.sequence.event(event);
-        self.deliver(event, meanings);
+        self.deliver(event, interpreter);
         if self.sequence.has_due() {
             self.offer_gaps();
         }
     }
 
-    fn deliver(&mut self, event: &Event, meanings: &mut Meanings) {
-        let newest = self.sequence.newest(event);
+    fn deliver(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter) {
+        let newest = self.sequence.resume_mark(event);
         if !self.filters.is_empty() {
             let start = self.timed.then(Instant::now);
-            let verdict = self.filters.decide(event, meanings);
+            let verdict = self.filters.decide(event, interpreter);
             if let Some(start) = start {
-                self.reading.filtering.note(start.elapsed());
+                self.reading.filtering.record(start.elapsed());
             }
             if verdict.action == config::Action::Drop {
                 self.reading.filtered += 1;
@@ -158,12 +158,12 @@ impl Line {
                 return;
             }
         }
-        self.reading.offered += 1;
+        self.reading.dispatched += 1;
         for output in &mut self.outputs {
-            output.offer(event, meanings, newest);
+            output.offer(event, interpreter, newest);
         }
         if self.timed {
-            self.reading.latency.note(age(event));
+            self.reading.latency.record(age(event));
         }
     }
 
@@ -172,7 +172,7 @@ impl Line {
         for gap in self.sequence.take_due() {
             self.reading.gaps += 1;
             self.reading.missing += gap.count;
-            self.reading.offered += 1;
+            self.reading.dispatched += 1;
             for output in &mut self.outputs {
                 output.offer_gap(&gap);
             }
@@ -184,8 +184,8 @@ impl Line {
         let mut outputs = self.ended.clone();
         // Each single time is told once.
         self.ended.iter_mut().for_each(|ended| drop(ended.requests.latency.take_waiting()));
-        for one in self.closing.iter().map(Closing::figures).chain(self.outputs.iter().map(Output::figures)) {
-            figures::add(&mut outputs, one);
+        for one in self.closing.iter().map(ClosingOutput::metrics).chain(self.outputs.iter().map(Output::metrics)) {
+            metrics::add(&mut outputs, one);
         }
         let own = &mut self.reading;
         let taken = [&mut own.parse, &mut own.latency, &mut own.filtering].map(Latency::take_waiting);
@@ -203,7 +203,7 @@ impl Line {
             metrics: self.config.metrics.clone(),
             reading,
             unreadable,
-            late: self.sequence.late(),
+            out_of_order: self.sequence.out_of_order(),
             outputs,
             asked: false,
             last: false,
@@ -212,13 +212,13 @@ impl Line {
 
     /// Reads until the input ends or a signal says so.
     fn read(&mut self, input: &mut Stdin, parser: &mut Parser) -> Result<(), Error> {
-        let mut names = Names::new();
+        let mut names = AccountFileWatcher::new();
         let mut tick = Instant::now();
         let mut stopping: Option<Instant> = None;
         let mut read: Option<Instant> = None;
         loop {
             let wait = match (stopping, parser.is_waiting()) {
-                (Some(_), _) => LAST_WORDS,
+                (Some(_), _) => DRAIN_IDLE,
                 (None, true) => TICK_WAITING,
                 (None, false) => TICK,
             };
@@ -227,22 +227,22 @@ impl Line {
             let now = Instant::now();
             read = Some(now);
             match next {
-                Next::Bytes(n) => {
+                Input::Bytes(n) => {
                     if let Some(away) = away.filter(|_| input.was_waiting()) {
                         self.reading.pauses.note(away);
                     }
-                    parser.feed(input.bytes(n), |event, meanings| self.offer(event, meanings))?;
+                    parser.feed(input.bytes(n), |event, interpreter| self.offer(event, interpreter))?;
                     if self.timed {
-                        self.reading.parse.note(now.elapsed());
+                        self.reading.parse.record(now.elapsed());
                     }
                 }
-                Next::End => return Ok(()),
-                Next::Quiet if stopping.is_some() => return Ok(()),
-                Next::Quiet => parser.age(|event, meanings| self.offer(event, meanings)),
+                Input::End => return Ok(()),
+                Input::Quiet if stopping.is_some() => return Ok(()),
+                Input::Quiet => parser.age(|event, interpreter| self.offer(event, interpreter)),
                 // What auditd wrote before it sent the signal is still in the pipe.
-                Next::Stop => stopping = stopping.or(Some(Instant::now())),
-                Next::Reload => self.reload(),
-                Next::Report => {
+                Input::Stop => stopping = stopping.or(Some(Instant::now())),
+                Input::Reload => self.reload(),
+                Input::Report => {
                     let mut snapshot = self.snapshot(parser.unreadable());
                     snapshot.asked = true;
                     self.figures.hand_over(snapshot);
@@ -268,10 +268,10 @@ impl Line {
         self.sequence.tick();
         self.offer_gaps();
         self.outputs.iter().for_each(Output::tick);
-        self.closing.iter().for_each(Closing::tick);
+        self.closing.iter().for_each(ClosingOutput::tick);
         let ended = self.closing.extract_if(.., |output| output.has_ended());
         for output in ended {
-            figures::add(&mut self.ended, output.finish(Instant::now()).0);
+            metrics::add(&mut self.ended, output.finish(Instant::now()).0);
         }
     }
 
@@ -313,12 +313,12 @@ impl Line {
         let mut handed = Vec::new();
         for output in self.outputs.extract_if(.., leaving) {
             handed.push(output.config.clone());
-            figures::add(&mut self.ended, output.close().finish(Instant::now()).0);
+            metrics::add(&mut self.ended, output.close().finish(Instant::now()).0);
         }
         let mut wanted_before: Vec<PathBuf> = handed.iter().filter_map(|old| old.spool_dir().cloned()).collect();
         for closing in self.closing.extract_if(.., |closing| wanted(closing.spool_dir())) {
             wanted_before.extend(closing.spool_dir().cloned());
-            figures::add(&mut self.ended, closing.finish(Instant::now()).0);
+            metrics::add(&mut self.ended, closing.finish(Instant::now()).0);
         }
         let mut started: Vec<Output> = Vec::new();
         for output in &config.outputs {
@@ -331,7 +331,7 @@ impl Line {
                 Err(e) => {
                     // They let go of the spools before their owners get them back.
                     for new in started {
-                        figures::add(&mut self.ended, new.close().finish(Instant::now()).0);
+                        metrics::add(&mut self.ended, new.close().finish(Instant::now()).0);
                     }
                     handed.into_iter().for_each(|old| self.start_again(old));
                     return Err(unusable(&self.path, output, &e));
@@ -375,11 +375,11 @@ impl Line {
         for output in closing {
             let (ended, lost) = output.finish(deadline);
             left += lost;
-            figures::add(&mut self.ended, ended);
+            metrics::add(&mut self.ended, ended);
         }
         let figures = match &self.ended[..] {
-            [one] => one.books.to_string(),
-            all => all.iter().map(|one| format!("{}: {}", one.name, one.books)).collect::<Vec<_>>().join("; "),
+            [one] => one.counters.to_string(),
+            all => all.iter().map(|one| format!("{}: {}", one.name, one.counters)).collect::<Vec<_>>().join("; "),
         };
         let gaps = match self.reading.gaps {
             0 => String::new(),
@@ -399,7 +399,7 @@ impl Line {
             log::info(format_args!("hits of filters: {}", hits.join(", ")));
         }
         let snapshot = self.snapshot(unreadable);
-        if let Some(pauses) = figures::pauses(&snapshot) {
+        if let Some(pauses) = metrics::pauses(&snapshot) {
             log::info(pauses);
         }
         log::info(format_args!("ended: events in {}, {filtered}{gaps}{figures}{lines}{late}", self.reading.events));
@@ -409,11 +409,11 @@ impl Line {
 }
 
 /// Watches the files that give users and groups their names.
-struct Names {
+struct AccountFileWatcher {
     changed: [Option<SystemTime>; 2],
 }
 
-impl Names {
+impl AccountFileWatcher {
     const FILES: [&str; 2] = ["/etc/passwd", "/etc/group"];
 
     fn new() -> Self {

@@ -7,10 +7,10 @@
 
 use crate::{
     config,
-    event::{Event, Stamp},
+    event::{EventId, LinuxEvent},
     log,
-    losses::Losses,
-    queue::Newest,
+    losses::LossReporter,
+    queue::ResumeMark,
 };
 use foldhash::fast::RandomState;
 use std::{
@@ -42,7 +42,7 @@ pub struct Gap {
     /// The node they were to come from, where the records name one.
     pub node: Option<Vec<u8>>,
     /// Of the event that made it noticed: the first one behind it.
-    pub stamp: Stamp,
+    pub id: EventId,
 }
 
 /// Serials that are missing.
@@ -52,7 +52,7 @@ struct Range {
     to: u64,
     since: Instant,
     /// The event behind it.
-    stamp: Stamp,
+    id: EventId,
 }
 
 /// The serials of one node.
@@ -65,7 +65,7 @@ struct Node {
     /// In order, and with at least one serial seen between any two.
     missing: VecDeque<Range>,
     /// A serial that may be the first of a kernel that began anew; the next one decides.
-    anew: Option<Stamp>,
+    anew: Option<EventId>,
     /// Which of all events was its last one.
     seen: u64,
     reported: Option<Instant>,
@@ -81,16 +81,16 @@ pub struct Sequence {
     /// Found, and not yet taken by the caller.
     due: Vec<Gap>,
     /// Events that came out of order.
-    late: u64,
-    warnings: Losses,
+    out_of_order: u64,
+    warnings: LossReporter,
 }
 
 impl Node {
-    fn new(event: &Event, seen: u64) -> Self {
+    fn new(event: &LinuxEvent, seen: u64) -> Self {
         Self {
             name: event.node().filter(|node| !node.is_empty()).map(<[u8]>::to_vec),
-            newest: event.stamp.serial,
-            latest: event.stamp.seconds,
+            newest: event.id.serial,
+            latest: event.id.seconds,
             missing: VecDeque::new(),
             anew: None,
             seen,
@@ -104,10 +104,10 @@ impl Node {
     }
 
     /// A serial beyond the newest one.
-    fn advance(&mut self, stamp: Stamp) {
+    fn advance(&mut self, stamp: EventId) {
         if stamp.serial - self.newest > 1 {
             let now = Instant::now();
-            self.missing.push_back(Range { from: self.newest + 1, to: stamp.serial - 1, since: now, stamp });
+            self.missing.push_back(Range { from: self.newest + 1, to: stamp.serial - 1, since: now, id: stamp });
         }
         self.newest = stamp.serial;
         self.latest = self.latest.max(stamp.seconds);
@@ -143,11 +143,11 @@ impl Node {
                 Some(gap) if range.from - gap.to <= near => {
                     gap.to = range.to;
                     gap.count += count;
-                    gap.stamp = range.stamp;
+                    gap.id = range.id;
                 }
                 _ => {
                     let node = self.name.clone();
-                    due.extend(last.replace(Gap { from: range.from, to: range.to, count, node, stamp: range.stamp }));
+                    due.extend(last.replace(Gap { from: range.from, to: range.to, count, node, id: range.id }));
                 }
             }
         }
@@ -167,8 +167,8 @@ impl Node {
 impl Sequence {
     /// Nothing seen yet.
     pub fn new(config: config::Sequence) -> Self {
-        let warnings = Losses::noticed("serials missing on the input".into(), "not received");
-        Self { config, nodes: HashMap::default(), events: 0, due: Vec::new(), late: 0, warnings }
+        let warnings = LossReporter::upstream("serials missing on the input".into(), "not received");
+        Self { config, nodes: HashMap::default(), events: 0, due: Vec::new(), out_of_order: 0, warnings }
     }
 
     /// Takes another configuration.
@@ -182,7 +182,7 @@ impl Sequence {
 
     /// Goes on where a process before this one ended: what it read and didn't take before it was killed, and what came
     /// while there was none, is missing.
-    pub fn resume(&mut self, before: Newest) {
+    pub fn resume(&mut self, before: ResumeMark) {
         if self.config.track {
             let node = Node {
                 name: None,
@@ -198,21 +198,21 @@ impl Sequence {
     }
 
     /// The newest serial of an event's node, for a process after this one.
-    pub fn newest(&self, event: &Event) -> Option<Newest> {
+    pub fn resume_mark(&self, event: &LinuxEvent) -> Option<ResumeMark> {
         let node = event.node_id();
-        self.nodes.get(&node).map(|known| Newest { node, serial: known.newest })
+        self.nodes.get(&node).map(|known| ResumeMark { node, serial: known.newest })
     }
 
     /// Events that came after one with a higher serial.
-    pub fn late(&self) -> u64 {
-        self.late
+    pub fn out_of_order(&self) -> u64 {
+        self.out_of_order
     }
 
     /// Notes an event's serial.
-    pub fn event(&mut self, event: &Event) {
+    pub fn event(&mut self, event: &LinuxEvent) {
         // The kernel numbers from 1.
-        let daemons = event.records().first().is_some_and(|record| DAEMON.contains(&record.kind));
-        if !self.config.track || daemons || event.stamp.serial == 0 {
+        let daemons = event.records().first().is_some_and(|record| DAEMON.contains(&record.record_type));
+        if !self.config.track || daemons || event.id.serial == 0 {
             return;
         }
         self.events += 1;
@@ -226,7 +226,7 @@ impl Sequence {
         if node.name.is_none() && id != 0 {
             node.name = event.node().map(<[u8]>::to_vec);
         }
-        let stamp = event.stamp;
+        let stamp = event.id;
         if stamp.serial > node.newest {
             node.anew = None;
             node.advance(stamp);
@@ -238,7 +238,7 @@ impl Sequence {
                 node.sweep(&self.config, Instant::now(), &mut self.due);
             }
         } else if node.newest - stamp.serial <= self.config.max_out_of_order && node.fill(stamp.serial) {
-            self.late += 1;
+            self.out_of_order += 1;
             node.latest = node.latest.max(stamp.seconds);
             if self.config.log_out_of_order {
                 let (serial, newest, named) = (stamp.serial, node.newest, node.named());
@@ -252,7 +252,7 @@ impl Sequence {
     /// A serial that was there before, or is older than all that are known: a repeated one, a stray one, or the first
     /// ones of a kernel that began anew. One alone doesn't decide that: if it were a stray one, all between it and the
     /// next would be taken for missing.
-    fn again(&mut self, id: u64, stamp: Stamp) {
+    fn again(&mut self, id: u64, stamp: EventId) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let far = node.newest - stamp.serial > self.config.max_out_of_order;
         let later = stamp.seconds > node.latest;

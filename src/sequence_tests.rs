@@ -5,18 +5,18 @@ use super::*;
 /// A sequence, and what it is fed with.
 struct Bench {
     sequence: Sequence,
-    event: Event,
+    event: LinuxEvent,
 }
 
 impl Bench {
     fn new() -> Self {
         let config = config::Sequence { max_out_of_order: 100, ..config::Sequence::default() };
-        Self { sequence: Sequence::new(config), event: Event::default() }
+        Self { sequence: Sequence::new(config), event: LinuxEvent::default() }
     }
 
     fn feed(&mut self, node: &str, seconds: i64, serials: impl IntoIterator<Item = u64>) {
         for serial in serials {
-            self.event.begin(Stamp { seconds, millis: 0, serial });
+            self.event.begin(EventId { seconds, millis: 0, serial });
             let span = self.event.keep(node.as_bytes());
             if !node.is_empty() {
                 self.event.set_node(span);
@@ -51,7 +51,7 @@ fn what_comes_late_is_not_missing() {
     let mut bench = Bench::new();
     bench.feed("", 1, [1, 2, 5, 3, 4, 10, 7]);
     assert_eq!(bench.end(), [(6, 9, 3)], "near each other they are one, and 7 isn't counted");
-    assert_eq!(bench.sequence.late(), 3);
+    assert_eq!(bench.sequence.out_of_order(), 3);
     bench.feed("", 1, [9, 8, 6, 11]);
     assert_eq!(bench.end(), []);
 }
@@ -126,7 +126,7 @@ fn parts_of_old_events_do_not_begin_anything() {
     let mut bench = Bench::new();
     bench.feed("", 1, 5000..=5010);
     for serial in [1, 2, 3, 4] {
-        bench.event.begin(Stamp { seconds: 1, millis: 0, serial });
+        bench.event.begin(EventId { seconds: 1, millis: 0, serial });
         bench.event.partial = true;
         bench.sequence.event(&bench.event);
     }

@@ -145,13 +145,13 @@ unsafe fn text<'a>(text: *const c_char) -> Option<&'a CStr> {
 
 impl Cursor {
     /// Seconds, milliseconds and serial; `None` when the event's time is 0, where libauparse refuses to answer.
-    pub(super) fn stamp(&self) -> Option<(i64, u32, u64)> {
+    pub(super) fn id(&self) -> Option<(i64, u32, u64)> {
         // SAFETY: invariant 1.
-        let stamp = NonNull::new(unsafe { sys::auparse_get_timestamp(self.state.as_ptr()) }.cast_mut())?;
+        let id = NonNull::new(unsafe { sys::auparse_get_timestamp(self.state.as_ptr()) }.cast_mut())?;
         // SAFETY: it points into the current event (invariant 3) and is copied at once.
-        let stamp = unsafe { stamp.as_ref() };
+        let id = unsafe { id.as_ref() };
         #[allow(clippy::useless_conversion)] // time_t and long differ between machines
-        Some((stamp.sec.into(), stamp.milli, stamp.serial.into()))
+        Some((id.sec.into(), id.milli, id.serial.into()))
     }
 
     /// Goes to the first record, its first field.

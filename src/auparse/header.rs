@@ -3,16 +3,16 @@
 //! libauparse passes over a line whose head it can't read without a word. Reading the head here first, by the same
 //! rules (`extract_timestamp` and `str2event` in its `auparse.c`), lets every such line be counted.
 
-use crate::event::Stamp;
+use crate::event::EventId;
 use memchr::{memchr, memchr_iter, memmem};
 
 /// Head of a readable line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header<'a> {
-    pub(super) stamp: Stamp,
+    pub(super) id: EventId,
     pub(super) node: &'a [u8],
     /// The type field, `type=` included.
-    pub(super) kind: &'a [u8],
+    pub(super) record_type: &'a [u8],
 }
 
 /// What stands between a record and what auditd appended to it (`AUDIT_INTERP_SEPARATOR` in `<libaudit.h>`).
@@ -44,7 +44,7 @@ fn number(text: &[u8]) -> Option<u64> {
     Some(n)
 }
 
-fn stamp(text: &[u8]) -> Option<Stamp> {
+fn event_id(text: &[u8]) -> Option<EventId> {
     let seconds = i64::try_from(number(text)?).ok()?;
     // Time 0 is libauparse's "no event": it would hand out an event without fields.
     if seconds == 0 || seconds > i64::MAX / 2 {
@@ -59,7 +59,7 @@ fn stamp(text: &[u8]) -> Option<Stamp> {
         Some(colon) => number(&rest[colon + 1..]).unwrap_or(0),
         None => 0,
     };
-    Some(Stamp { seconds, millis, serial })
+    Some(EventId { seconds, millis, serial })
 }
 
 /// The bytes that names of record types are written with.
@@ -103,8 +103,8 @@ fn usual(line: &[u8]) -> Option<Header<'_>> {
     if line.get(at) != Some(&b')') || at >= REACH || seconds == 0 {
         return None;
     }
-    let stamp = Stamp { seconds: i64::try_from(seconds).ok()?, millis: u16::try_from(millis).ok()?, serial };
-    Some(Header { stamp, node: &line[..0], kind: &line[..end] })
+    let id = EventId { seconds: i64::try_from(seconds).ok()?, millis: u16::try_from(millis).ok()?, serial };
+    Some(Header { id, node: &line[..0], record_type: &line[..end] })
 }
 
 /// Reads heads, remembering the last: records of one event mostly follow each other.
@@ -112,7 +112,7 @@ fn usual(line: &[u8]) -> Option<Header<'_>> {
 pub(super) struct Headers {
     /// ` msg=audit(SECONDS.MILLIS:SERIAL)`
     text: Vec<u8>,
-    stamp: Stamp,
+    id: EventId,
 }
 
 impl Headers {
@@ -123,7 +123,7 @@ impl Headers {
             && !self.text.is_empty()
             && line[end..].starts_with(&self.text)
         {
-            return Some(Header { stamp: self.stamp, node: &line[..0], kind: &line[..end] });
+            return Some(Header { id: self.id, node: &line[..0], record_type: &line[..end] });
         }
         let header = header(line)?;
         self.text.clear();
@@ -131,7 +131,7 @@ impl Headers {
             && let Some(close) = memchr(b')', &line[end..line.len().min(REACH)])
         {
             self.text.extend_from_slice(&line[end..=end + close]);
-            self.stamp = header.stamp;
+            self.id = header.id;
         }
         Some(header)
     }
@@ -161,12 +161,12 @@ fn unusual(line: &[u8]) -> Option<Header<'_>> {
     let open = if message[9] == b'(' { 9 } else { memchr(b'(', message)? };
     let inside = &message[open + 1..];
     let inside = &inside[..memchr(b')', inside).unwrap_or(inside.len())];
-    Some(Header { stamp: stamp(inside)?, node, kind })
+    Some(Header { id: event_id(inside)?, node, record_type: kind })
 }
 
 /// Lines that libauparse would leak memory for: it keeps a copy of each `cwd` in a CWD record, and frees one. The kernel
 /// writes one, and its value never has a space.
-pub(super) fn leaks(kind: &[u8], line: &[u8]) -> bool {
+pub(super) fn would_leak(kind: &[u8], line: &[u8]) -> bool {
     // Two spaces in `type=CWD msg=audit(…): cwd="…"`, which is nearly every one.
     kind == b"type=CWD" && memchr_iter(b' ', line).count() > 2 && {
         let names = [&b" cwd="[..], b" (cwd=", b" msg='cwd="];
@@ -180,7 +180,7 @@ mod tests {
 
     fn read(line: &str) -> Option<(i64, u16, u64, String)> {
         let h = header(line.as_bytes())?;
-        Some((h.stamp.seconds, h.stamp.millis, h.stamp.serial, String::from_utf8_lossy(h.node).into_owned()))
+        Some((h.id.seconds, h.id.millis, h.id.serial, String::from_utf8_lossy(h.node).into_owned()))
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(read(plain), Some((1795320000, 1, 50001, String::new())));
         let node = "node=web-17.example.com type=EOE msg=audit(1795320000.005:50005): ";
         assert_eq!(read(node), Some((1795320000, 5, 50005, "web-17.example.com".into())));
-        assert_eq!(header(node.as_bytes()).map(|h| h.kind), Some(&b"type=EOE"[..]));
+        assert_eq!(header(node.as_bytes()).map(|h| h.record_type), Some(&b"type=EOE"[..]));
     }
 
     #[test]
@@ -228,9 +228,9 @@ mod tests {
 
     #[test]
     fn a_second_directory_is_a_leak() {
-        assert!(leaks(b"type=CWD", b"type=CWD msg=audit(1.1:1): cwd=\"/a cwd=b\""));
-        assert!(!leaks(b"type=CWD", b"type=CWD msg=audit(1.1:1): cwd=\"/a,cwd=b\""));
-        assert!(!leaks(b"type=USER", b"type=USER msg=audit(1.1:1): cwd=a cwd=b"));
+        assert!(would_leak(b"type=CWD", b"type=CWD msg=audit(1.1:1): cwd=\"/a cwd=b\""));
+        assert!(!would_leak(b"type=CWD", b"type=CWD msg=audit(1.1:1): cwd=\"/a,cwd=b\""));
+        assert!(!would_leak(b"type=USER", b"type=USER msg=audit(1.1:1): cwd=a cwd=b"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) struct Lines {
     skipping: bool,
 }
 
-/// What [`Lines::push`] found.
+/// What [`FileWriter::push`] found.
 pub(super) enum Piece<'a> {
     /// One or more whole lines, each with its newline.
     Whole(&'a [u8]),

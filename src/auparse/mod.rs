@@ -4,33 +4,33 @@
 //! |---|---|
 //! | `auparse_sys.rs` | bindgen's raw bindings |
 //! | `handle.rs` | every call of the library, with the reasons why it is sound |
-//! | `collect.rs`, `words.rs` | copies libauparse's event into an [`Event`], values whole, words not forgotten |
+//! | `collect.rs`, `words.rs` | copies libauparse's event into an [`LinuxEvent`], values whole, words not forgotten |
 //! | `lines.rs`, `header.rs`, `pending.rs` | lines from blocks; which can be read; which events are unfinished |
-//! | `meanings.rs`, `questions.rs` | what fields mean; what libauparse was asked before |
+//! | `interpreter.rs`, `questions.rs` | what fields mean; what libauparse was asked before |
 //! | `tables.rs` | names that libaudit knows |
 //!
 //! libauparse does the grouping: events may interleave, come with or without `node=`, RAW or ENRICHED.
 
 mod auparse_sys;
-mod collect;
+mod cache;
+mod fields;
+mod free_text;
 mod handle;
 mod header;
+mod interpreter;
 mod lines;
-mod meanings;
 mod pending;
-mod questions;
 pub mod tables;
-mod words;
 
+pub use interpreter::{FieldRef, Interpreter, Syscall, Type, syscall_names, unhex, unquoted};
 pub use lines::MAX_LINE;
-pub use meanings::{Call, Meanings, Place, Type, call_names, unhex, unquoted};
 
-use crate::event::{Event, Stamp, kind, node_id};
-use collect::TypeNames;
+use crate::event::{EventId, LinuxEvent, node_id, record_type};
+use fields::TypeNames;
 use handle::{Cursor, Handle};
 use header::Headers;
+use interpreter::InterpretationCache;
 use lines::{Lines, Piece};
-use meanings::Memory;
 use memchr::{memchr, memchr_iter};
 use pending::{Identity, Pending};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -69,36 +69,37 @@ pub struct Parser {
 
 /// What the callback needs; apart from [`Handle`] so that both can be borrowed.
 struct Group {
-    event: Event,
+    event: LinuxEvent,
     types: TypeNames,
-    memory: Memory,
+    memory: InterpretationCache,
     pending: Pending,
 }
 
 impl Group {
     /// Takes over the event under libauparse's cursor and hands it on.
-    fn hand_out(&mut self, cursor: &mut Cursor, handler: &mut impl FnMut(&Event, &mut Meanings)) {
-        let stamp = match cursor.stamp() {
+    fn hand_out(&mut self, cursor: &mut Cursor, handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter)) {
+        let id = match cursor.id() {
             Some((seconds, millis, serial)) => {
-                Stamp { seconds, millis: u16::try_from(millis).unwrap_or_default(), serial }
+                EventId { seconds, millis: u16::try_from(millis).unwrap_or_default(), serial }
             }
-            None => Stamp::default(),
+            None => EventId::default(),
         };
-        self.event.begin(stamp);
-        collect::collect(cursor, &mut self.types, &mut self.event);
+        self.event.begin(id);
+        fields::collect(cursor, &mut self.types, &mut self.event);
         let node = self.event.node_id();
-        self.event.part = self.pending.handed_out(Identity { stamp, node });
+        self.event.part = self.pending.handed_out(Identity { id, node });
         self.event.partial = self.event.part > 0 || lacks_its_end(&self.event);
-        handler(&self.event, &mut Meanings::new(cursor, &mut self.memory));
+        handler(&self.event, &mut Interpreter::new(cursor, &mut self.memory));
         self.event.shrink(KEEP_BUFFER);
     }
 }
 
 /// The kernel ends every event that has a SYSCALL or URINGOP record with an EOE (and libauparse ends it at its
 /// PROCTITLE): one handed out without either was cut by a time-out or by the end of the input.
-fn lacks_its_end(event: &Event) -> bool {
-    let begins = event.records().iter().any(|r| matches!(r.kind, kind::SYSCALL | kind::URINGOP));
-    begins && !event.records().last().is_some_and(|r| matches!(r.kind, kind::EOE | kind::PROCTITLE))
+fn lacks_its_end(event: &LinuxEvent) -> bool {
+    let begins = event.records().iter().any(|r| matches!(r.record_type, record_type::SYSCALL | record_type::URINGOP));
+    begins
+        && !event.records().last().is_some_and(|r| matches!(r.record_type, record_type::EOE | record_type::PROCTITLE))
 }
 
 impl Parser {
@@ -112,9 +113,9 @@ impl Parser {
             lines: Lines::default(),
             headers: Headers::default(),
             group: Group {
-                event: Event::default(),
+                event: LinuxEvent::default(),
                 types: TypeNames::default(),
-                memory: Memory::default(),
+                memory: InterpretationCache::default(),
                 pending: Pending::new(),
             },
             clean: Vec::new(),
@@ -128,7 +129,11 @@ impl Parser {
     ///
     /// # Errors
     /// When libauparse has no memory; the block is lost then.
-    pub fn feed(&mut self, block: &[u8], mut handler: impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
+    pub fn feed(
+        &mut self,
+        block: &[u8],
+        mut handler: impl FnMut(&LinuxEvent, &mut Interpreter),
+    ) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
         lines.push(block, |piece| {
@@ -148,7 +153,7 @@ impl Parser {
     ///
     /// # Errors
     /// As [`Parser::feed`].
-    pub fn end_file(&mut self, mut handler: impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
+    pub fn end_file(&mut self, mut handler: impl FnMut(&LinuxEvent, &mut Interpreter)) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
         lines.finish(|piece| result = self.piece(piece, &mut handler));
@@ -159,7 +164,7 @@ impl Parser {
     ///
     /// # Errors
     /// As [`Parser::feed`].
-    pub fn finish(&mut self, mut handler: impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
+    pub fn finish(&mut self, mut handler: impl FnMut(&LinuxEvent, &mut Interpreter)) -> Result<(), OutOfMemory> {
         let result = self.end_file(&mut handler);
         self.flush(&mut handler);
         result
@@ -167,7 +172,7 @@ impl Parser {
 
     /// To be called when the input is quiet: hands out events whose end hasn't come for 2 s, unless the records
     /// are old ones.
-    pub fn age(&mut self, mut handler: impl FnMut(&Event, &mut Meanings)) {
+    pub fn age(&mut self, mut handler: impl FnMut(&LinuxEvent, &mut Interpreter)) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
         if (now - self.last_seconds).abs() > LIVE_WITHIN {
             return;
@@ -194,13 +199,17 @@ impl Parser {
         drop(Handle::new());
     }
 
-    fn flush(&mut self, handler: &mut impl FnMut(&Event, &mut Meanings)) {
+    fn flush(&mut self, handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter)) {
         let group = &mut self.group;
         self.handle.flush(|cursor| group.hand_out(cursor, handler));
         self.group.pending.clear();
     }
 
-    fn piece(&mut self, piece: Piece, handler: &mut impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
+    fn piece(
+        &mut self,
+        piece: Piece,
+        handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter),
+    ) -> Result<(), OutOfMemory> {
         match piece {
             Piece::Whole(lines) if memchr(0, lines).is_some() => {
                 // To libauparse a NUL ends the line. Nothing that a kernel writes has one; what follows it is kept
@@ -231,18 +240,22 @@ impl Parser {
     }
 
     /// Feeds whole lines, leaving out those that can't be read.
-    fn whole(&mut self, lines: &[u8], handler: &mut impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
+    fn whole(
+        &mut self,
+        lines: &[u8],
+        handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter),
+    ) -> Result<(), OutOfMemory> {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);
         let mut last = Identity::default();
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
-            match self.headers.header(line).filter(|header| !header::leaks(header.kind, line)) {
+            match self.headers.header(line).filter(|header| !header::would_leak(header.record_type, line)) {
                 Some(header) => {
-                    let identity = Identity { stamp: header.stamp, node: node_id(header.node) };
-                    let ends = header.kind == b"type=EOE";
-                    self.last_seconds = header.stamp.seconds;
+                    let identity = Identity { id: header.id, node: node_id(header.node) };
+                    let ends = header.record_type == b"type=EOE";
+                    self.last_seconds = header.id.seconds;
                     if self.group.pending.is_full(identity != last) {
                         self.take(&lines[from..start], handler)?;
                         from = start;
@@ -264,7 +277,11 @@ impl Parser {
         self.take(&lines[from..start], handler)
     }
 
-    fn take(&mut self, lines: &[u8], handler: &mut impl FnMut(&Event, &mut Meanings)) -> Result<(), OutOfMemory> {
+    fn take(
+        &mut self,
+        lines: &[u8],
+        handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter),
+    ) -> Result<(), OutOfMemory> {
         if lines.is_empty() {
             return Ok(());
         }

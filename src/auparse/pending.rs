@@ -4,13 +4,13 @@
 //! every event it holds and walks all records of an event to add one, so that input with events that never end
 //! would cost it quadratic time and memory without bound; [`Pending::is_full`] says when to make it let go.
 
-use crate::event::Stamp;
+use crate::event::EventId;
 use std::collections::VecDeque;
 
-/// Identity of an event: its stamp, and a hash of its node.
+/// Identity of an event: its id, and a hash of its node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(super) struct Identity {
-    pub(super) stamp: Stamp,
+    pub(super) id: EventId,
     pub(super) node: u64,
 }
 
@@ -24,7 +24,7 @@ struct Entry {
 impl Entry {
     fn is(&self, identity: Identity) -> bool {
         // Serials differ where times may not.
-        self.identity.stamp.serial == identity.stamp.serial && self.identity == identity
+        self.identity.id.serial == identity.id.serial && self.identity == identity
     }
 }
 
@@ -89,7 +89,7 @@ impl Pending {
             self.long &= entry.records < MAX_RECORDS;
         }
         #[allow(clippy::cast_possible_truncation)] // only the low bits are wanted
-        let slot = &mut self.done[identity.stamp.serial as usize & (REMEMBERED - 1)];
+        let slot = &mut self.done[identity.id.serial as usize & (REMEMBERED - 1)];
         let before = if slot.identity == identity { slot.parts } else { 0 };
         *slot = Done { identity, parts: before.saturating_add(1) };
         before

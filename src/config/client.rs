@@ -2,15 +2,15 @@
 
 use super::{
     Retry, Secret, Tls,
-    check::{Check, Given, file_in_directory},
-    show::Shown,
+    show::Quoted,
+    validator::{SectionValues, Validator, file_in_directory},
     values,
 };
 use std::{fmt, path::PathBuf, time::Duration};
 
 /// How requests are made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Client {
+pub struct HttpClient {
     /// How the server is verified, and what it is shown.
     pub tls: Tls,
     /// Write what libcurl does to `log_file`, or to standard error.
@@ -36,12 +36,12 @@ pub struct Client {
     /// Further headers.
     pub headers: Vec<(String, String)>,
     /// Who this client is.
-    pub login: Option<Login>,
+    pub login: Option<Credentials>,
 }
 
 /// How a client says who it is; secrets are read when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum Credentials {
     /// A user and a password.
     Basic(String, Secret),
     /// `Authorization: Bearer …`.
@@ -50,7 +50,7 @@ pub enum Login {
     ApiKey(Secret),
 }
 
-impl Login {
+impl Credentials {
     /// What must not become known.
     pub fn secret(&self) -> &Secret {
         match self {
@@ -84,12 +84,12 @@ pub fn is_secret_header(name: &str) -> bool {
     ["authorization", "cookie", "key", "token", "secret", "password"].iter().any(|end| name.ends_with(end))
 }
 
-impl Client {
+impl HttpClient {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         self.tls.show(f)?;
-        writeln!(f, "curl_verbose = {}", Shown::yes(self.verbose))?;
+        writeln!(f, "curl_verbose = {}", Quoted::yes(self.verbose))?;
         if let Some(path) = &self.log_file {
-            writeln!(f, "curl_logfile = {}", Shown::path(path))?;
+            writeln!(f, "curl_logfile = {}", Quoted::path(path))?;
         }
         writeln!(f, "workers = {}", self.workers)?;
         for (key, time) in [
@@ -100,22 +100,22 @@ impl Client {
             writeln!(f, "{key} = {}", values::show_time(time))?;
         }
         self.retry.show(f)?;
-        writeln!(f, "gzip = {}", Shown::yes(self.gzip))?;
+        writeln!(f, "gzip = {}", Quoted::yes(self.gzip))?;
         if let Some(proxy) = &self.proxy {
-            writeln!(f, "proxy = {}", Shown::text(&shown(proxy)))?;
+            writeln!(f, "proxy = {}", Quoted::text(&shown(proxy)))?;
         }
         if let Some(name) = &self.trace_header_name {
             writeln!(f, "trace_header_name = {name}")?;
         }
         for (name, value) in &self.headers {
             let value = if is_secret_header(name) { "…" } else { value };
-            writeln!(f, "header.{name} = {}", Shown::text(value))?;
+            writeln!(f, "header.{name} = {}", Quoted::text(value))?;
         }
         if let Some(login) = &self.login {
-            if let Login::Basic(user, _) = login {
-                writeln!(f, "user = {}", Shown::text(user))?;
+            if let Credentials::Basic(user, _) = login {
+                writeln!(f, "user = {}", Quoted::text(user))?;
             }
-            writeln!(f, "{} = {}", login.key(), Shown::path(&login.secret().0))?;
+            writeln!(f, "{} = {}", login.key(), Quoted::path(&login.secret().0))?;
         }
         Ok(())
     }
@@ -130,15 +130,20 @@ fn header_name(text: &str) -> Result<String, values::Expected> {
     if is_token(text) { Ok(text.to_string()) } else { Err("a header's name, as in X-Trace-Id") }
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     /// How requests are made. `token` names the key of a token's file, and what is made of it.
-    pub(super) fn client(&mut self, given: &mut Given, legacy: bool, token: (&str, fn(Secret) -> Login)) -> Client {
+    pub(super) fn client(
+        &mut self,
+        given: &mut SectionValues,
+        legacy: bool,
+        token: (&str, fn(Secret) -> Credentials),
+    ) -> HttpClient {
         let yes = |text: &str| {
             if legacy { Ok(values::yes_unless_no(text)) } else { values::yes(text) }
         };
         let seconds = Duration::from_secs;
         let limit = values::time_above_0;
-        Client {
+        HttpClient {
             tls: self.tls(given, legacy),
             verbose: self.value(given, "curl_verbose", false, yes),
             log_file: self.checked(given, "curl_logfile", file_in_directory),
@@ -162,7 +167,11 @@ impl Check<'_> {
         }
     }
 
-    fn login(&mut self, given: &mut Given, (token, make): (&str, fn(Secret) -> Login)) -> Option<Login> {
+    fn login(
+        &mut self,
+        given: &mut SectionValues,
+        (token, make): (&str, fn(Secret) -> Credentials),
+    ) -> Option<Credentials> {
         let user_line = given.line("user").or_else(|| given.line("password_file"));
         let token_line = given.line(token);
         let user = given.take("user").map(|(user, _)| user.to_string());
@@ -176,12 +185,12 @@ impl Check<'_> {
         let password = self.checked(given, "password_file", Secret::new);
         let token = self.checked(given, token, Secret::new);
         match (user, password) {
-            (Some(user), Some(password)) => Some(Login::Basic(user, password)),
+            (Some(user), Some(password)) => Some(Credentials::Basic(user, password)),
             _ => token.map(make),
         }
     }
 
-    fn headers(&mut self, given: &mut Given) -> Vec<(String, String)> {
+    fn headers(&mut self, given: &mut SectionValues) -> Vec<(String, String)> {
         let mut headers = Vec::new();
         for (name, value, line) in given.take_all("header.") {
             let key = format!("header.{name}");

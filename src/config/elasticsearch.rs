@@ -1,11 +1,11 @@
 //! Keys of an output into Elasticsearch or OpenSearch.
 
 use super::{
-    Client, Login,
-    check::{Check, Given},
+    Credentials, HttpClient,
     client::shown,
     http::{bytes_of_documents, is_url, number_of_documents},
-    show::Shown,
+    show::Quoted,
+    validator::{SectionValues, Validator},
     values,
 };
 use std::{
@@ -23,7 +23,7 @@ pub struct Elasticsearch {
     /// The cluster's hosts, each with nothing behind its path's last letter: no slash.
     pub urls: Vec<String>,
     /// How requests are made.
-    pub client: Client,
+    pub client: HttpClient,
     /// Where documents go there.
     pub target: Target,
     /// Documents of a request.
@@ -109,11 +109,11 @@ impl Elasticsearch {
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let urls: Vec<String> = self.shown_urls().collect();
-        writeln!(f, "url = {}", Shown::text(&urls.join(", ")))?;
+        writeln!(f, "url = {}", Quoted::text(&urls.join(", ")))?;
         self.client.show(f)?;
         match &self.target {
-            Target::Index(pattern) => writeln!(f, "index = {}", Shown::text(pattern.text()))?,
-            Target::DataStream(name) => writeln!(f, "data_stream = {}", Shown::text(name))?,
+            Target::Index(pattern) => writeln!(f, "index = {}", Quoted::text(pattern.text()))?,
+            Target::DataStream(name) => writeln!(f, "data_stream = {}", Quoted::text(name))?,
         }
         writeln!(f, "bulk_events = {}", self.bulk_events)?;
         writeln!(f, "bulk_bytes = {}", values::show_size(self.bulk_bytes as u64))?;
@@ -121,11 +121,11 @@ impl Elasticsearch {
     }
 }
 
-impl Check<'_> {
-    pub(super) fn elasticsearch(&mut self, given: &mut Given, line: usize) -> Elasticsearch {
+impl Validator<'_> {
+    pub(super) fn elasticsearch(&mut self, given: &mut SectionValues, line: usize) -> Elasticsearch {
         Elasticsearch {
             urls: self.hosts(given, line),
-            client: self.client(given, false, ("api_key_file", Login::ApiKey)),
+            client: self.client(given, false, ("api_key_file", Credentials::ApiKey)),
             target: self.target(given),
             bulk_events: self.value(given, "bulk_events", 500, number_of_documents),
             bulk_bytes: self.value(given, "bulk_bytes", 5 << 20, bytes_of_documents),
@@ -133,14 +133,14 @@ impl Check<'_> {
         }
     }
 
-    fn hosts(&mut self, given: &mut Given, line: usize) -> Vec<String> {
+    fn hosts(&mut self, given: &mut SectionValues, line: usize) -> Vec<String> {
         let Some((text, at)) = given.take("url") else {
             self.fault(line, given.section, "url", "is missing; name the cluster's hosts, as in https://es1:9200");
             return Vec::new();
         };
         let mut urls: Vec<String> = Vec::new();
         for url in text.split(',').map(|url| url.trim().trim_end_matches('/')) {
-            let shown = values::untold(url);
+            let shown = values::redacted(url);
             if !is_url(url) {
                 let what =
                     format!("has {shown:?}, must be URLs that begin with https:// or http://, with commas between");
@@ -156,7 +156,7 @@ impl Check<'_> {
         urls
     }
 
-    fn target(&mut self, given: &mut Given) -> Target {
+    fn target(&mut self, given: &mut SectionValues) -> Target {
         let both = given.line("data_stream").filter(|_| given.has("index"));
         if let Some(at) = both {
             self.fault(at, given.section, "data_stream", "doesn't go with index; set one of them");

@@ -3,9 +3,9 @@
 use super::{
     Sink,
     alone::STDOUT,
-    check::{Check, Given, file_in_directory},
-    keys::Of,
-    show::Shown,
+    keys::SectionKind,
+    show::Quoted,
+    validator::{SectionValues, Validator, file_in_directory},
     values,
 };
 use nix::unistd::{Group, User};
@@ -53,11 +53,11 @@ impl File {
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "path = {}", Shown::path(&self.path))?;
+        writeln!(f, "path = {}", Quoted::path(&self.path))?;
         writeln!(f, "mode = {:04o}", self.mode)?;
         for (key, id) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(id) = id {
-                writeln!(f, "{key} = {}", Shown::text(&id.name))?;
+                writeln!(f, "{key} = {}", Quoted::text(&id.name))?;
             }
         }
         let Some(Rotate { size, every, keep }) = self.rotate else { return Ok(()) };
@@ -92,20 +92,20 @@ fn id(text: &str, kind: &str, find: impl Fn(&str) -> nix::Result<Option<u32>>) -
     Ok(Id { name: text.to_string(), number })
 }
 
-impl Check<'_> {
-    pub(super) fn file(&mut self, given: &mut Given, line: usize, legacy: bool) -> Option<Sink> {
+impl Validator<'_> {
+    pub(super) fn file(&mut self, given: &mut SectionValues, line: usize, legacy: bool) -> Option<Sink> {
         let key = if legacy { "file_log" } else { "path" };
         if legacy {
             // The keys of the server that isn't used have no effect, so they can't be wrong.
             given.take("mozdef_url");
-            given.ignore(Of::Http);
+            given.ignore(SectionKind::Http);
         }
         let Some((path, at)) = given.take(key) else {
             self.fault(line, given.section, key, "is missing; name the file to write");
             return None;
         };
         if matches!(path, "-" | "/dev/stdout") {
-            self.claim(at, given.section, key, STDOUT.as_ref());
+            self.claim_path(at, given.section, key, STDOUT.as_ref());
             return Some(Sink::Stdout);
         }
         let path = file_in_directory(path).map_err(|what| {
@@ -113,7 +113,7 @@ impl Check<'_> {
             self.fault(at, given.section, key, format!("{what}{or}"));
         });
         if let Ok(path) = &path {
-            self.claim(at, given.section, key, path);
+            self.claim_path(at, given.section, key, path);
         }
         let file = File {
             mode: self.value(given, "mode", 0o600, mode),
@@ -129,7 +129,7 @@ impl Check<'_> {
         (!file.path.as_os_str().is_empty()).then(|| Sink::File(Box::new(file)))
     }
 
-    fn rotate(&mut self, given: &mut Given) -> Option<Rotate> {
+    fn rotate(&mut self, given: &mut SectionValues) -> Option<Rotate> {
         let some_size = |text: &str| values::size(text).map(Some);
         let size = self.value(given, "rotate_size", None, some_size);
         let every = self.value(given, "rotate_every", None, |text| values::time_above_0(text).map(Some));

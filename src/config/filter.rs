@@ -1,11 +1,10 @@
 //! Filters: which events are kept.
 
 use super::{
-    Config,
-    check::{Check, Given},
-    ini,
-    keys::Place,
-    show::Shown,
+    Config, ini,
+    keys::SectionLocation,
+    show::Quoted,
+    validator::{SectionValues, Validator},
     values,
 };
 use crate::{address::Network, auparse::tables};
@@ -22,7 +21,7 @@ pub struct Filter {
     /// What becomes of events that match.
     pub action: Action,
     /// System calls.
-    pub syscalls: Vec<Syscall>,
+    pub syscalls: Vec<SyscallPattern>,
     /// Types of records, one of which the event has.
     pub record_types: Vec<RecordType>,
     /// Rule keys.
@@ -59,7 +58,7 @@ pub enum Action {
 
 /// A system call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Syscall {
+pub enum SyscallPattern {
     /// By name, on whatever machine.
     Name(String),
     /// By number, whatever that means on its machine.
@@ -134,10 +133,10 @@ fn list(f: &mut fmt::Formatter, key: &str, entries: &[impl fmt::Display]) -> fmt
         return Ok(());
     }
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
-    writeln!(f, "{key} = {}", Shown::text(&entries.join(", ")))
+    writeln!(f, "{key} = {}", Quoted::text(&entries.join(", ")))
 }
 
-impl Syscall {
+impl SyscallPattern {
     fn read(text: &str) -> Result<Self, String> {
         if let Some(number) = number(text) {
             return Ok(Self::Number(number));
@@ -150,7 +149,7 @@ impl Syscall {
     }
 }
 
-impl fmt::Display for Syscall {
+impl fmt::Display for SyscallPattern {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
@@ -336,10 +335,10 @@ fn exe(text: &str) -> Result<String, String> {
     }
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     pub(super) fn filter(&mut self, section: &ini::Section, name: &str, config: &mut Config) {
         let faults = self.faults.len();
-        let mut given = self.given(section, Place::Filter);
+        let mut given = self.given(section, SectionLocation::Filter);
         let given = &mut given;
         let no_key_line = given.line("no_key");
         let text = |text: &str| Ok(text.to_string());
@@ -351,7 +350,7 @@ impl Check<'_> {
                 "keep" => Ok(Action::Keep),
                 _ => Err("drop or keep"),
             }),
-            syscalls: self.list(given, "syscall", Syscall::read),
+            syscalls: self.list(given, "syscall", SyscallPattern::read),
             record_types: self.list(given, "record_type", RecordType::read),
             keys: self.list(given, "key", text),
             no_key: self.value(given, "no_key", false, values::yes),
@@ -377,7 +376,7 @@ impl Check<'_> {
     }
 
     /// The entries of a list: separated by commas, each read for itself.
-    fn list<T>(&mut self, given: &mut Given, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    fn list<T>(&mut self, given: &mut SectionValues, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let Some((text, line)) = given.take(key) else { return Vec::new() };
         let mut entries = Vec::new();
         for entry in text.split(',').map(str::trim) {
@@ -422,7 +421,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(filter.action, Action::Keep);
-        assert_eq!(filter.syscalls, [Syscall::Name("execve".into()), Syscall::Number(59)]);
+        assert_eq!(filter.syscalls, [SyscallPattern::Name("execve".into()), SyscallPattern::Number(59)]);
         assert_eq!(filter.record_types.iter().map(|t| t.number).collect::<Vec<_>>(), [1302, 1300, 1420]);
         assert_eq!(filter.paths, ["/etc", "/var/log"]);
         assert_eq!(filter.keys, ["a b", "c;d"]);

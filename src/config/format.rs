@@ -1,8 +1,8 @@
 //! Keys that shape an output's documents.
 
 use super::{
-    check::{Check, Given},
-    show::Shown,
+    show::Quoted,
+    validator::{SectionValues, Validator},
     values,
 };
 use crate::format::mozdef::Details;
@@ -66,22 +66,22 @@ impl Format {
         writeln!(f, "format = {}", self.name())?;
         match self {
             Self::MozDef(format) => {
-                writeln!(f, "program_name = {}", Shown::text(&format.program_name))?;
+                writeln!(f, "program_name = {}", Quoted::text(&format.program_name))?;
                 let details = match format.details {
                     Details::Full => "full",
                     Details::Classic => "classic",
                 };
                 writeln!(f, "details = {details}")?;
-                writeln!(f, "skip_empty_execve = {}", Shown::yes(format.skip_empty_execve))
+                writeln!(f, "skip_empty_execve = {}", Quoted::yes(format.skip_empty_execve))
             }
-            Self::Ecs(format) => writeln!(f, "event_original = {}", Shown::yes(format.event_original)),
+            Self::Ecs(format) => writeln!(f, "event_original = {}", Quoted::yes(format.event_original)),
         }
     }
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     /// An output's format, `default` when none is named; keys of the others are faults.
-    pub(super) fn format(&mut self, given: &mut Given, default: Format, legacy: bool) -> Format {
+    pub(super) fn format(&mut self, given: &mut SectionValues, default: Format, legacy: bool) -> Format {
         let mut format = self.value(given, "format", default, |text| Format::named(text).ok_or(FORMATS));
         match &mut format {
             Format::MozDef(format) => {

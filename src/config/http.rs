@@ -1,10 +1,10 @@
 //! Keys of an HTTP output.
 
 use super::{
-    Client, Login,
-    check::{Check, Given},
+    Credentials, HttpClient,
     client::shown,
-    show::Shown,
+    show::Quoted,
+    validator::{SectionValues, Validator},
     values,
 };
 use std::{fmt, time::Duration};
@@ -18,7 +18,7 @@ pub struct Http {
     /// Where documents are posted to.
     pub url: String,
     /// How requests are made.
-    pub client: Client,
+    pub client: HttpClient,
     /// Documents of a request: more than one make it a JSON array. `None`: one document a request, and no array.
     pub batch: Option<usize>,
     /// Bytes of a batch's documents.
@@ -34,7 +34,7 @@ impl Http {
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "url = {}", Shown::text(&self.shown_url()))?;
+        writeln!(f, "url = {}", Quoted::text(&self.shown_url()))?;
         self.client.show(f)?;
         if let Some(batch) = self.batch {
             writeln!(f, "batch = {batch}")?;
@@ -66,13 +66,13 @@ pub(super) fn bytes_of_documents(text: &str) -> Result<usize, values::Expected> 
     size.ok_or("a size with its unit, from 1B to 100MiB")
 }
 
-impl Check<'_> {
-    pub(super) fn http(&mut self, given: &mut Given, line: usize, legacy: bool) -> Http {
+impl Validator<'_> {
+    pub(super) fn http(&mut self, given: &mut SectionValues, line: usize, legacy: bool) -> Http {
         let key = if legacy { "mozdef_url" } else { "url" };
         let url = match given.take(key) {
             Some((url, at)) => {
                 if !is_url(url) {
-                    let shown = values::untold(url);
+                    let shown = values::redacted(url);
                     let what = format!("is {shown:?}, must be one URL that begins with https:// or http://");
                     self.fault(at, given.section, key, what);
                 }
@@ -85,7 +85,7 @@ impl Check<'_> {
         };
         Http {
             url,
-            client: self.client(given, legacy, ("bearer_file", Login::Bearer)),
+            client: self.client(given, legacy, ("bearer_file", Credentials::Bearer)),
             batch: self.value(given, "batch", None, |text| number_of_documents(text).map(Some)),
             batch_bytes: self.value(given, "batch_bytes", 1 << 20, bytes_of_documents),
             batch_interval: self.value(given, "batch_interval", Duration::from_millis(200), values::time),

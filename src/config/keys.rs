@@ -2,7 +2,7 @@
 
 /// What a key is about, and with that where it may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum SectionKind {
     /// The program as a whole: before any section.
     Program,
     /// audisp-json's own names: before any section.
@@ -31,13 +31,13 @@ pub enum Of {
 }
 
 /// All keys. `conf/auship.conf` explains each. A name that ends in a dot stands for all that begin with it.
-pub const KEYS: &[(Of, &[&str])] = &[
-    (Of::Program, &["shutdown_timeout", "run_dir"]),
-    (Of::Legacy, &["mozdef_url", "file_log"]),
-    (Of::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order"]),
-    (Of::Metrics, &["statsd", "sample_rate", "prometheus_file", "status_period"]),
+pub const KEYS: &[(SectionKind, &[&str])] = &[
+    (SectionKind::Program, &["shutdown_timeout", "run_dir"]),
+    (SectionKind::Legacy, &["mozdef_url", "file_log"]),
+    (SectionKind::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order"]),
+    (SectionKind::Metrics, &["statsd", "sample_rate", "prometheus_file", "status_period"]),
     (
-        Of::Filter,
+        SectionKind::Filter,
         &[
             "action",
             "syscall",
@@ -54,13 +54,13 @@ pub const KEYS: &[(Of, &[&str])] = &[
             "regex",
         ],
     ),
-    (Of::Output, &["type", "url", "path"]),
+    (SectionKind::Output, &["type", "url", "path"]),
     (
-        Of::Document,
+        SectionKind::Document,
         &["format", "program_name", "details", "skip_empty_execve", "event_original", "prepend_msg", "postpend_msg"],
     ),
     (
-        Of::Queue,
+        SectionKind::Queue,
         &[
             "ring_slots",
             "ring_bytes",
@@ -73,11 +73,14 @@ pub const KEYS: &[(Of, &[&str])] = &[
             "dead_letter_limit",
         ],
     ),
-    (Of::File, &["mode", "owner", "group", "rotate_size", "rotate_every", "rotate_keep"]),
-    (Of::Syslog, &["network", "address", "protocol", "facility", "severity", "priority", "tag"]),
-    (Of::Elasticsearch, &["api_key_file", "index", "data_stream", "bulk_events", "bulk_bytes", "bulk_interval"]),
+    (SectionKind::File, &["mode", "owner", "group", "rotate_size", "rotate_every", "rotate_keep"]),
+    (SectionKind::Syslog, &["network", "address", "protocol", "facility", "severity", "priority", "tag"]),
     (
-        Of::Http,
+        SectionKind::Elasticsearch,
+        &["api_key_file", "index", "data_stream", "bulk_events", "bulk_bytes", "bulk_interval"],
+    ),
+    (
+        SectionKind::Http,
         &[
             "ssl_verify",
             "curl_cainfo",
@@ -110,7 +113,7 @@ pub const KEYS: &[(Of, &[&str])] = &[
 
 /// Where keys stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum SectionLocation {
     Top,
     Input,
     Filter,
@@ -118,16 +121,16 @@ pub(super) enum Place {
     Output,
 }
 
-impl Of {
-    fn may_stand(self, place: Place) -> bool {
+impl SectionKind {
+    fn may_stand(self, place: SectionLocation) -> bool {
         match place {
-            Place::Top => {
+            SectionLocation::Top => {
                 matches!(self, Self::Program | Self::Legacy | Self::Document | Self::Queue | Self::Http | Self::File)
             }
-            Place::Input => self == Self::Input,
-            Place::Filter => self == Self::Filter,
-            Place::Metrics => self == Self::Metrics,
-            Place::Output => matches!(
+            SectionLocation::Input => self == Self::Input,
+            SectionLocation::Filter => self == Self::Filter,
+            SectionLocation::Metrics => self == Self::Metrics,
+            SectionLocation::Output => matches!(
                 self,
                 Self::Output
                     | Self::Document
@@ -142,7 +145,7 @@ impl Of {
 }
 
 /// The keys that may stand in a place.
-pub(super) fn allowed(place: Place) -> impl Iterator<Item = &'static str> {
+pub(super) fn allowed(place: SectionLocation) -> impl Iterator<Item = &'static str> {
     KEYS.iter().filter(move |(of, _)| of.may_stand(place)).flat_map(|(_, names)| names.iter().copied())
 }
 
@@ -152,6 +155,6 @@ pub(super) fn is_named(key: &str, name: &str) -> bool {
 }
 
 /// True when a key is about that.
-pub(super) fn is_of(key: &str, of: Of) -> bool {
+pub(super) fn is_of(key: &str, of: SectionKind) -> bool {
     KEYS.iter().filter(|(its, _)| *its == of).any(|(_, names)| names.iter().any(|name| is_named(key, name)))
 }

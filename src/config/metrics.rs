@@ -1,11 +1,10 @@
 //! Where figures go: `[metrics]`, and the run directory.
 
 use super::{
-    Config,
-    check::{Check, Given, file_in_directory},
-    ini,
-    keys::Place,
-    show::Shown,
+    Config, ini,
+    keys::SectionLocation,
+    show::Quoted,
+    validator::{SectionValues, Validator, file_in_directory},
     values,
 };
 use std::{fmt, path::PathBuf, time::Duration};
@@ -41,19 +40,19 @@ impl Metrics {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "\n[metrics]")?;
         if let Some(statsd) = &self.statsd {
-            writeln!(f, "statsd = {}", Shown::text(statsd))?;
+            writeln!(f, "statsd = {}", Quoted::text(statsd))?;
         }
         writeln!(f, "sample_rate = {}", self.sample_rate)?;
         if let Some(path) = &self.prometheus_file {
-            writeln!(f, "prometheus_file = {}", Shown::path(path))?;
+            writeln!(f, "prometheus_file = {}", Quoted::path(path))?;
         }
         writeln!(f, "status_period = {}", values::show_time(self.status_period))
     }
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     /// The directory for what concerns this run; it is made when it is needed.
-    pub(super) fn run_dir(&mut self, given: &mut Given, config: &mut Config) {
+    pub(super) fn run_dir(&mut self, given: &mut SectionValues, config: &mut Config) {
         let run_dir = self.checked(given, "run_dir", |text| {
             let path = PathBuf::from(text);
             match path.is_absolute() {
@@ -68,7 +67,7 @@ impl Check<'_> {
     }
 
     pub(super) fn metrics(&mut self, section: &ini::Section, config: &mut Config) {
-        let mut given = self.given(section, Place::Metrics);
+        let mut given = self.given(section, SectionLocation::Metrics);
         let default = Metrics::default();
         let line = given.line("prometheus_file").unwrap_or_default();
         config.metrics = Metrics {
@@ -88,7 +87,7 @@ impl Check<'_> {
             run_dir: config.metrics.run_dir.clone(),
         };
         if let Some(path) = &config.metrics.prometheus_file {
-            self.claim(line, given.section, "prometheus_file", path);
+            self.claim_path(line, given.section, "prometheus_file", path);
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Every fault is one line, `FILE:LINE: [section] key: what is wrong and what is allowed`.
 
 mod alone;
-mod check;
 mod client;
 mod elasticsearch;
 mod file;
@@ -21,17 +20,17 @@ mod sequence;
 mod show;
 mod syslog;
 mod tls;
+mod validator;
 mod values;
 
-use check::Check;
-pub use client::{Client, Login, is_secret_header};
+pub use client::{Credentials, HttpClient, is_secret_header};
 pub use elasticsearch::{Elasticsearch, IndexPattern, Target};
 pub use file::{File, Id, Rotate};
-pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, Syscall};
+pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, SyscallPattern};
 pub use format::{Ecs, FORMATS, Format, MozDef};
 pub use http::Http;
-use keys::Place;
-pub use keys::{KEYS, Of};
+use keys::SectionLocation;
+pub use keys::{KEYS, SectionKind};
 pub use metrics::Metrics;
 pub use output::{Output, Sink};
 pub use queue::{Queue, Spool, SpoolFull};
@@ -47,6 +46,7 @@ use std::{
 };
 pub use syslog::{Address, Destination, Priority, Protocol, Syslog};
 pub use tls::Tls;
+use validator::Validator;
 
 /// Where the configuration is looked for.
 pub const DEFAULT_PATH: &str = "/etc/auship/auship.conf";
@@ -155,7 +155,7 @@ fn read_trusted(path: &Path) -> Result<String, String> {
 /// As [`load`].
 pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
     let (sections, bad) = ini::read(text);
-    let mut check = Check { path, faults: Vec::new(), claims: Vec::new() };
+    let mut check = Validator { path, faults: Vec::new(), claims: Vec::new() };
     for line in bad {
         check.fault(line.line, &line.section, "", line.why);
     }
@@ -213,10 +213,10 @@ pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
     }
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     /// Keys before any section: audisp-json's, which make one output, and what concerns the program as a whole.
     fn top(&mut self, section: &ini::Section, config: &mut Config) {
-        let mut given = self.given(section, Place::Top);
+        let mut given = self.given(section, SectionLocation::Top);
         config.shutdown_timeout = self.value(&mut given, "shutdown_timeout", config.shutdown_timeout, values::time);
         self.run_dir(&mut given, config);
         if given.has("mozdef_url") || given.has("file_log") {
@@ -229,7 +229,7 @@ impl Check<'_> {
     }
 
     fn input(&mut self, section: &ini::Section, config: &mut Config) {
-        let mut given = self.given(section, Place::Input);
+        let mut given = self.given(section, SectionLocation::Input);
         config.source = self.value(&mut given, "source", Source::Stdin, |text| match text {
             "stdin" => Ok(Source::Stdin),
             _ => Err("stdin"),
@@ -238,7 +238,7 @@ impl Check<'_> {
     }
 
     fn output(&mut self, section: &ini::Section, name: &str, config: &mut Config) {
-        let given = self.given(section, Place::Output);
+        let given = self.given(section, SectionLocation::Output);
         self.output_of(given, section.line, name, false, config);
     }
 }

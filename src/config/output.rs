@@ -3,9 +3,9 @@
 use super::{
     Config, Ecs, Elasticsearch, File, Format, Http, MozDef, Queue, Syslog,
     alone::STDOUT,
-    check::{Check, Given},
-    keys::Of,
-    show::Shown,
+    keys::SectionKind,
+    show::Quoted,
+    validator::{SectionValues, Validator},
 };
 use std::{fmt, path::PathBuf};
 
@@ -51,8 +51,8 @@ impl Output {
         }
         self.format.show(f)?;
         if self.sink.takes_any_text() {
-            writeln!(f, "prepend_msg = {}", Shown::text(&self.prepend_msg))?;
-            writeln!(f, "postpend_msg = {}", Shown::text(&self.postpend_msg))?;
+            writeln!(f, "prepend_msg = {}", Quoted::text(&self.prepend_msg))?;
+            writeln!(f, "postpend_msg = {}", Quoted::text(&self.postpend_msg))?;
         }
         self.queue.show(f)
     }
@@ -101,9 +101,16 @@ const TYPES: &str = "http, elasticsearch (OpenSearch too), syslog, file or stdou
 /// The type whose documents are nothing but JSON.
 const ELASTICSEARCH: &str = "elasticsearch";
 
-impl Check<'_> {
+impl Validator<'_> {
     /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
-    pub(super) fn output_of(&mut self, mut given: Given, line: usize, name: &str, legacy: bool, config: &mut Config) {
+    pub(super) fn output_of(
+        &mut self,
+        mut given: SectionValues,
+        line: usize,
+        name: &str,
+        legacy: bool,
+        config: &mut Config,
+    ) {
         let text = |text: &str| Ok(text.to_string());
         let is_elasticsearch = given.value("type") == Some(ELASTICSEARCH);
         let default = if is_elasticsearch { Format::Ecs(Ecs::default()) } else { Format::MozDef(MozDef::default()) };
@@ -122,14 +129,14 @@ impl Check<'_> {
         };
         let queue = self.queue(&mut given, sink.is_network());
         if legacy && !sink.is_network() {
-            given.ignore(Of::Queue);
+            given.ignore(SectionKind::Queue);
         }
         self.no_meaning(&mut given, &format!("this output's type ({})", sink.kind()));
         let name = name.to_string();
         config.outputs.push(Output { name, line, format, prepend_msg, postpend_msg, queue, sink });
     }
 
-    fn sink(&mut self, given: &mut Given, line: usize, legacy: bool) -> Option<Sink> {
+    fn sink(&mut self, given: &mut SectionValues, line: usize, legacy: bool) -> Option<Sink> {
         let (kind, at) = match given.take("type") {
             Some(kind) => kind,
             // When file_log is set, events go there and not to mozdef_url.
@@ -145,7 +152,7 @@ impl Check<'_> {
             "syslog" => self.syslog(given, line).map(|syslog| Sink::Syslog(Box::new(syslog))),
             "file" => self.file(given, line, legacy),
             "stdout" => {
-                self.claim(at, given.section, "type", STDOUT.as_ref());
+                self.claim_path(at, given.section, "type", STDOUT.as_ref());
                 Some(Sink::Stdout)
             }
             _ => {

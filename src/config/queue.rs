@@ -1,8 +1,8 @@
 //! An output's queue: the ring, the spool behind it, and where goes what no server will ever take.
 
 use super::{
-    check::{Check, Given, file_in_directory},
-    show::Shown,
+    show::Quoted,
+    validator::{SectionValues, Validator, file_in_directory},
     values,
 };
 use std::{
@@ -60,7 +60,7 @@ impl Queue {
         writeln!(f, "ring_bytes = {}", values::show_size(self.bytes as u64))?;
         writeln!(f, "max_wait = {}", values::show_time(self.max_wait))?;
         if let Some(spool) = &self.spool {
-            writeln!(f, "spool_dir = {}", Shown::path(&spool.dir))?;
+            writeln!(f, "spool_dir = {}", Quoted::path(&spool.dir))?;
             writeln!(f, "spool = {}", if spool.always { "always" } else { "overflow" })?;
             writeln!(f, "spool_limit = {}", values::show_size(spool.limit))?;
             let full = match spool.full {
@@ -70,16 +70,16 @@ impl Queue {
             writeln!(f, "spool_full = {full}")?;
         }
         if let Some(path) = &self.dead_letter_file {
-            writeln!(f, "dead_letter_file = {}", Shown::path(path))?;
+            writeln!(f, "dead_letter_file = {}", Quoted::path(path))?;
             writeln!(f, "dead_letter_limit = {}", values::show_size(self.dead_letter_limit))?;
         }
         Ok(())
     }
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     /// The queue; only one in front of the network has a spool.
-    pub(super) fn queue(&mut self, given: &mut Given, network: bool) -> Queue {
+    pub(super) fn queue(&mut self, given: &mut SectionValues, network: bool) -> Queue {
         let spool = if network { self.spool(given) } else { None };
         let mut queue = Queue {
             slots: self.value(given, "ring_slots", 512, |text| {
@@ -101,7 +101,7 @@ impl Check<'_> {
                 _ => file_in_directory(text),
             });
             if let Some(file) = &file {
-                self.claim(line, given.section, "dead_letter_file", file);
+                self.claim_path(line, given.section, "dead_letter_file", file);
             }
             queue.dead_letter_file = file.or(queue.dead_letter_file);
             if let (None, Some(line)) = (&queue.dead_letter_file, given.line("dead_letter_limit")) {
@@ -112,7 +112,7 @@ impl Check<'_> {
         queue
     }
 
-    fn spool(&mut self, given: &mut Given) -> Option<Spool> {
+    fn spool(&mut self, given: &mut SectionValues) -> Option<Spool> {
         const LEAST: u64 = 1 << 20;
         if !given.has("spool_dir") {
             for key in ["spool", "spool_limit", "spool_full"] {
@@ -149,7 +149,7 @@ impl Check<'_> {
             _ => Err("drop_oldest or drop_newest"),
         });
         let dir = dir?;
-        self.claim(line, given.section, "spool_dir", &dir);
+        self.claim_path(line, given.section, "spool_dir", &dir);
         Some(Spool { dir, always, limit, full })
     }
 }

@@ -1,7 +1,7 @@
 //! What happens when a server doesn't take documents.
 
 use super::{
-    check::{Check, Given},
+    validator::{SectionValues, Validator},
     values,
 };
 use std::{fmt, time::Duration};
@@ -28,8 +28,8 @@ impl Retry {
     }
 }
 
-impl Check<'_> {
-    pub(super) fn retry(&mut self, given: &mut Given) -> Retry {
+impl Validator<'_> {
+    pub(super) fn retry(&mut self, given: &mut SectionValues) -> Retry {
         let line = given.line("retry_min").or_else(|| given.line("retry_max")).unwrap_or_default();
         let retry = Retry {
             attempts: self.value(given, "attempts", 3, |text| {

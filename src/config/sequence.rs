@@ -2,8 +2,8 @@
 
 use super::{
     Config,
-    check::{Check, Given},
-    show::Shown,
+    show::Quoted,
+    validator::{SectionValues, Validator},
     values,
 };
 use std::fmt;
@@ -27,14 +27,14 @@ impl Default for Sequence {
 
 impl Sequence {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "track_sequence = {}", Shown::yes(self.track))?;
-        writeln!(f, "log_out_of_order = {}", Shown::yes(self.log_out_of_order))?;
+        writeln!(f, "track_sequence = {}", Quoted::yes(self.track))?;
+        writeln!(f, "log_out_of_order = {}", Quoted::yes(self.log_out_of_order))?;
         writeln!(f, "max_out_of_order = {}", self.max_out_of_order)
     }
 }
 
-impl Check<'_> {
-    pub(super) fn sequence(&mut self, given: &mut Given, config: &mut Config) {
+impl Validator<'_> {
+    pub(super) fn sequence(&mut self, given: &mut SectionValues, config: &mut Config) {
         let default = Sequence::default();
         config.sequence = Sequence {
             track: self.value(given, "track_sequence", default.track, values::yes),

@@ -4,9 +4,9 @@ use super::{Config, Source, ini, values};
 use std::{fmt, path::Path};
 
 /// Values as a file must have them.
-pub(super) struct Shown;
+pub(super) struct Quoted;
 
-impl Shown {
+impl Quoted {
     /// A text: quoted where that keeps something.
     pub(super) fn text(text: &str) -> String {
         let (sections, _) = ini::read(&format!("k = {text}"));
@@ -28,7 +28,7 @@ impl Shown {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "shutdown_timeout = {}", values::show_time(self.shutdown_timeout))?;
-        writeln!(f, "run_dir = {}\n", Shown::path(&self.metrics.run_dir))?;
+        writeln!(f, "run_dir = {}\n", Quoted::path(&self.metrics.run_dir))?;
         let Source::Stdin = self.source;
         writeln!(f, "[input]\nsource = stdin")?;
         self.sequence.show(f)?;

@@ -2,8 +2,8 @@
 
 use super::{
     Retry, Tls,
-    check::{Check, Given},
-    show::Shown,
+    show::Quoted,
+    validator::{SectionValues, Validator},
     values,
 };
 use std::{
@@ -137,7 +137,7 @@ impl Syslog {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "network = {}", self.destination.network())?;
         match &self.destination {
-            Destination::Unix(path) | Destination::UnixStream(path) => writeln!(f, "address = {}", Shown::path(path))?,
+            Destination::Unix(path) | Destination::UnixStream(path) => writeln!(f, "address = {}", Quoted::path(path))?,
             Destination::Udp(address) | Destination::Tcp(address) | Destination::Tls(address, _) => {
                 writeln!(f, "address = {address}")?;
             }
@@ -153,7 +153,7 @@ impl Syslog {
         let Priority(priority) = self.priority;
         writeln!(f, "facility = {}", FACILITIES[usize::from(priority / 8)])?;
         writeln!(f, "severity = {}", SEVERITIES[usize::from(priority % 8)])?;
-        writeln!(f, "tag = {}", Shown::text(&self.tag))?;
+        writeln!(f, "tag = {}", Quoted::text(&self.tag))?;
         writeln!(f, "connect_timeout = {}", values::show_time(self.connect_timeout))?;
         writeln!(f, "timeout = {}", values::show_time(self.timeout))?;
         self.retry.show(f)
@@ -200,8 +200,8 @@ fn socket(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-impl Check<'_> {
-    pub(super) fn syslog(&mut self, given: &mut Given, line: usize) -> Option<Syslog> {
+impl Validator<'_> {
+    pub(super) fn syslog(&mut self, given: &mut SectionValues, line: usize) -> Option<Syslog> {
         let destination = self.destination(given, line);
         let unix = destination.as_ref().is_none_or(Destination::is_unix);
         let protocol = if unix { Protocol::Rfc3164 } else { Protocol::Rfc5424 };
@@ -230,7 +230,7 @@ impl Check<'_> {
         Some(syslog)
     }
 
-    fn destination(&mut self, given: &mut Given, line: usize) -> Option<Destination> {
+    fn destination(&mut self, given: &mut SectionValues, line: usize) -> Option<Destination> {
         const NETWORKS: [&str; 5] = ["unix", "unix-stream", "udp", "tcp", "tls"];
         let network = self.value(given, "network", "unix", |text| {
             NETWORKS.into_iter().find(|name| *name == text).ok_or("unix, unix-stream, udp, tcp or tls")
@@ -261,7 +261,7 @@ impl Check<'_> {
         })
     }
 
-    fn priority(&mut self, given: &mut Given) -> Priority {
+    fn priority(&mut self, given: &mut SectionValues) -> Priority {
         let named = ["facility", "severity"].iter().find_map(|key| given.line(key));
         if let (Some(line), Some(_)) = (given.line("priority"), named) {
             self.fault(line, given.section, "priority", "is facility and severity in one number; set it or them");

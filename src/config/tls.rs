@@ -1,6 +1,6 @@
 //! TLS, the same for every sink that speaks it.
 
-use super::{check::Check, check::Given, secrets::is_kept, show::Shown, values};
+use super::{secrets::is_kept, show::Quoted, validator::SectionValues, validator::Validator, values};
 use std::{
     fmt,
     fs::File,
@@ -28,18 +28,18 @@ impl Tls {
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "ssl_verify = {}", Shown::yes(self.verify))?;
+        writeln!(f, "ssl_verify = {}", Quoted::yes(self.verify))?;
         for (key, path) in [("ca_cert", &self.ca_file), ("client_cert", &self.cert), ("client_key", &self.key)] {
             if let Some(path) = path {
-                writeln!(f, "{key} = {}", Shown::path(path))?;
+                writeln!(f, "{key} = {}", Quoted::path(path))?;
             }
         }
         Ok(())
     }
 }
 
-impl Check<'_> {
-    pub(super) fn tls(&mut self, given: &mut Given, legacy: bool) -> Tls {
+impl Validator<'_> {
+    pub(super) fn tls(&mut self, given: &mut SectionValues, legacy: bool) -> Tls {
         let yes = |text: &str| {
             if legacy { Ok(values::yes_unless_no(text)) } else { values::yes(text) }
         };

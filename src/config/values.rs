@@ -96,7 +96,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
 }
 
 /// A faulty value as a message may have it: what stands before an `@` may be a password.
-pub(super) fn untold(text: &str) -> String {
+pub(super) fn redacted(text: &str) -> String {
     match text.rfind('@') {
         Some(at) => format!("…{}", &text[at..]),
         None => text.to_string(),
@@ -170,7 +170,7 @@ mod tests {
             ("https://elastic:s/?@cret@es1:9200?x", "…@es1:9200?x"),
             ("es1:9200", "es1:9200"),
         ] {
-            assert_eq!(untold(text), told);
+            assert_eq!(redacted(text), told);
         }
     }
 }

@@ -17,9 +17,9 @@ fn filters(sections: &str) -> Filters {
 fn dropped_by(filters: &mut Filters, log: &str) -> Vec<u64> {
     let mut dropped = Vec::new();
     let mut parser = Parser::new().unwrap();
-    let mut each = |event: &Event, meanings: &mut Meanings| {
-        if filters.decide(event, meanings).action == Action::Drop {
-            dropped.push(event.stamp.serial);
+    let mut each = |event: &LinuxEvent, interpreter: &mut Interpreter| {
+        if filters.decide(event, interpreter).action == Action::Drop {
+            dropped.push(event.id.serial);
         }
     };
     parser.feed(log.as_bytes(), &mut each).unwrap();
@@ -56,8 +56,8 @@ fn the_first_that_matches_decides_and_counts() {
     let log = event(9, &[("SYSCALL", &syscall(59, "uid=2"))]);
     let mut parser = Parser::new().unwrap();
     parser
-        .feed(log.as_bytes(), |event, meanings| {
-            let verdict = filters.decide(event, meanings);
+        .feed(log.as_bytes(), |event, interpreter| {
+            let verdict = filters.decide(event, interpreter);
             assert_eq!(verdict, Verdict { action: Action::Keep, filter: Some("two") });
         })
         .unwrap();
@@ -279,8 +279,8 @@ fn bytes_that_are_no_text_are_matched_too() {
     log[at] = 0xff;
     let mut filters = filters("[filter:f]\nregex = '. y'");
     let mut parser = Parser::new().unwrap();
-    let mut each = |event: &Event, meanings: &mut Meanings| {
-        assert_eq!(filters.decide(event, meanings).filter, Some("f"));
+    let mut each = |event: &LinuxEvent, interpreter: &mut Interpreter| {
+        assert_eq!(filters.decide(event, interpreter).filter, Some("f"));
     };
     parser.feed(&log, &mut each).unwrap();
     parser.finish(&mut each).unwrap();

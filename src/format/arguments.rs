@@ -4,8 +4,8 @@
 //! …), each hex-encoded or quoted by itself, so fragments are joined as bytes.
 
 use crate::{
-    auparse::{Meanings, Place, Type},
-    event::{Event, kind},
+    auparse::{FieldRef, Interpreter, Type},
+    event::{LinuxEvent, record_type},
     format::json,
 };
 
@@ -54,19 +54,20 @@ pub struct Arguments {
 
 impl Arguments {
     /// Collects the arguments of an event that has EXECVE records.
-    pub fn gather(&mut self, event: &Event, meanings: &mut Meanings, execve: bool) {
+    pub fn gather(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, execve: bool) {
         self.bytes.clear();
         self.ends.clear();
         self.open = None;
         if !execve {
             return;
         }
-        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::EXECVE) {
+        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.record_type == record_type::EXECVE)
+        {
             for field in event.fields(record) {
                 let Some(argument) = argument(event.bytes(field.name)) else {
                     continue;
                 };
-                let value = meanings.value(Place { event, number, record, field: *field }, Type::Escaped, None);
+                let value = interpreter.value(FieldRef { event, number, record, field: *field }, Type::Escaped, None);
                 match argument {
                     Argument::Length => (),
                     Argument::Whole(n) => {

@@ -1,6 +1,6 @@
 //! Times in documents.
 
-use crate::event::Stamp;
+use crate::event::EventId;
 use time::OffsetDateTime;
 
 /// Writes times, remembering the last second's text.
@@ -13,11 +13,11 @@ pub struct Clock {
 
 impl Clock {
     /// RFC 3339 with milliseconds, up to the zone: `2026-11-22T00:44:14.872`.
-    pub fn write(&mut self, stamp: Stamp, out: &mut Vec<u8>) {
-        if self.text.is_empty() || self.seconds != stamp.seconds {
-            self.seconds = stamp.seconds;
+    pub fn write(&mut self, id: EventId, out: &mut Vec<u8>) {
+        if self.text.is_empty() || self.seconds != id.seconds {
+            self.seconds = id.seconds;
             // Beyond the year 9999 there is no RFC 3339; the time is then said to be the last one.
-            let time = OffsetDateTime::from_unix_timestamp(stamp.seconds)
+            let time = OffsetDateTime::from_unix_timestamp(id.seconds)
                 .or_else(|_| OffsetDateTime::from_unix_timestamp(LAST_SECOND))
                 .unwrap_or(OffsetDateTime::UNIX_EPOCH);
             let (year, month, day) = (time.year(), u8::from(time.month()), time.day());
@@ -26,7 +26,7 @@ impl Clock {
         }
         out.extend_from_slice(self.text.as_bytes());
         let digit = |n: u16| b'0' + u8::try_from(n % 10).unwrap_or(0);
-        out.extend_from_slice(&[digit(stamp.millis / 100), digit(stamp.millis / 10), digit(stamp.millis)]);
+        out.extend_from_slice(&[digit(id.millis / 100), digit(id.millis / 10), digit(id.millis)]);
     }
 }
 
@@ -42,7 +42,7 @@ mod tests {
         let mut clock = Clock::default();
         let mut at = |seconds, millis| {
             let mut out = Vec::new();
-            clock.write(Stamp { seconds, millis, serial: 0 }, &mut out);
+            clock.write(EventId { seconds, millis, serial: 0 }, &mut out);
             String::from_utf8_lossy(&out).into_owned()
         };
         assert_eq!(at(1_795_308_254, 872), "2026-11-22T00:44:14.872");

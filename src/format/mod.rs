@@ -7,7 +7,7 @@ mod flat;
 pub mod json;
 pub mod mozdef;
 
-use crate::{auparse::Meanings, event::Event, sequence::Gap};
+use crate::{auparse::Interpreter, event::LinuxEvent, sequence::Gap};
 
 /// The formats there are.
 // One of these lives as long as its output does; its size doesn't matter.
@@ -21,10 +21,10 @@ pub enum Format {
 
 impl Format {
     /// Appends the event's document; false when the format's settings leave the event out.
-    pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
+    pub fn write(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> bool {
         match self {
-            Self::MozDef(format) => format.write(event, meanings, out),
-            Self::Ecs(format) => format.write(event, meanings, out),
+            Self::MozDef(format) => format.write(event, interpreter, out),
+            Self::Ecs(format) => format.write(event, interpreter, out),
         }
     }
 

@@ -8,31 +8,31 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `inlet.rs`, `outlet.rs` | its two ends |
+//! | `sender.rs`, `receiver.rs` | its two ends |
 //! | `ring.rs` | the ring |
 //! | `spooler.rs` | the thread that moves documents from the ring to disk |
 //! | `spool/` | the queue on disk |
-//! | `books.rs` | what came of every event |
+//! | `counters.rs` | what came of every event |
 
-pub mod books;
-mod inlet;
-mod outlet;
+pub mod counters;
+mod receiver;
 pub mod ring;
+mod sender;
 mod spool;
 mod spooler;
 
 use crate::{
     config,
     lock::locked,
-    losses::{Losses, Seldom},
+    losses::{LossReporter, RateLimitedLog},
 };
-use books::Books;
+use counters::Counters;
 use crossbeam_channel::{Receiver, Sender, bounded};
-pub use inlet::Inlet;
-pub use outlet::Outlet;
+pub use receiver::QueueReceiver;
 use ring::{Document, Ring};
-pub use spool::Newest;
-use spool::{Hand, Spool};
+pub use sender::QueueSender;
+pub use spool::ResumeMark;
+use spool::{InFlightBatch, Spool};
 use std::{
     collections::VecDeque,
     io,
@@ -49,13 +49,13 @@ const RETRY_DISK: Duration = Duration::from_secs(1);
 /// How often a spool that can't be opened is tried again.
 const RETRY_OPEN: Duration = Duration::from_secs(10);
 /// Batches that are put off at most; their documents have no more bytes than the ring's may.
-const MAX_ASIDE: usize = 256;
+const MAX_DEFERRED: usize = 256;
 /// How long the last write may take when all ends.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// How many documents a sink wants at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Want {
+pub struct BatchLimits {
     /// At most so many.
     pub documents: usize,
     /// No more once they have so many bytes together.
@@ -71,32 +71,32 @@ enum Origin {
     Ring(bool),
     Spool((u64, u64)),
     /// From a file of their own, or by now in one; it holds those from this one on.
-    Hand(PathBuf, usize),
+    InFlightFile(PathBuf, usize),
 }
 
-/// Documents in the hands of a sink. They are to be settled in order, and the batch then given back with
-/// [`Outlet::done`], or with [`Outlet::leave`] when some are not settled.
+/// Documents in flight: a sink has taken them. Their outcomes are recorded in order, and the batch then given back with
+/// [`QueueReceiver::complete`], or with [`QueueReceiver::release`] when some are not settled.
 #[derive(Debug)]
 pub struct Batch {
     /// The documents, oldest first.
     pub documents: Vec<Document>,
     /// The first so many are settled.
-    settled: usize,
+    resolved: usize,
     /// They aren't in the order any more in which they came.
     reordered: bool,
     /// How often they were put off.
-    put_off: u32,
+    deferrals: u32,
     origin: Origin,
 }
 
 impl Batch {
     fn new(documents: Vec<Document>, origin: Origin) -> Self {
-        Self { documents, settled: 0, reordered: false, put_off: 0, origin }
+        Self { documents, resolved: 0, reordered: false, deferrals: 0, origin }
     }
 
-    /// The first document that has no fate yet.
+    /// The first document that has no outcome yet.
     pub fn next(&self) -> Option<&Document> {
-        self.documents.get(self.settled)
+        self.documents.get(self.resolved)
     }
 
     /// Puts documents back that were taken out from `at` on. `reordered`: in another order, and some of them won't be
@@ -107,13 +107,13 @@ impl Batch {
     }
 
     /// How often they were put off.
-    pub fn times_put_off(&self) -> u32 {
-        self.put_off
+    pub fn deferrals(&self) -> u32 {
+        self.deferrals
     }
 
-    /// How many have no fate yet.
-    pub fn unsettled(&self) -> usize {
-        self.documents.len() - self.settled
+    /// How many have no outcome yet.
+    pub fn unresolved(&self) -> usize {
+        self.documents.len() - self.resolved
     }
 
     /// True when the documents survive this process.
@@ -122,15 +122,15 @@ impl Batch {
     }
 }
 
-/// What [`Outlet::take_within`] found.
+/// What [`QueueReceiver::dequeue_timeout`] found.
 #[derive(Debug)]
-pub enum Taken {
+pub enum Dequeued {
     /// Documents.
     Batch(Batch),
     /// None came in time.
-    Nothing,
+    TimedOut,
     /// None will come any more.
-    End,
+    Closed,
 }
 
 #[derive(Debug)]
@@ -138,9 +138,9 @@ struct State {
     ring: Ring,
     /// Since when the oldest document in the ring waits.
     waiting_since: Instant,
-    hands: VecDeque<Hand>,
+    recovered: VecDeque<InFlightBatch>,
     /// Batches in files of their own that nobody is to try before that time.
-    aside: Vec<(Instant, Batch)>,
+    deferred: Vec<(Instant, Batch)>,
     /// Documents in the spool that nobody has taken out yet.
     spooled: u64,
     /// How often documents were moved from the ring to the spool.
@@ -149,22 +149,22 @@ struct State {
     reading: bool,
     /// One sink's thread watches the clock for a batch that isn't full, and wants to be woken for so many documents
     /// or bytes.
-    timing: Option<(usize, usize)>,
+    filling: Option<(usize, usize)>,
     /// How many of the sink's threads sleep, and whether the spool's and the reader do: waking takes a system call.
     sinks_asleep: usize,
     spooler_asleep: bool,
     reader_asleep: bool,
     /// The spool can't be written, or not read, until then.
-    unwritable: Option<Instant>,
-    unreadable: Option<Instant>,
+    write_retry_at: Option<Instant>,
+    read_retry_at: Option<Instant>,
     /// Why the spool takes no more, for messages.
-    trouble: String,
+    spool_error: String,
     /// What is left stays where it is.
-    abandoned: bool,
-    /// The books are closed: what was still in somebody's hands is lost, whatever comes of it now.
-    finished: bool,
-    books: Books,
-    newest_before: Option<Newest>,
+    stopped: bool,
+    /// The counters are closed: what was still in somebody's hands is lost, whatever comes of it now.
+    counts_are_final: bool,
+    counters: Counters,
+    resume_mark: Option<ResumeMark>,
 }
 
 #[derive(Debug)]
@@ -185,9 +185,9 @@ struct Shared {
     /// Room in the ring.
     room: Condvar,
     spool: std::sync::OnceLock<Spool>,
-    full: Losses,
-    spool_full: Losses,
-    complaints: Seldom,
+    full: LossReporter,
+    spool_full: LossReporter,
+    complaints: RateLimitedLog,
     /// Ends when the spool's thread does.
     spooler: Mutex<Option<Receiver<()>>>,
 }
@@ -204,26 +204,26 @@ pub fn queue(
     local: bool,
     run_dir: &Path,
     handed_over: bool,
-) -> io::Result<(Inlet, Outlet)> {
+) -> io::Result<(QueueSender, QueueReceiver)> {
     let state = State {
         ring: Ring::new(config.slots, config.bytes),
         waiting_since: Instant::now(),
-        hands: VecDeque::new(),
-        aside: Vec::new(),
+        recovered: VecDeque::new(),
+        deferred: Vec::new(),
         spooled: 0,
         moves: 0,
         reading: false,
-        timing: None,
+        filling: None,
         sinks_asleep: 0,
         spooler_asleep: false,
         reader_asleep: false,
-        unwritable: None,
-        unreadable: None,
-        trouble: String::new(),
-        abandoned: false,
-        finished: false,
-        books: Books::default(),
-        newest_before: None,
+        write_retry_at: None,
+        read_retry_at: None,
+        spool_error: String::new(),
+        stopped: false,
+        counts_are_final: false,
+        counters: Counters::default(),
+        resume_mark: None,
     };
     let shared = Arc::new(Shared {
         name: name.to_string(),
@@ -236,9 +236,9 @@ pub fn queue(
         to_spool: Condvar::new(),
         room: Condvar::new(),
         spool: std::sync::OnceLock::new(),
-        full: Losses::new(format!("output {name}: ring full")),
-        spool_full: Losses::new(format!("output {name}: spool full")),
-        complaints: Seldom::default(),
+        full: LossReporter::new(format!("output {name}: ring full")),
+        spool_full: LossReporter::new(format!("output {name}: spool full")),
+        complaints: RateLimitedLog::default(),
         spooler: Mutex::default(),
     });
     if config.spool.is_some() {
@@ -246,7 +246,7 @@ pub fn queue(
             if e.kind() == io::ErrorKind::ResourceBusy && !handed_over {
                 return Err(e);
             }
-            shared.spool_trouble(&e, "can't be opened");
+            shared.report_spool_error(&e, "can't be opened");
         }
         let spooler = thread::Builder::new().name(format!("spool {name}"));
         let (alive, ended) = bounded(0);
@@ -261,8 +261,8 @@ pub fn queue(
         })?;
         *locked(&shared.spooler) = Some(ended);
     }
-    let inlet = Inlet { shared: shared.clone(), local, patience: config.max_wait };
-    Ok((inlet, Outlet { shared }))
+    let sender = QueueSender { shared: shared.clone(), local, timeout: config.max_wait };
+    Ok((sender, QueueReceiver { shared }))
 }
 
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>, time: Option<Duration>) -> MutexGuard<'a, State> {

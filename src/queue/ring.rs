@@ -10,27 +10,27 @@ pub type Document = Vec<u8>;
 pub(super) struct Ring {
     documents: VecDeque<Document>,
     bytes: usize,
-    slots: usize,
-    limit: usize,
+    capacity: usize,
+    capacity_bytes: usize,
     /// Documents and bytes that were taken out but keep their room until they are where they belong.
-    away: (usize, usize),
+    reserved: (usize, usize),
 }
 
 impl Ring {
-    /// A ring for `slots` documents of `limit` bytes together. A document larger than that goes through alone.
-    pub(super) fn new(slots: usize, limit: usize) -> Self {
-        Self { documents: VecDeque::new(), bytes: 0, slots: slots.max(1), limit, away: (0, 0) }
+    /// A ring for `capacity` documents of `capacity_bytes` together. A document larger than that goes through alone.
+    pub(super) fn new(capacity: usize, capacity_bytes: usize) -> Self {
+        Self { documents: VecDeque::new(), bytes: 0, capacity: capacity.max(1), capacity_bytes, reserved: (0, 0) }
     }
 
     /// True when a document of that many bytes fits.
     pub(super) fn has_room(&self, bytes: usize) -> bool {
-        let (documents, used) = (self.documents.len() + self.away.0, self.bytes + self.away.1);
-        documents < self.slots && (used == 0 || used.saturating_add(bytes) <= self.limit)
+        let (documents, used) = (self.documents.len() + self.reserved.0, self.bytes + self.reserved.1);
+        documents < self.capacity && (used == 0 || used.saturating_add(bytes) <= self.capacity_bytes)
     }
 
     /// True when half of its slots or bytes are used.
     pub(super) fn is_half_full(&self) -> bool {
-        2 * self.documents.len() >= self.slots || 2 * self.bytes >= self.limit
+        2 * self.documents.len() >= self.capacity || 2 * self.bytes >= self.capacity_bytes
     }
 
     /// Puts a document behind the others.
@@ -46,7 +46,7 @@ impl Ring {
 
     /// Documents in it and on their way elsewhere, and their bytes.
     pub(super) fn held(&self) -> (usize, usize) {
-        (self.documents.len() + self.away.0, self.bytes + self.away.1)
+        (self.documents.len() + self.reserved.0, self.bytes + self.reserved.1)
     }
 
     /// Bytes of the documents in it.
@@ -69,21 +69,21 @@ impl Ring {
         taken
     }
 
-    /// Takes out all, to be put elsewhere: they keep their room until [`Ring::arrived`].
-    pub(super) fn take_away(&mut self) -> Vec<Document> {
+    /// Takes out all, to be put elsewhere: they keep their room until [`Ring::release_reserved`].
+    pub(super) fn take_all_reserved(&mut self) -> Vec<Document> {
         let taken: Vec<Document> = std::mem::take(&mut self.documents).into();
-        self.away = (taken.len(), std::mem::take(&mut self.bytes));
+        self.reserved = (taken.len(), std::mem::take(&mut self.bytes));
         taken
     }
 
     /// True while documents are on their way elsewhere.
-    pub(super) fn has_some_away(&self) -> bool {
-        self.away.0 > 0
+    pub(super) fn has_reserved(&self) -> bool {
+        self.reserved.0 > 0
     }
 
     /// What was taken away has arrived, but for `rest`, which comes back to the front.
-    pub(super) fn arrived(&mut self, rest: Vec<Document>) {
-        self.away = (0, 0);
+    pub(super) fn release_reserved(&mut self, rest: Vec<Document>) {
+        self.reserved = (0, 0);
         for document in rest.into_iter().rev() {
             self.bytes += document.len();
             self.documents.push_front(document);
@@ -128,10 +128,10 @@ mod tests {
         for n in 1..=2 {
             ring.push(vec![n]);
         }
-        let away = ring.take_away();
+        let away = ring.take_all_reserved();
         ring.push(vec![3]);
-        assert!(ring.has_some_away() && !ring.has_room(1));
-        ring.arrived(away[1..].to_vec());
+        assert!(ring.has_reserved() && !ring.has_room(1));
+        ring.release_reserved(away[1..].to_vec());
         assert!(ring.has_room(1));
         assert_eq!(ring.take(9, 100), [vec![2], vec![3]]);
     }

@@ -1,13 +1,13 @@
 //! Between ring and disk: the spool's thread, and what both ends need of it.
 
-use super::{Batch, GATHER, Origin, RETRY_DISK, RETRY_OPEN, Shared, State, Want, wait};
+use super::{Batch, BatchLimits, GATHER, Origin, RETRY_DISK, RETRY_OPEN, Shared, State, wait};
 use crate::{
     config::SpoolFull,
     lock::locked,
     log,
     losses::events,
     queue::{
-        books::{Fate, Loss},
+        counters::{Loss, Outcome},
         ring::Document,
         spool::{Appended, Spool},
     },
@@ -22,7 +22,7 @@ impl Shared {
     /// Notes how many losses nobody has been told of yet, in case this process is killed before it can.
     pub(super) fn owe(&self) {
         if let Some(spool) = self.spool.get() {
-            spool.owe(self.full.unreported() + self.spool_full.unreported());
+            spool.save_unreported(self.full.unreported() + self.spool_full.unreported());
         }
     }
 
@@ -32,7 +32,7 @@ impl Shared {
 
     /// The spool's thread is about to make room in the ring.
     pub(super) fn spool_makes_room(&self, state: &State) -> bool {
-        self.spool.get().is_some() && state.unwritable.is_none()
+        self.spool.get().is_some() && state.write_retry_at.is_none()
     }
 
     /// What is in the ring is to go to the spool.
@@ -41,15 +41,15 @@ impl Shared {
             && (self.failing.load(Ordering::Acquire)
                 || self.always_spools()
                 || state.ring.is_half_full()
-                || state.abandoned)
+                || state.stopped)
     }
 
-    pub(super) fn take_from_ring(&self, state: &mut State, want: &Want) -> Batch {
+    pub(super) fn take_from_ring(&self, state: &mut State, want: &BatchLimits) -> Batch {
         let documents = state.ring.take(want.documents, want.bytes);
         if self.always_spools() {
             // The disk refuses: the ring is all there is.
-            state.books.events += documents.len() as u64;
-            state.books.ring += documents.len() as u64;
+            state.counters.events += documents.len() as u64;
+            state.counters.ring += documents.len() as u64;
         }
         if state.ring.len() > 0 {
             state.waiting_since = Instant::now();
@@ -64,7 +64,7 @@ impl Shared {
     }
 
     /// Reads from the spool; `None` when there was nothing after all.
-    pub(super) fn read_spool(&self, want: &Want) -> Option<Batch> {
+    pub(super) fn read_spool(&self, want: &BatchLimits) -> Option<Batch> {
         let spool = self.spool.get()?;
         let moves = locked(&self.state).moves;
         let read = spool.read(want.documents, want.bytes);
@@ -72,24 +72,24 @@ impl Shared {
         let read = match read {
             Ok(read) => read,
             Err(e) => {
-                state.unreadable = Some(Instant::now() + RETRY_DISK);
+                state.read_retry_at = Some(Instant::now() + RETRY_DISK);
                 drop(state);
                 self.complain(format_args!("can't read the spool: {e}; trying on"));
                 return None;
             }
         };
-        state.unreadable = None;
+        state.read_retry_at = None;
         let documents = read.documents.len() as u64;
         let number = documents + read.damaged;
-        // What the spool's thread has just written, or dropped, it may have yet to note in these books.
-        while state.spooled < number && state.ring.has_some_away() {
-            if state.abandoned {
+        // What the spool's thread has just written, or dropped, it may have yet to note in these counters.
+        while state.spooled < number && state.ring.has_reserved() {
+            if state.stopped {
                 // The next process finds them in the spool.
                 return None;
             }
             state = wait(&self.work, state, Some(RETRY_DISK));
         }
-        if number == 0 && state.ring.has_some_away() {
+        if number == 0 && state.ring.has_reserved() {
             drop(wait(&self.work, state, Some(RETRY_DISK)));
             return None;
         }
@@ -98,20 +98,20 @@ impl Shared {
         }
         state.spooled = state.spooled.saturating_sub(number);
         if number == 0 {
-            // The spool and these books disagree, which would mean waiting for ever.
-            state.books.spool -= state.spooled;
+            // The spool and these counters disagree, which would mean waiting for ever.
+            state.counters.spool -= state.spooled;
             let lost = std::mem::take(&mut state.spooled);
-            state.books.settle(lost, Fate::Lost(Loss::SpoolDamaged));
+            state.counters.record_outcome(lost, Outcome::Lost(Loss::SpoolDamaged));
             drop(state);
             self.report_damage(lost);
             return None;
         }
-        state.books.spool -= read.damaged;
-        state.books.settle(read.damaged, Fate::Lost(Loss::SpoolDamaged));
+        state.counters.spool -= read.damaged;
+        state.counters.record_outcome(read.damaged, Outcome::Lost(Loss::SpoolDamaged));
         drop(state);
         self.report_damage(read.damaged);
         if read.documents.is_empty() {
-            spool.done(read.numbers);
+            spool.complete(read.numbers);
             return None;
         }
         Some(Batch::new(read.documents, Origin::Spool(read.numbers)))
@@ -127,13 +127,13 @@ impl Shared {
         self.complaints.error(format_args!("output {}: {what}", self.name));
     }
 
-    pub(super) fn spool_trouble(&self, e: &io::Error, what: &str) {
+    pub(super) fn report_spool_error(&self, e: &io::Error, what: &str) {
         let dir = self.config.spool.as_ref().map(|spool| spool.dir.display().to_string()).unwrap_or_default();
         self.complain(format_args!("spool {dir} {what}: {e}; trying on, with the ring alone"));
         let mut state = locked(&self.state);
-        state.trouble = format!("spool: {e}");
+        state.spool_error = format!("spool: {e}");
         let soon = self.spool.get().is_some() || e.kind() == io::ErrorKind::ResourceBusy;
-        state.unwritable = Some(Instant::now() + if soon { RETRY_DISK } else { RETRY_OPEN });
+        state.write_retry_at = Some(Instant::now() + if soon { RETRY_DISK } else { RETRY_OPEN });
         drop(state);
         self.work.notify_all();
     }
@@ -143,8 +143,8 @@ impl Shared {
         let Some(config) = &self.config.spool else { return Ok(()) };
         let (spool, found) = Spool::open(&self.name, config, &self.run_dir)?;
         let name = &self.name;
-        let in_hands: u64 = found.hands.iter().map(|hand| hand.documents.len() as u64).sum();
-        let waiting = found.spooled + in_hands;
+        let in_flight: u64 = found.in_flight.iter().map(|batch| batch.documents.len() as u64).sum();
+        let waiting = found.spooled + in_flight;
         if waiting > 0 {
             log::info(format_args!("output {name}: {waiting} events found in the spool"));
         }
@@ -158,17 +158,17 @@ impl Shared {
             }
         }
         let mut state = locked(&self.state);
-        state.books.found += waiting + found.killed + found.missing + found.unreported;
-        state.books.spool += waiting;
-        state.books.settle(found.killed + found.unreported, Fate::Lost(Loss::Killed));
-        state.books.settle(found.missing, Fate::Lost(Loss::SpoolDamaged));
+        state.counters.recovered += waiting + found.killed + found.missing + found.unreported;
+        state.counters.spool += waiting;
+        state.counters.record_outcome(found.killed + found.unreported, Outcome::Lost(Loss::Killed));
+        state.counters.record_outcome(found.missing, Outcome::Lost(Loss::SpoolDamaged));
         state.spooled = found.spooled;
-        state.hands = found.hands;
-        state.newest_before = found.newest;
-        state.unwritable = None;
+        state.recovered = found.in_flight;
+        state.resume_mark = found.newest;
+        state.write_retry_at = None;
         // What came into the ring before there was a spool is counted there too.
         for _ in 0..state.ring.len() {
-            spool.take(None);
+            spool.note_enqueued(None);
         }
         let _ = self.spool.set(spool);
         drop(state);
@@ -183,11 +183,11 @@ impl Shared {
         loop {
             let now = Instant::now();
             // At the end a disk that refused a moment ago is tried once more.
-            let last = state.abandoned && !tried_last;
-            tried_last = state.abandoned;
-            let resting = state.unwritable.filter(|until| *until > now && !last);
-            let ending = state.abandoned
-                || (self.closed.load(Ordering::Acquire) && state.ring.len() == 0 && !state.ring.has_some_away());
+            let last = state.stopped && !tried_last;
+            tried_last = state.stopped;
+            let resting = state.write_retry_at.filter(|until| *until > now && !last);
+            let ending = state.stopped
+                || (self.closed.load(Ordering::Acquire) && state.ring.len() == 0 && !state.ring.has_reserved());
             if ending && (state.ring.len() == 0 || resting.is_some()) {
                 return;
             }
@@ -198,7 +198,7 @@ impl Shared {
             if self.spool.get().is_none() {
                 drop(state);
                 if let Err(e) = self.open_spool() {
-                    self.spool_trouble(&e, "can't be opened");
+                    self.report_spool_error(&e, "can't be opened");
                 }
                 state = locked(&self.state);
                 continue;
@@ -209,14 +209,14 @@ impl Shared {
                 state.spooler_asleep = false;
                 continue;
             }
-            if !state.ring.is_half_full() && !state.abandoned && !self.always_spools() {
+            if !state.ring.is_half_full() && !state.stopped && !self.always_spools() {
                 let gathered = wait(&self.to_spool, state, Some(GATHER));
                 state = gathered;
                 if !self.should_spool(&state) {
                     continue;
                 }
             }
-            let documents = state.ring.take_away();
+            let documents = state.ring.take_all_reserved();
             drop(state);
             self.move_to_spool(documents);
             state = locked(&self.state);
@@ -229,34 +229,34 @@ impl Shared {
         self.note_moved(spool, documents, appended);
     }
 
-    /// Notes in the books what came of documents that were to go to the spool.
+    /// Notes in the counters what came of documents that were to go to the spool.
     pub(super) fn note_moved(&self, spool: &Spool, mut documents: Vec<Document>, appended: Appended) {
         let mut rest = documents.split_off(appended.stored);
         let too_large = u64::from(appended.too_large);
         if appended.too_large {
             rest.remove(0);
-            spool.direct(1);
+            spool.note_bypassed(1);
         }
         let stored = appended.stored as u64;
         let mut state = locked(&self.state);
-        if state.finished {
+        if state.counts_are_final {
             return;
         }
         if self.always_spools() {
-            state.books.events += stored + too_large;
+            state.counters.events += stored + too_large;
         } else {
-            state.books.ring -= stored + too_large;
+            state.counters.ring -= stored + too_large;
         }
-        state.books.spool += stored;
+        state.counters.spool += stored;
         state.moves += 1;
         state.spooled += stored;
         state.spooled = state.spooled.saturating_sub(appended.dropped);
-        state.books.spool -= appended.dropped;
-        state.books.settle(appended.dropped + too_large, Fate::Lost(Loss::SpoolFull));
-        state.ring.arrived(rest);
+        state.counters.spool -= appended.dropped;
+        state.counters.record_outcome(appended.dropped + too_large, Outcome::Lost(Loss::SpoolFull));
+        state.ring.release_reserved(rest);
         if appended.error.is_none() {
-            state.unwritable = None;
-            state.trouble.clear();
+            state.write_retry_at = None;
+            state.spool_error.clear();
         }
         drop(state);
         self.work.notify_all();
@@ -272,10 +272,10 @@ impl Shared {
         match appended.error {
             Some(e) if e.kind() == io::ErrorKind::QuotaExceeded && limit == SpoolFull::DropNewest => {
                 let mut state = locked(&self.state);
-                state.trouble = format!("{e}, and spool_full = drop_newest");
-                state.unwritable = Some(Instant::now() + Duration::from_millis(100));
+                state.spool_error = format!("{e}, and spool_full = drop_newest");
+                state.write_retry_at = Some(Instant::now() + Duration::from_millis(100));
             }
-            Some(e) => self.spool_trouble(&e, "can't be written"),
+            Some(e) => self.report_spool_error(&e, "can't be written"),
             None => (),
         }
     }

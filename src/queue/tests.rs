@@ -1,8 +1,8 @@
-//! Tests of the queue: what its threads do to each other, and whether the books balance.
+//! Tests of the queue: what its threads do to each other, and whether the counters balance.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{
-    books::{Fate, Loss},
+    counters::{Loss, Outcome},
     *,
 };
 use crate::config::SpoolFull;
@@ -19,12 +19,12 @@ fn config(dir: &Path, always: bool) -> config::Queue {
     }
 }
 
-fn open(dir: &Path, always: bool) -> (Inlet, Outlet) {
+fn open(dir: &Path, always: bool) -> (QueueSender, QueueReceiver) {
     queue("test", &config(dir, always), false, &dir.join("run"), false).unwrap()
 }
 
-fn want(documents: usize) -> Want {
-    Want { documents, bytes: usize::MAX, interval: Duration::ZERO }
+fn want(documents: usize) -> BatchLimits {
+    BatchLimits { documents, bytes: usize::MAX, interval: Duration::ZERO }
 }
 
 fn documents(numbers: std::ops::Range<u64>) -> Vec<Document> {
@@ -32,27 +32,27 @@ fn documents(numbers: std::ops::Range<u64>) -> Vec<Document> {
 }
 
 /// Puts documents in, and waits until they are in the spool.
-fn spooled(inlet: &mut Inlet, outlet: &Outlet, numbers: std::ops::Range<u64>) {
-    let all = outlet.books().spool + (numbers.end - numbers.start);
-    outlet.set_failing(true);
-    assert!(documents(numbers).into_iter().all(|document| inlet.push(document, None)));
+fn spooled(sender: &mut QueueSender, receiver: &QueueReceiver, numbers: std::ops::Range<u64>) {
+    let all = receiver.counters().spool + (numbers.end - numbers.start);
+    receiver.set_failing(true);
+    assert!(documents(numbers).into_iter().all(|document| sender.push(document, None)));
     let start = Instant::now();
-    while outlet.books().spool < all {
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", outlet.books());
+    while receiver.counters().spool < all {
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", receiver.counters());
         thread::sleep(Duration::from_millis(2));
     }
 }
 
 /// Takes and delivers all that is there.
-fn drain(outlet: &Outlet) -> Vec<Document> {
-    drain_with(outlet, 7)
+fn drain(receiver: &QueueReceiver) -> Vec<Document> {
+    drain_with(receiver, 7)
 }
 
-fn drain_with(outlet: &Outlet, most: usize) -> Vec<Document> {
+fn drain_with(receiver: &QueueReceiver, most: usize) -> Vec<Document> {
     let mut all = Vec::new();
-    while let Taken::Batch(batch) = outlet.take_within(&want(most), Duration::from_millis(100)) {
+    while let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(most), Duration::from_millis(100)) {
         all.extend(batch.documents.iter().cloned());
-        outlet.settle_all(batch, Fate::Delivered);
+        receiver.record_outcome_of_all(batch, Outcome::Delivered);
     }
     all
 }
@@ -60,46 +60,46 @@ fn drain_with(outlet: &Outlet, most: usize) -> Vec<Document> {
 #[test]
 fn what_is_read_before_the_spools_thread_has_booked_it_is_booked_once() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut inlet, outlet) = open(dir.path(), false);
-    spooled(&mut inlet, &outlet, 0..5);
-    let shared = outlet.shared.clone();
+    let (mut sender, receiver) = open(dir.path(), false);
+    spooled(&mut sender, &receiver, 0..5);
+    let shared = receiver.shared.clone();
     let spool = shared.spool.get().unwrap();
     let away = {
         let mut state = locked(&shared.state);
-        state.books.events += 5;
-        state.books.ring += 5;
+        state.counters.events += 5;
+        state.counters.ring += 5;
         documents(5..10).into_iter().for_each(|document| state.ring.push(document));
-        state.ring.take_away()
+        state.ring.take_all_reserved()
     };
     // The spool's thread has written them, and is held up here.
     let appended = spool.append(&away);
     let sink = thread::spawn({
-        let outlet = outlet.clone();
-        move || drain_with(&outlet, 100)
+        let receiver = receiver.clone();
+        move || drain_with(&receiver, 100)
     });
     thread::sleep(Duration::from_millis(50));
     shared.note_moved(spool, away, appended);
     assert_eq!(sink.join().unwrap(), documents(0..10));
-    let (books, _) = outlet.finish();
-    assert_eq!((books.delivered, books.lost(), books.spool), (10, 0, 0), "{books:?}");
-    assert!(books.balance(), "{books:?}");
+    let (counters, _) = receiver.finish();
+    assert_eq!((counters.delivered, counters.lost(), counters.spool), (10, 0, 0), "{counters:?}");
+    assert!(counters.balance(), "{counters:?}");
 }
 
 #[test]
 fn all_of_the_sinks_threads_end_when_nothing_is_left() {
     for _ in 0..20 {
         let dir = tempfile::tempdir().unwrap();
-        let (mut inlet, outlet) = open(dir.path(), false);
-        spooled(&mut inlet, &outlet, 0..200);
-        drop(inlet);
+        let (mut sender, receiver) = open(dir.path(), false);
+        spooled(&mut sender, &receiver, 0..200);
+        drop(sender);
         let together = Arc::new(std::sync::Barrier::new(6));
         let threads: Vec<_> = (0..6)
             .map(|_| {
-                let (outlet, together) = (outlet.clone(), together.clone());
+                let (receiver, together) = (receiver.clone(), together.clone());
                 thread::spawn(move || {
                     together.wait();
-                    while let Some(batch) = outlet.take(&want(500)) {
-                        outlet.settle_all(batch, Fate::Delivered);
+                    while let Some(batch) = receiver.dequeue(&want(500)) {
+                        receiver.record_outcome_of_all(batch, Outcome::Delivered);
                     }
                 })
             })
@@ -107,107 +107,107 @@ fn all_of_the_sinks_threads_end_when_nothing_is_left() {
         let start = Instant::now();
         while !threads.iter().all(thread::JoinHandle::is_finished) {
             if start.elapsed() > Duration::from_secs(5) {
-                outlet.abandon();
-                panic!("some sleep on: {:?}", outlet.books());
+                receiver.stop();
+                panic!("some sleep on: {:?}", receiver.counters());
             }
             thread::sleep(Duration::from_millis(2));
         }
-        assert_eq!(outlet.finish().0.delivered, 200);
+        assert_eq!(receiver.finish().0.delivered, 200);
     }
 }
 
 #[test]
 fn what_is_left_half_delivered_does_not_come_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut inlet, outlet) = open(dir.path(), false);
-    assert!(documents(0..10).into_iter().all(|document| inlet.push(document, None)));
-    let Taken::Batch(mut batch) = outlet.take_within(&want(10), Duration::from_secs(1)) else { panic!() };
-    outlet.secure(&mut batch);
-    outlet.settle(&mut batch, 4, Fate::Delivered);
-    outlet.leave(batch);
-    drop(inlet);
-    assert!(outlet.finish().0.balance());
-    drop(outlet);
+    let (mut sender, receiver) = open(dir.path(), false);
+    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
+    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), Duration::from_secs(1)) else { panic!() };
+    receiver.persist(&mut batch);
+    receiver.record_outcome(&mut batch, 4, Outcome::Delivered);
+    receiver.release(batch);
+    drop(sender);
+    assert!(receiver.finish().0.balance());
+    drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, outlet) = open(dir.path(), false);
-    assert_eq!(drain(&outlet), documents(4..10));
+    let (_inlet, receiver) = open(dir.path(), false);
+    assert_eq!(drain(&receiver), documents(4..10));
 }
 
 #[test]
 fn of_documents_in_another_order_those_left_come_again() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut inlet, outlet) = open(dir.path(), false);
-    spooled(&mut inlet, &outlet, 0..10);
-    let Taken::Batch(mut batch) = outlet.take_within(&want(10), Duration::from_secs(1)) else { panic!() };
+    let (mut sender, receiver) = open(dir.path(), false);
+    spooled(&mut sender, &receiver, 0..10);
+    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), Duration::from_secs(1)) else { panic!() };
     // The server has taken the last four.
     let mut sorted = std::mem::take(&mut batch.documents);
     sorted.rotate_left(6);
     batch.put_back(0, sorted.into_iter(), true);
-    outlet.settle(&mut batch, 4, Fate::Delivered);
+    receiver.record_outcome(&mut batch, 4, Outcome::Delivered);
     // The disk refuses to keep the others apart.
     std::fs::rename(dir.path().join("spool"), dir.path().join("away")).unwrap();
-    outlet.leave(batch);
+    receiver.release(batch);
     std::fs::rename(dir.path().join("away"), dir.path().join("spool")).unwrap();
-    drop(inlet);
-    assert!(outlet.finish().0.balance());
-    drop(outlet);
+    drop(sender);
+    assert!(receiver.finish().0.balance());
+    drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, outlet) = open(dir.path(), false);
-    assert_eq!(drain(&outlet), documents(0..10), "rather twice than not at all");
+    let (_inlet, receiver) = open(dir.path(), false);
+    assert_eq!(drain(&receiver), documents(0..10), "rather twice than not at all");
 }
 
 #[test]
 fn one_that_is_refused_again_and_again_holds_up_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut inlet, outlet) = open(dir.path(), false);
-    spooled(&mut inlet, &outlet, 0..100);
-    let Taken::Batch(mut refused) = outlet.take_within(&want(1), Duration::from_secs(1)) else { panic!() };
-    outlet.secure(&mut refused);
-    assert_eq!(drain(&outlet), documents(1..100));
+    let (mut sender, receiver) = open(dir.path(), false);
+    spooled(&mut sender, &receiver, 0..100);
+    let Dequeued::Batch(mut refused) = receiver.dequeue_timeout(&want(1), Duration::from_secs(1)) else { panic!() };
+    receiver.persist(&mut refused);
+    assert_eq!(drain(&receiver), documents(1..100));
     let segments = || {
         let names = std::fs::read_dir(dir.path().join("spool")).unwrap().map(|e| e.unwrap().file_name());
         names.filter(|name| name.to_string_lossy().starts_with('0')).count()
     };
     assert_eq!(segments(), 0, "what is delivered takes no room");
-    outlet.leave(refused);
-    drop(inlet);
-    assert!(outlet.finish().0.balance());
-    drop(outlet);
+    receiver.release(refused);
+    drop(sender);
+    assert!(receiver.finish().0.balance());
+    drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, outlet) = open(dir.path(), false);
-    assert_eq!(drain(&outlet), documents(0..1), "and doesn't come again");
+    let (_inlet, receiver) = open(dir.path(), false);
+    assert_eq!(drain(&receiver), documents(0..1), "and doesn't come again");
 }
 
 #[test]
 fn what_was_lost_at_the_end_is_not_lost_again_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut inlet, outlet) = open(dir.path(), false);
-    assert!(documents(0..10).into_iter().all(|document| inlet.push(document, None)));
-    let Taken::Batch(batch) = outlet.take_within(&want(10), Duration::from_secs(1)) else { panic!() };
-    drop(inlet);
+    let (mut sender, receiver) = open(dir.path(), false);
+    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
+    let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(10), Duration::from_secs(1)) else { panic!() };
+    drop(sender);
     // Its sink never gave it back.
-    let (books, left) = outlet.finish();
-    assert_eq!((left, books.lost_by(Loss::AtEnd)), (10, 10));
+    let (counters, left) = receiver.finish();
+    assert_eq!((left, counters.lost_by(Loss::AtEnd)), (10, 10));
     // Now it does.
-    outlet.settle_all(batch, Fate::Delivered);
-    assert!(outlet.books().balance(), "{:?}", outlet.books());
-    drop(outlet);
+    receiver.record_outcome_of_all(batch, Outcome::Delivered);
+    assert!(receiver.counters().balance(), "{:?}", receiver.counters());
+    drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, outlet) = open(dir.path(), false);
-    assert_eq!(outlet.books(), Books::default(), "it is said once");
+    let (_inlet, receiver) = open(dir.path(), false);
+    assert_eq!(receiver.counters(), Counters::default(), "it is said once");
 }
 
 #[test]
 fn what_is_stuck_on_its_way_to_the_disk_is_counted_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut inlet, outlet) = open(dir.path(), true);
+    let (mut sender, receiver) = open(dir.path(), true);
     // So that its thread leaves them alone.
-    locked(&outlet.shared.state).unwritable = Some(Instant::now() + Duration::from_secs(100));
-    assert!(documents(0..10).into_iter().all(|document| inlet.push(document, None)));
-    let away = locked(&outlet.shared.state).ring.take_away();
+    locked(&receiver.shared.state).write_retry_at = Some(Instant::now() + Duration::from_secs(100));
+    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
+    let away = locked(&receiver.shared.state).ring.take_all_reserved();
     assert_eq!(away.len(), 10);
-    let (books, left) = outlet.finish();
-    assert_eq!((books.events, left), (10, 10), "{books:?}");
+    let (counters, left) = receiver.finish();
+    assert_eq!((counters.events, left), (10, 10), "{counters:?}");
 }
 
 /// Waits until the spool's thread has let go of the spool.

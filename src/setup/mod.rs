@@ -37,7 +37,7 @@ pub struct Task<'a> {
 #[derive(Debug)]
 pub enum Error {
     /// The task, the files or the configuration are wrong.
-    Wrong(String),
+    Invalid(String),
     /// Nobody can be told.
     Write(io::Error),
 }
@@ -45,7 +45,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Self::Wrong(what) => f.write_str(what),
+            Self::Invalid(what) => f.write_str(what),
             Self::Write(e) => write!(f, "can't write: {e}"),
         }
     }
@@ -65,14 +65,14 @@ impl From<io::Error> for Error {
 /// # Errors
 /// When it doesn't begin, or `out` can't be written.
 pub fn setup(config: &Config, task: Task, out: &mut impl Write) -> Result<Vec<String>, Error> {
-    let files = Files::read(task.from).map_err(Error::Wrong)?;
+    let files = Files::read(task.from).map_err(Error::Invalid)?;
     if let Some(what) = clash(config) {
-        return Err(Error::Wrong(what));
+        return Err(Error::Invalid(what));
     }
     let mut outputs = Vec::new();
-    for (output, elasticsearch) in chosen(config, task.output).map_err(Error::Wrong)? {
+    for (output, elasticsearch) in chosen(config, task.output).map_err(Error::Invalid)? {
         let place = Place::new(&elasticsearch.target);
-        let place = place.map_err(|what| Error::Wrong(format!("output {}: {what}", output.name)))?;
+        let place = place.map_err(|what| Error::Invalid(format!("output {}: {what}", output.name)))?;
         outputs.push((output, elasticsearch, place));
     }
     let mut complaints = Vec::new();
@@ -80,7 +80,7 @@ pub fn setup(config: &Config, task: Task, out: &mut impl Write) -> Result<Vec<St
         let done = match Server::find(&output.name, elasticsearch) {
             Ok((server, product)) => {
                 writeln!(out, "output {}: {} is {product}", output.name, server.shown())?;
-                Cluster { server, dry_run: task.dry_run }.bring(&Wanted::new(&files, &product, place), out)?
+                Cluster { server, dry_run: task.dry_run }.install_all(&Wanted::new(&files, &product, place), out)?
             }
             Err(what) => Err(what),
         };
@@ -147,20 +147,20 @@ struct Cluster {
 
 impl Cluster {
     /// Brings everything there, up to the first thing that is refused.
-    fn bring(&mut self, wanted: &Wanted, out: &mut impl Write) -> io::Result<Result<(), String>> {
-        let policy = match self.bring_one(&wanted.policy, true, out)? {
+    fn install_all(&mut self, wanted: &Wanted, out: &mut impl Write) -> io::Result<Result<(), String>> {
+        let policy = match self.install_one(&wanted.policy, true, out)? {
             Ok(outcome) => !matches!(outcome, Outcome::Unknown),
             Err(what) => return Ok(Err(what)),
         };
         for object in wanted.components.iter().chain([&wanted.template(policy)]) {
-            if let Err(what) = self.bring_one(object, false, out)? {
+            if let Err(what) = self.install_one(object, false, out)? {
                 return Ok(Err(what));
             }
         }
         Ok(Ok(()))
     }
 
-    fn bring_one(
+    fn install_one(
         &mut self,
         object: &Object,
         may_be_unknown: bool,

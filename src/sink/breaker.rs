@@ -12,11 +12,11 @@ use std::{
 /// Requests whose outcome is remembered.
 const WINDOW: usize = 100;
 /// A share of fewer requests than this says nothing.
-const ENOUGH: usize = 20;
+const MIN_SAMPLES: usize = 20;
 /// So many failures in a row open it anyway.
-const IN_A_ROW: u32 = 5;
+const CONSECUTIVE_LIMIT: u32 = 5;
 /// How often one who waits looks whether it should leave.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest time that a server may ask for with `Retry-After`.
 const LONGEST_REQUEST: Duration = Duration::from_secs(3600);
 
@@ -47,7 +47,7 @@ impl Backoff {
 
 /// Where the breaker stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Position {
+pub enum BreakerState {
     /// Requests go through.
     Closed,
     /// No requests until then.
@@ -58,7 +58,7 @@ pub enum Position {
 
 #[derive(Debug)]
 struct State {
-    position: Position,
+    position: BreakerState,
     /// Outcomes of the last requests: true for a failure.
     window: VecDeque<bool>,
     in_a_row: u32,
@@ -78,7 +78,7 @@ pub(super) struct Breaker {
 impl Breaker {
     /// One that opens when more than this share of the last requests failed.
     pub(super) fn new(ratio: f64, backoff: Backoff) -> Self {
-        let state = State { position: Position::Closed, window: VecDeque::new(), in_a_row: 0, opened: 0 };
+        let state = State { position: BreakerState::Closed, window: VecDeque::new(), in_a_row: 0, opened: 0 };
         Self { ratio, backoff, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -87,7 +87,7 @@ impl Breaker {
     }
 
     /// Where it stands.
-    pub(super) fn position(&self) -> Position {
+    pub(super) fn position(&self) -> BreakerState {
         self.state().position
     }
 
@@ -96,23 +96,24 @@ impl Breaker {
         let mut state = self.state();
         loop {
             let wait = match state.position {
-                Position::Closed => return true,
-                Position::Open(until) => {
+                BreakerState::Closed => return true,
+                BreakerState::Open(until) => {
                     let now = Instant::now();
                     if until <= now {
-                        state.position = Position::HalfOpen;
+                        state.position = BreakerState::HalfOpen;
                         return true;
                     }
                     until - now
                 }
-                Position::HalfOpen => LOOK,
+                BreakerState::HalfOpen => POLL_INTERVAL,
             };
             drop(state);
             if leave() {
                 return false;
             }
             state = self.state();
-            let waited = self.changed.wait_timeout(state, wait.min(LOOK)).unwrap_or_else(PoisonError::into_inner);
+            let waited =
+                self.changed.wait_timeout(state, wait.min(POLL_INTERVAL)).unwrap_or_else(PoisonError::into_inner);
             state = waited.0;
         }
     }
@@ -120,10 +121,10 @@ impl Breaker {
     /// A request was answered as it should be. True when that closes the breaker.
     pub(super) fn success(&self) -> bool {
         let mut state = self.state();
-        let was_open = state.position != Position::Closed;
+        let was_open = state.position != BreakerState::Closed;
         state.in_a_row = 0;
         if was_open {
-            state.position = Position::Closed;
+            state.position = BreakerState::Closed;
             state.opened = 0;
             state.window.clear();
             self.changed.notify_all();
@@ -138,17 +139,17 @@ impl Breaker {
         state.in_a_row += 1;
         note(&mut state.window, true);
         let failures = state.window.iter().filter(|failed| **failed).count();
-        let too_many = state.window.len() >= ENOUGH && failures as f64 >= self.ratio * state.window.len() as f64;
+        let too_many = state.window.len() >= MIN_SAMPLES && failures as f64 >= self.ratio * state.window.len() as f64;
         let opens = match state.position {
-            Position::Closed => too_many || state.in_a_row >= IN_A_ROW || asked.is_some(),
-            Position::HalfOpen => true,
+            BreakerState::Closed => too_many || state.in_a_row >= CONSECUTIVE_LIMIT || asked.is_some(),
+            BreakerState::HalfOpen => true,
             // One that was on its way when it opened.
-            Position::Open(_) => false,
+            BreakerState::Open(_) => false,
         };
         if opens {
-            let was_closed = state.position == Position::Closed;
+            let was_closed = state.position == BreakerState::Closed;
             state.opened += 1;
-            state.position = Position::Open(Instant::now() + self.backoff.pause(state.opened, asked));
+            state.position = BreakerState::Open(Instant::now() + self.backoff.pause(state.opened, asked));
             self.changed.notify_all();
             return was_closed;
         }
@@ -158,8 +159,8 @@ impl Breaker {
     /// A request was given up before its outcome was known.
     pub(super) fn unknown(&self) {
         let mut state = self.state();
-        if state.position == Position::HalfOpen {
-            state.position = Position::Open(Instant::now());
+        if state.position == BreakerState::HalfOpen {
+            state.position = BreakerState::Open(Instant::now());
             self.changed.notify_all();
         }
     }
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn it_opens_tries_and_closes() {
         let breaker = Breaker::new(0.5, FAST);
-        for _ in 0..IN_A_ROW - 1 {
+        for _ in 0..CONSECUTIVE_LIMIT - 1 {
             assert!(!breaker.failure(None));
         }
         assert!(breaker.enter(|| true), "still closed");
@@ -205,12 +206,12 @@ mod tests {
         let start = Instant::now();
         assert!(breaker.enter(|| false), "one may try");
         assert!(start.elapsed() >= Duration::from_millis(5));
-        assert_eq!(breaker.position(), Position::HalfOpen);
+        assert_eq!(breaker.position(), BreakerState::HalfOpen);
         assert!(!breaker.enter(|| true), "but only one");
         assert!(!breaker.failure(None), "open again");
-        assert!(matches!(breaker.position(), Position::Open(_)));
+        assert!(matches!(breaker.position(), BreakerState::Open(_)));
         assert!(breaker.enter(|| false) && breaker.success());
-        assert_eq!(breaker.position(), Position::Closed);
+        assert_eq!(breaker.position(), BreakerState::Closed);
         assert!(!breaker.failure(None), "what was before is forgotten");
     }
 

@@ -4,14 +4,14 @@
 //! else is tried again.
 
 use super::{
-    Alive, Shared,
-    carrier::{Answer, Carrier},
+    ShutdownGuard, SinkStatus,
     connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
+    delivery::{DeliveryWorker, SendResult},
     warn_of_no_verification,
 };
 use crate::{
     config,
-    queue::{Outlet, Want, ring::Document},
+    queue::{BatchLimits, QueueReceiver, ring::Document},
 };
 use std::{
     io::{self, Write},
@@ -24,17 +24,17 @@ use std::{
 pub(super) fn start(
     output: &config::Output,
     http: &config::Http,
-    shared: &Arc<Shared>,
-    outlet: Outlet,
-    alive: &Alive,
+    shared: &Arc<SinkStatus>,
+    queue: QueueReceiver,
+    alive: &ShutdownGuard,
 ) -> io::Result<()> {
     curl::init();
     warn_of_no_verification(&shared.name, &http.client.tls, &http.shown_url());
     let log_file = CurlLog::new(&http.client)?;
-    let carrier = Arc::new(Carrier::new(output, shared, outlet, http.shown_url(), &http.client.retry));
+    let carrier = Arc::new(DeliveryWorker::new(output, shared, queue, http.shown_url(), &http.client.retry));
     let want = match http.batch {
-        Some(documents) => Want { documents, bytes: http.batch_bytes, interval: http.batch_interval },
-        None => Want { documents: 1, bytes: usize::MAX, interval: Duration::ZERO },
+        Some(documents) => BatchLimits { documents, bytes: http.batch_bytes, interval: http.batch_interval },
+        None => BatchLimits { documents: 1, bytes: usize::MAX, interval: Duration::ZERO },
     };
     for n in 0..http.client.workers {
         let (http, carrier, alive) = (http.clone(), carrier.clone(), alive.clone());
@@ -50,7 +50,7 @@ pub(super) fn start(
 }
 
 /// Posts documents: an array of them when batches are configured, else the one.
-fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]) -> Answer {
+fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]) -> SendResult {
     let request = Request {
         url: &http.url,
         method: Method::Post("application/json"),
@@ -59,12 +59,12 @@ fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]
     };
     match connection.request(request, |out| write_documents(out, documents, http.batch.is_some())) {
         Ok(reply) => match reply.status {
-            200..=299 => Answer::Delivered,
-            400 | 413 | 422 => Answer::Never(reply.report()),
-            _ => Answer::Again(reply.report(), reply.retry_after),
+            200..=299 => SendResult::Delivered,
+            400 | 413 | 422 => SendResult::Rejected(reply.report()),
+            _ => SendResult::Retry(reply.report(), reply.retry_after),
         },
-        Err(Failure::Failed(why)) => Answer::Again(why, None),
-        Err(Failure::GivenUp) => Answer::GivenUp,
+        Err(Failure::Failed(why)) => SendResult::Retry(why, None),
+        Err(Failure::Aborted) => SendResult::Aborted,
     }
 }
 

@@ -1,27 +1,26 @@
 //! Sinks: where documents go. One file (or room) each, and one line in [`start`].
 
 mod breaker;
-mod carrier;
 mod connection;
 mod dead_letters;
+mod delivery;
 mod elasticsearch;
 mod file;
 mod http;
-mod requests;
 mod syslog;
 
 use crate::{
     config::{self, Sink},
     lock::locked,
     log,
-    losses::Losses,
-    queue::Outlet,
+    losses::LossReporter,
+    queue::QueueReceiver,
+    timing::RequestStats,
 };
 use breaker::Breaker;
-pub use breaker::Position;
+pub use breaker::BreakerState;
 use crossbeam_channel::{Receiver, Sender, bounded};
 pub(crate) use elasticsearch::{Kind, Product, Requester};
-pub use requests::{Latency, Requests};
 use std::{
     io,
     sync::{
@@ -34,15 +33,15 @@ use std::{
 
 /// What a sink's threads share with the output they belong to.
 #[derive(Debug)]
-pub struct Shared {
+pub struct SinkStatus {
     /// The output's name.
     pub name: String,
     /// Reports what the sink gave up.
-    pub refused: Losses,
+    pub refused: LossReporter,
     /// Reports what the server will never take.
-    pub dead_lettered: Losses,
+    pub dead_lettered: LossReporter,
     /// What servers answered.
-    requests: Mutex<Requests>,
+    requests: Mutex<RequestStats>,
     /// In front of a server.
     breaker: OnceLock<Arc<Breaker>>,
     /// The queue is to be left as it is: time is up.
@@ -51,12 +50,15 @@ pub struct Shared {
     reopen: AtomicBool,
 }
 
-impl Shared {
+impl SinkStatus {
     fn new(name: &str) -> Self {
         Self {
             name: name.to_string(),
-            refused: Losses::new(format!("output {name}: not delivered")),
-            dead_lettered: Losses::kept(format!("output {name}: refused for good"), "put into the dead-letter file"),
+            refused: LossReporter::new(format!("output {name}: not delivered")),
+            dead_lettered: LossReporter::dead_lettered(
+                format!("output {name}: refused for good"),
+                "put into the dead-letter file",
+            ),
             requests: Mutex::default(),
             breaker: OnceLock::new(),
             abort: AtomicBool::new(false),
@@ -65,12 +67,12 @@ impl Shared {
     }
 
     /// What servers answered so far.
-    pub fn requests(&self) -> MutexGuard<'_, Requests> {
+    pub fn requests(&self) -> MutexGuard<'_, RequestStats> {
         locked(&self.requests)
     }
 
     /// Where the circuit breaker stands, if there is a server to break with.
-    pub fn breaker(&self) -> Option<Position> {
+    pub fn breaker(&self) -> Option<BreakerState> {
         self.breaker.get().map(|breaker| breaker.position())
     }
 
@@ -83,7 +85,7 @@ impl Shared {
         self.pause_unless(length, || false)
     }
 
-    /// As [`Shared::pause`]; false too when `leave` says not to wait.
+    /// As [`SinkStatus::pause`]; false too when `leave` says not to wait.
     fn pause_unless(&self, length: Duration, leave: impl Fn() -> bool) -> bool {
         let end = Instant::now() + length;
         while !self.is_aborted() && !leave() {
@@ -105,33 +107,33 @@ impl Shared {
 
 /// A running sink: its threads empty the queue until no more comes.
 #[derive(Debug)]
-pub struct Running {
+pub struct SinkHandle {
     /// Figures and switches.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SinkStatus>,
     /// Ends when the last thread does.
     ended: Receiver<()>,
 }
 
-/// Tells [`Running`] that a thread has ended, by going away with it.
-type Alive = Sender<()>;
+/// Tells [`SinkHandle`] that a thread has ended, by going away with it.
+type ShutdownGuard = Sender<()>;
 
-/// Starts the threads that carry documents from `outlet` to the sink; `hostname` is this host's.
+/// Starts the threads that carry documents from `queue` to the sink; `hostname` is this host's.
 ///
 /// # Errors
 /// When the file can't be opened, or a thread can't be started.
-pub fn start(output: &config::Output, hostname: &str, outlet: Outlet) -> io::Result<Running> {
-    let shared = Arc::new(Shared::new(&output.name));
+pub fn start(output: &config::Output, hostname: &str, queue: QueueReceiver) -> io::Result<SinkHandle> {
+    let shared = Arc::new(SinkStatus::new(&output.name));
     let (alive, ended) = bounded(0);
     match &output.sink {
-        Sink::Http(http) => http::start(output, http, &shared, outlet, &alive)?,
+        Sink::Http(http) => http::start(output, http, &shared, queue, &alive)?,
         Sink::Elasticsearch(elasticsearch) => {
-            elasticsearch::start(output, elasticsearch, &shared, outlet, &alive)?;
+            elasticsearch::start(output, elasticsearch, &shared, queue, &alive)?;
         }
-        Sink::Syslog(syslog) => syslog::start(output, syslog, hostname, &shared, outlet, alive)?,
-        Sink::File(file) => file::start(file::Target::Path(file.clone()), &shared, outlet, alive)?,
-        Sink::Stdout => file::start(file::Target::Stdout, &shared, outlet, alive)?,
+        Sink::Syslog(syslog) => syslog::start(output, syslog, hostname, &shared, queue, alive)?,
+        Sink::File(file) => file::start(file::Target::Path(file.clone()), &shared, queue, alive)?,
+        Sink::Stdout => file::start(file::Target::Stdout, &shared, queue, alive)?,
     }
-    Ok(Running { shared, ended })
+    Ok(SinkHandle { shared, ended })
 }
 
 /// Says that a server could be anybody, where that is so.
@@ -144,7 +146,7 @@ fn warn_of_no_verification(output: &str, tls: &config::Tls, server: &str) {
     }
 }
 
-impl Running {
+impl SinkHandle {
     /// Opens files anew.
     pub fn reopen(&self) {
         self.shared.reopen.store(true, Ordering::Release);

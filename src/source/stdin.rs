@@ -20,7 +20,7 @@ const BLOCK: usize = 64 << 10;
 
 /// What happened next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub enum Input {
     /// So many bytes were read.
     Bytes(usize),
     /// Nothing came in the time given.
@@ -61,7 +61,7 @@ impl Stdin {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn next(&mut self, wait: Duration) -> io::Result<Next> {
+    pub fn next(&mut self, wait: Duration) -> io::Result<Input> {
         let input = io::stdin();
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         let mut ready =
@@ -70,7 +70,7 @@ impl Stdin {
         let at_once = poll(&mut ready, PollTimeout::ZERO);
         self.was_waiting = at_once.is_ok_and(|number| number > 0);
         match if self.was_waiting { at_once } else { poll(&mut ready, timeout) } {
-            Err(Errno::EINTR) | Ok(0) => return Ok(Next::Quiet),
+            Err(Errno::EINTR) | Ok(0) => return Ok(Input::Quiet),
             Err(e) => return Err(e.into()),
             Ok(_) => (),
         }
@@ -78,21 +78,21 @@ impl Stdin {
         if signal && let Ok(Some(info)) = self.signals.read_signal() {
             let is = |signal: Signal| u32::try_from(signal as i32).is_ok_and(|number| info.ssi_signo == number);
             return Ok(match () {
-                () if is(Signal::SIGHUP) => Next::Reload,
-                () if is(Signal::SIGUSR1) => Next::Report,
-                () => Next::Stop,
+                () if is(Signal::SIGHUP) => Input::Reload,
+                () if is(Signal::SIGUSR1) => Input::Report,
+                () => Input::Stop,
             });
         }
-        if bytes { self.read(input.as_fd()) } else { Ok(Next::Quiet) }
+        if bytes { self.read(input.as_fd()) } else { Ok(Input::Quiet) }
     }
 
-    fn read(&mut self, input: BorrowedFd) -> io::Result<Next> {
+    fn read(&mut self, input: BorrowedFd) -> io::Result<Input> {
         match read(input, &mut self.block) {
-            Ok(0) => Ok(Next::End),
-            Ok(n) => Ok(Next::Bytes(n)),
-            Err(Errno::EINTR | Errno::EAGAIN) => Ok(Next::Quiet),
+            Ok(0) => Ok(Input::End),
+            Ok(n) => Ok(Input::Bytes(n)),
+            Err(Errno::EINTR | Errno::EAGAIN) => Ok(Input::Quiet),
             // auditd went away without closing its end.
-            Err(Errno::ECONNRESET) => Ok(Next::End),
+            Err(Errno::ECONNRESET) => Ok(Input::End),
             Err(e) => Err(e.into()),
         }
     }
@@ -102,7 +102,7 @@ impl Stdin {
         self.was_waiting
     }
 
-    /// The bytes that [`Next::Bytes`] announced.
+    /// The bytes that [`Input::Bytes`] announced.
     pub fn bytes(&self, n: usize) -> &[u8] {
         &self.block[..n]
     }

@@ -103,7 +103,7 @@ impl Running {
         Self::start_with(config, |_| ())
     }
 
-    /// As [`Running::start`], with a say in how.
+    /// As [`SinkHandle::start`], with a say in how.
     pub fn start_with(config: &Path, how: impl FnOnce(&mut Command)) -> Self {
         let terminal = nix::pty::openpty(None, None).unwrap();
         let mut command = Command::new(AUSHIP);

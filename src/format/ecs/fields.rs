@@ -1,9 +1,9 @@
 //! What each field is to an ECS document, and how its value is read.
 
-use super::scene::says_nothing;
+use super::view::says_nothing;
 use crate::{
-    auparse::{Call, Meanings, Place, Type, call_names, unquoted},
-    event::kind,
+    auparse::{FieldRef, Interpreter, Syscall, Type, syscall_names, unquoted},
+    event::record_type,
     format::flat::{Draft, Table},
 };
 use std::borrow::Cow;
@@ -99,17 +99,17 @@ impl Table for Ecs {
         name.iter().map(|byte| if *byte == b'.' { b'_' } else { *byte }).collect()
     }
 
-    fn rule(place: Place, _special: bool, meaning: Type) -> Draft<Self> {
-        let (name, kind) = (place.event.bytes(place.field.name), place.record.kind);
+    fn rule(place: FieldRef, _special: bool, meaning: Type) -> Draft<Self> {
+        let (name, kind) = (place.event.bytes(place.field.name), place.record.record_type);
         let goes = match name {
-            _ if kind == kind::PATH => {
+            _ if kind == record_type::PATH => {
                 if name == b"obj" {
                     Goes::Label
                 } else {
                     Goes::Data
                 }
             }
-            b"saddr" if kind == kind::SOCKADDR => Goes::Socket,
+            b"saddr" if kind == record_type::SOCKADDR => Goes::Socket,
             b"pid" => Goes::Place(Slot::Pid),
             b"ppid" => Goes::Place(Slot::Ppid),
             b"comm" => Goes::Place(Slot::Comm),
@@ -132,7 +132,7 @@ impl Table for Ecs {
             b"addr" => Goes::Addr,
             _ => Goes::Data,
         };
-        let is_call = matches!(kind, kind::SYSCALL | record::SECCOMP);
+        let is_call = matches!(kind, record_type::SYSCALL | record::SECCOMP);
         let reading = match name {
             b"syscall" | b"arch" if is_call => Reading::Named,
             b"sig" if kind == record::SECCOMP => Reading::Named,
@@ -158,20 +158,26 @@ impl Table for Ecs {
         Draft { plain, value, role: Self { goes, reading, meaning } }
     }
 
-    fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8] {
+    fn say<'s>(
+        self,
+        place: FieldRef<'s>,
+        kind: Type,
+        call: Option<Syscall>,
+        interpreter: &'s mut Interpreter,
+    ) -> &'s [u8] {
         let text = place.text();
         if self.goes == Goes::Main(Slot::Result) && !says_nothing(text) {
             return result(text);
         }
         match self.reading {
             Reading::Decoded if kind == Type::Text => unquoted(text),
-            Reading::Decoded => meanings.value(place, kind, call),
+            Reading::Decoded => interpreter.value(place, kind, call),
             Reading::Named => match (place.event.bytes(place.field.name), call) {
-                (b"syscall", Some(call)) => call_names(meanings.call_name(call)).0,
-                (b"arch", Some(call)) => meanings.call_arch(call),
-                _ => call_names(meanings.value(place, kind, call)).0,
+                (b"syscall", Some(call)) => syscall_names(interpreter.syscall_name(call)).0,
+                (b"arch", Some(call)) => interpreter.call_arch(call),
+                _ => syscall_names(interpreter.value(place, kind, call)).0,
             },
-            Reading::Exit => call_names(meanings.value(place, kind, call)).0,
+            Reading::Exit => syscall_names(interpreter.value(place, kind, call)).0,
         }
     }
 }

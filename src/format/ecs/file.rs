@@ -4,12 +4,12 @@ use super::{
     fields::Slot,
     gather::{Found, Gather},
     object::Objects,
-    scene::Scene,
     users::write_label,
+    view::Scene,
 };
 use crate::{
-    auparse::{Place, unquoted},
-    event::{is_absent, kind},
+    auparse::{FieldRef, unquoted},
+    event::{is_absent, record_type},
     filter,
 };
 
@@ -34,7 +34,7 @@ pub(super) fn mode(text: &[u8]) -> Option<u32> {
 /// directory nor unknown.
 pub(super) fn object(scene: &Scene, hint: usize) -> Option<usize> {
     let event = scene.event;
-    let paths = || event.records().iter().enumerate().filter(|(_, record)| record.kind == kind::PATH);
+    let paths = || event.records().iter().enumerate().filter(|(_, record)| record.record_type == record_type::PATH);
     let count = paths().count();
     let hint = if count > hint { hint } else { 0 };
     let is_object = |record| !matches!(event.value(record, b"nametype").map(unquoted), Some(b"PARENT" | b"UNKNOWN"));
@@ -54,7 +54,7 @@ fn full(name: Vec<u8>, cwd: &[u8]) -> Vec<u8> {
 /// Whether the event's relative names begin at the working directory: not below a directory that the call has open.
 fn begins_at_cwd(gather: &Gather) -> bool {
     let scene = gather.scene;
-    let Some(call) = scene.call_name(gather.flat.meanings) else { return true };
+    let Some(call) = scene.call_name(gather.flat.interpreter) else { return true };
     filter::begins_at_cwd(call, |name| scene.find(name).map(|place| place.text()))
 }
 
@@ -109,7 +109,7 @@ pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
     for (id, key, name_key) in [(&b"ouid"[..], "uid", "owner"), (b"ogid", "gid", "group")] {
         let fields = event.fields(record);
         let Some(nth) = fields.iter().position(|f| event.bytes(f.name) == id) else { continue };
-        let place = Place { event, number, record, field: fields[nth] };
+        let place = FieldRef { event, number, record, field: fields[nth] };
         let text = unquoted(place.text());
         if is_absent(text) {
             continue;

@@ -3,12 +3,12 @@
 use super::{
     fields::{Ecs, Goes, Slot, label},
     object::Objects,
-    scene::{Scene, says_nothing},
+    view::{Scene, says_nothing},
 };
 use crate::{
     address::Address,
-    auparse::{Place, Type, unquoted},
-    event::{WINDOW, is_absent, kind},
+    auparse::{FieldRef, Type, unquoted},
+    event::{PREFIX, is_absent, record_type},
     format::{
         flat::{self, Key, RuleId, Table, Values},
         json,
@@ -27,7 +27,7 @@ const MAX_KEYS: usize = 256;
 /// A field that has a place of its own.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'e> {
-    pub(super) place: Place<'e>,
+    pub(super) place: FieldRef<'e>,
     pub(super) id: RuleId,
 }
 
@@ -104,14 +104,14 @@ impl<'e> Gather<'_, '_, 'e> {
     fn record(&mut self, number: usize) {
         let event = self.scene.event;
         let record = &event.records()[number];
-        match record.kind {
-            kind::EOE => return,
-            kind::PATH => return self.path(number),
+        match record.record_type {
+            record_type::EOE => return,
+            record_type::PATH => return self.path(number),
             _ => (),
         }
         let common = self.flat.state.rules.of_record(event, record);
         for (nth, field) in event.fields(record).iter().enumerate() {
-            let place = Place { event, number, record, field: *field };
+            let place = FieldRef { event, number, record, field: *field };
             if let Some(id) = self.flat.rule(common, nth, place, true)
                 && !is_absent(place.text())
             {
@@ -144,7 +144,7 @@ impl<'e> Gather<'_, '_, 'e> {
             }
             Goes::Key if says_nothing(place.text()) => (),
             Goes::Key => {
-                let value = self.flat.meanings.value(place, Type::Escaped, None);
+                let value = self.flat.interpreter.value(place, Type::Escaped, None);
                 // The kernel joins several keys with this byte (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
                 for key in value.split(|byte| *byte == 1).filter(|key| !key.is_empty()) {
                     // As old kernels wrote it: key="key=user_command".
@@ -191,7 +191,7 @@ impl<'e> Gather<'_, '_, 'e> {
         if !(is_plain || place.text().starts_with(b"\"")) || !self.flat.plain(key, place) {
             self.flat.key(key);
             let call = self.scene.call_of(place.record);
-            let value = role.say(place, kind, call, self.flat.meanings);
+            let value = role.say(place, kind, call, self.flat.interpreter);
             flat::put(self.flat.out, &mut self.flat.state.bytes, true, key, value);
         }
         if role.is_interpreted() {
@@ -214,7 +214,7 @@ impl<'e> Gather<'_, '_, 'e> {
             return;
         }
         let call = self.scene.call_of(place.record);
-        let said = self.flat.meanings.value(place, meaning, call);
+        let said = self.flat.interpreter.value(place, meaning, call);
         if said != text && said.strip_prefix(b"0x") != Some(text) && said.len() <= LONGEST_MEANING {
             self.interpreted.extend_from_slice(self.flat.state.keys.json(key));
             json::string(self.interpreted, said);
@@ -222,7 +222,7 @@ impl<'e> Gather<'_, '_, 'e> {
     }
 
     /// A socket's address, in pieces.
-    fn socket(&mut self, place: Place) {
+    fn socket(&mut self, place: FieldRef) {
         let key = self.flat.state.keys.key(b"socket");
         self.flat.begin(key);
         let text = place.text();
@@ -270,7 +270,7 @@ impl<'e> Gather<'_, '_, 'e> {
         let names = |start: &[u8]| fields.iter().any(|f| Ecs::name(event.bytes(f.name)).starts_with(start));
         let mut seen: [Option<Key>; 32] = [None; 32];
         for (nth, field) in fields.iter().enumerate() {
-            let place = Place { event, number, record, field: *field };
+            let place = FieldRef { event, number, record, field: *field };
             let Some(id) = self.flat.rule(common, nth, place, true) else { continue };
             if is_absent(place.text()) {
                 continue;
@@ -295,16 +295,16 @@ impl<'e> Gather<'_, '_, 'e> {
             let value = place.field.value;
             let text = place.text();
             if (kind == Type::Text || text.starts_with(b"\""))
-                && value.len() <= WINDOW
+                && value.len() <= PREFIX
                 && !text.contains(&b'"')
-                && let Some(window) = event.window(value)
+                && let Some(window) = event.prefix(value)
                 && json::is_plain(window, value.len())
             {
                 self.flat.state.keys.write_plain(key, window, value.len(), self.paths);
                 continue;
             }
             self.paths.extend_from_slice(self.flat.state.keys.json(key));
-            let value = role.say(place, kind, None, self.flat.meanings);
+            let value = role.say(place, kind, None, self.flat.interpreter);
             let hex = [&*Ecs::name(event.bytes(field.name)), b"_hex"].concat();
             if !json::string(self.paths, value) && !names(&hex) {
                 self.paths.push(b',');
@@ -326,8 +326,8 @@ impl<'e> Gather<'_, '_, 'e> {
         let Some(place) = self.scene.find(name) else { return false };
         debug_assert!(!says_nothing(place.text()));
         let call = self.scene.call_of(place.record);
-        let draft = Ecs::rule(place, false, self.flat.meanings.field_type(place));
-        use_it(draft.role.say(place, draft.value, call, self.flat.meanings));
+        let draft = Ecs::rule(place, false, self.flat.interpreter.field_type(place));
+        use_it(draft.role.say(place, draft.value, call, self.flat.interpreter));
         true
     }
 
@@ -335,7 +335,7 @@ impl<'e> Gather<'_, '_, 'e> {
     pub(super) fn said(&mut self, slot: Slot, out: &mut Vec<u8>) -> bool {
         let Some(Found { place, id }) = self.found.get(slot) else { return false };
         let rule = self.flat.state.rules.get(id);
-        out.extend_from_slice(rule.role.say(place, rule.value, None, self.flat.meanings));
+        out.extend_from_slice(rule.role.say(place, rule.value, None, self.flat.interpreter));
         true
     }
 
@@ -345,8 +345,8 @@ impl<'e> Gather<'_, '_, 'e> {
         let record = &event.records()[number];
         let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
         let Some(field) = field.filter(|f| !is_absent(event.bytes(f.value))) else { return false };
-        let place = Place { event, number, record, field: *field };
-        out.extend_from_slice(self.flat.meanings.value(place, Type::Escaped, None));
+        let place = FieldRef { event, number, record, field: *field };
+        out.extend_from_slice(self.flat.interpreter.value(place, Type::Escaped, None));
         true
     }
 
@@ -359,7 +359,7 @@ impl<'e> Gather<'_, '_, 'e> {
         let meaning = self.flat.state.rules.get(found.id).role.meaning;
         let name = match self.flat.recalled(found.id, found.place, meaning) {
             Some((name, len)) => &name[..len],
-            None => self.flat.meanings.value(found.place, meaning, None),
+            None => self.flat.interpreter.value(found.place, meaning, None),
         };
         if name != text {
             out.extend_from_slice(name);
@@ -370,8 +370,8 @@ impl<'e> Gather<'_, '_, 'e> {
     pub(super) fn meaning_of(&mut self, name: &[u8], text: &[u8], out: &mut Vec<u8>) {
         let place = self.scene.find(name).filter(|place| unquoted(place.text()) == text && is_id(text));
         let Some(place) = place else { return };
-        let kind = self.flat.meanings.field_type(place);
-        let meaning = self.flat.meanings.value(place, kind, None);
+        let kind = self.flat.interpreter.field_type(place);
+        let meaning = self.flat.interpreter.value(place, kind, None);
         if meaning != text {
             out.extend_from_slice(meaning);
         }

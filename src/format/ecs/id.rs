@@ -2,7 +2,7 @@
 //! that is sent twice is one document.
 
 use crate::{
-    event::{Event, Stamp},
+    event::{EventId, LinuxEvent},
     format::json,
 };
 use openssl::sha::Sha256;
@@ -11,27 +11,27 @@ use openssl::sha::Sha256;
 pub(super) type Id = Vec<u8>;
 
 /// Of an event: node (or machine), time, serial, type of the first record, and which part of the event it is.
-pub(super) fn of_event(event: &Event, machine: &[u8]) -> Id {
+pub(super) fn of_event(event: &LinuxEvent, machine: &[u8]) -> Id {
     let kind = event.records().first().map_or(&b""[..], |record| event.bytes(record.name));
     let node = event.node().filter(|node| !node.is_empty()).unwrap_or(machine);
-    hashed(&[node, kind, &event.part.to_be_bytes()], event.stamp)
+    hashed(&[node, kind, &event.part.to_be_bytes()], event.id)
 }
 
 /// Of a gap in a node's serials.
-pub(super) fn of_gap(node: &[u8], from: u64, to: u64, stamp: Stamp) -> Id {
-    hashed(&[node, b"audit_gap", &from.to_be_bytes(), &to.to_be_bytes()], stamp)
+pub(super) fn of_gap(node: &[u8], from: u64, to: u64, event_id: EventId) -> Id {
+    hashed(&[node, b"audit_gap", &from.to_be_bytes(), &to.to_be_bytes()], event_id)
 }
 
-fn hashed(parts: &[&[u8]], stamp: Stamp) -> Id {
+fn hashed(parts: &[&[u8]], event_id: EventId) -> Id {
     let mut hash = Sha256::new();
     for part in parts {
         // With their lengths, so that no two lists of parts are the same bytes.
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hash.update(&stamp.seconds.to_be_bytes());
-    hash.update(&stamp.millis.to_be_bytes());
-    hash.update(&stamp.serial.to_be_bytes());
+    hash.update(&event_id.seconds.to_be_bytes());
+    hash.update(&event_id.millis.to_be_bytes());
+    hash.update(&event_id.serial.to_be_bytes());
     json::to_hex(&hash.finish()[..16])
 }
 
@@ -41,10 +41,10 @@ mod tests {
 
     #[test]
     fn whatever_differs_makes_another_id() {
-        let stamp = Stamp { seconds: 1, millis: 2, serial: 3 };
-        let event = |node: &[u8], kind: &[u8], part, stamp| {
-            let mut event = Event::default();
-            event.begin(stamp);
+        let event_id = EventId { seconds: 1, millis: 2, serial: 3 };
+        let event = |node: &[u8], kind: &[u8], part, event_id| {
+            let mut event = LinuxEvent::default();
+            event.begin(event_id);
             if !node.is_empty() {
                 let node = event.keep(node);
                 event.set_node(node);
@@ -54,17 +54,17 @@ mod tests {
             event.part = part;
             of_event(&event, b"machine")
         };
-        let id = event(b"", b"SYSCALL", 0, stamp);
-        assert_eq!(id, event(b"machine", b"SYSCALL", 0, stamp));
+        let id = event(b"", b"SYSCALL", 0, event_id);
+        assert_eq!(id, event(b"machine", b"SYSCALL", 0, event_id));
         assert!(id.iter().all(u8::is_ascii_hexdigit));
         let others = [
-            event(b"other", b"SYSCALL", 0, stamp),
-            event(b"", b"USER_CMD", 0, stamp),
-            event(b"", b"SYSCALL", 1, stamp),
-            event(b"", b"SYSCALL", 0, Stamp { seconds: 2, ..stamp }),
-            event(b"", b"SYSCALL", 0, Stamp { millis: 3, ..stamp }),
-            event(b"", b"SYSCALL", 0, Stamp { serial: 4, ..stamp }),
-            of_gap(b"machine", 1, 2, stamp),
+            event(b"other", b"SYSCALL", 0, event_id),
+            event(b"", b"USER_CMD", 0, event_id),
+            event(b"", b"SYSCALL", 1, event_id),
+            event(b"", b"SYSCALL", 0, EventId { seconds: 2, ..event_id }),
+            event(b"", b"SYSCALL", 0, EventId { millis: 3, ..event_id }),
+            event(b"", b"SYSCALL", 0, EventId { serial: 4, ..event_id }),
+            of_gap(b"machine", 1, 2, event_id),
         ];
         for (n, other) in others.iter().enumerate() {
             assert_ne!(*other, id);

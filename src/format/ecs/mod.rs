@@ -18,16 +18,16 @@ mod file;
 mod gather;
 mod id;
 mod network;
-mod normal;
+mod normalization;
 mod object;
 mod process;
-mod scene;
 mod summary;
 mod users;
+mod view;
 
 use crate::{
-    auparse::{Meanings, call_names, unquoted},
-    event::{Event, Stamp, kind},
+    auparse::{Interpreter, syscall_names, unquoted},
+    event::{EventId, LinuxEvent, record_type},
     format::{
         arguments::Arguments,
         clock::Clock,
@@ -39,11 +39,11 @@ use crate::{
 use fields::{Ecs as Field, Slot};
 use gather::{Gather, Gathered, Work};
 use network::Network;
-use normal::{Normals, Object};
+use normalization::{Normals, Object};
 use object::Objects;
-use scene::Scene;
 use summary::Summary;
 use users::Users;
+use view::Scene;
 
 /// The version of ECS that the mapping was checked against.
 pub const ECS_VERSION: &str = "9.4.0";
@@ -124,16 +124,16 @@ impl Ecs {
     }
 
     /// Appends the event's document; false when there is nothing to say.
-    pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
-        if event.records().iter().all(|r| r.kind == kind::EOE) {
+    pub fn write(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> bool {
+        if event.records().iter().all(|r| r.record_type == record_type::EOE) {
             return false;
         }
         self.flat.begin(event);
         self.work.clear(KEEP);
-        let scene = Scene::new(event, &self.normals, meanings);
-        self.arguments.gather(event, meanings, scene.execve);
+        let scene = Scene::new(event, &self.normals, interpreter);
+        self.arguments.gather(event, interpreter, scene.execve);
         let Work { data, interpreted, paths, keys } = &mut self.work;
-        let flat = flat::Writer { state: &mut self.flat, event, call: scene.call, meanings, out: data };
+        let flat = flat::Writer { state: &mut self.flat, event, call: scene.call, interpreter, out: data };
         let mut gather = Gather { flat, interpreted, paths, keys, scene: &scene, found: Gathered::new() };
         gather.records();
 
@@ -152,8 +152,8 @@ impl Ecs {
         self.network.gather(&mut gather);
 
         let outcome = gather.found.get(Slot::Result).map(|found| fields::result(found.place.text()));
-        begin(&mut self.clock, event.stamp, &id::of_event(event, &self.machine), out);
-        write_event(&scene, outcome, gather.flat.meanings, self.settings.event_original, out);
+        begin(&mut self.clock, event.id, &id::of_event(event, &self.machine), out);
+        write_event(&scene, outcome, gather.flat.interpreter, self.settings.event_original, out);
         out.extend_from_slice(&self.fixed);
         write_host(&self.settings, event.node(), out);
         process::write(&mut gather, &self.arguments, &mut self.processes, &mut self.words, out);
@@ -175,7 +175,7 @@ impl Ecs {
         }
         let auditd = objects.open("auditd");
         objects.text("message_type", &event.bytes(scene.first().name).to_ascii_lowercase());
-        objects.number("sequence", event.stamp.serial);
+        objects.number("sequence", event.id.serial);
         objects.text("result", outcome.unwrap_or(b"unknown"));
         if !session.is_empty() {
             objects.text("session", if users::is_unset(session) { b"unset" } else { session });
@@ -202,8 +202,8 @@ impl Ecs {
     /// Appends the document of serials that didn't come.
     pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
         let node = gap.node.as_deref();
-        let id = id::of_gap(node.unwrap_or(&self.machine), gap.from, gap.to, gap.stamp);
-        begin(&mut self.clock, gap.stamp, &id, out);
+        let id = id::of_gap(node.unwrap_or(&self.machine), gap.from, gap.to, gap.id);
+        begin(&mut self.clock, gap.id, &id, out);
         let fixed: &[u8] = br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown","module":"auditd"}"#;
         out.extend_from_slice(fixed);
         out.extend_from_slice(&self.fixed);
@@ -225,20 +225,20 @@ impl Ecs {
 }
 
 /// Begins a document. Sinks look for the time and the id here, and nowhere else.
-fn begin(clock: &mut Clock, stamp: Stamp, id: &id::Id, out: &mut Vec<u8>) {
+fn begin(clock: &mut Clock, event: EventId, id: &id::Id, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"@timestamp":""#);
-    clock.write(stamp, out);
+    clock.write(event, out);
     out.extend_from_slice(br#"Z","event":{"id":""#);
     out.extend_from_slice(id);
     out.push(b'"');
 }
 
 /// The rest of `event`.
-fn write_event(scene: &Scene, outcome: Option<&[u8]>, meanings: &Meanings, original: bool, out: &mut Vec<u8>) {
+fn write_event(scene: &Scene, outcome: Option<&[u8]>, interpreter: &Interpreter, original: bool, out: &mut Vec<u8>) {
     let event = scene.event;
     let mut objects = Objects { out };
     objects.text("kind", if scene.is_alert() { b"alert" } else { b"event" });
-    let both = |of: fn(&normal::Normal) -> &'static [&'static str]| {
+    let both = |of: fn(&normalization::Normal) -> &'static [&'static str]| {
         of(scene.normal).iter().chain(scene.also.map_or(&[][..], of)).map(|word| word.as_bytes())
     };
     let (category, types) = (both(|normal| normal.category), both(|normal| normal.types));
@@ -249,8 +249,10 @@ fn write_event(scene: &Scene, outcome: Option<&[u8]>, meanings: &Meanings, origi
         objects.list("type", types);
     }
     // Where the reference has no word the call's or the record's own name is one.
-    match (scene.normal.action, scene.call_name(meanings)) {
-        ("", Some(call)) if scene.first().kind == kind::SYSCALL => objects.text("action", call_names(call).0),
+    match (scene.normal.action, scene.call_name(interpreter)) {
+        ("", Some(call)) if scene.first().record_type == record_type::SYSCALL => {
+            objects.text("action", syscall_names(call).0)
+        }
         ("", _) => objects.text("action", &event.bytes(scene.first().name).to_ascii_lowercase()),
         (action, _) => objects.text("action", action.as_bytes()),
     };
@@ -263,7 +265,7 @@ fn write_event(scene: &Scene, outcome: Option<&[u8]>, meanings: &Meanings, origi
         },
     );
     objects.text("module", b"auditd");
-    objects.number("sequence", event.stamp.serial);
+    objects.number("sequence", event.id.serial);
     if original {
         let lines = event.records().iter().map(|record| event.bytes(record.text));
         objects.list("original", lines);

@@ -3,7 +3,7 @@
 use super::{fields::record, gather::Gather, object::Objects};
 use crate::{
     address::Address,
-    auparse::{Place, call_names, unquoted},
+    auparse::{FieldRef, syscall_names, unquoted},
 };
 use std::{net::IpAddr, str::FromStr};
 
@@ -61,8 +61,8 @@ impl Network {
     /// Finds them in socket addresses, and in the address fields of user space's messages.
     pub(super) fn gather(&mut self, gather: &mut Gather) {
         *self = Self::default();
-        let name = gather.scene.call_name(gather.flat.meanings).unwrap_or_default();
-        let (whole, inside) = call_names(name);
+        let name = gather.scene.call_name(gather.flat.interpreter).unwrap_or_default();
+        let (whole, inside) = syscall_names(name);
         let direction = direction(inside.unwrap_or(whole));
         if gather.found.has_socket && !direction.is_empty() {
             self.direction = direction;
@@ -72,7 +72,7 @@ impl Network {
         if gather.scene.call.is_some() {
             return;
         }
-        if gather.scene.first().kind == record::NETFILTER_PKT {
+        if gather.scene.first().record_type == record::NETFILTER_PKT {
             return self.packet(gather);
         }
         if self.source.ip.is_none() {
@@ -148,6 +148,6 @@ fn parsed<T: FromStr>(gather: &Gather, name: &[u8]) -> Option<T> {
 
 /// A field's text, when it is UTF-8.
 fn text_of(gather: &Gather, name: &[u8]) -> Option<String> {
-    let place: Place = gather.scene.find(name)?;
+    let place: FieldRef = gather.scene.find(name)?;
     str::from_utf8(unquoted(place.text())).ok().map(String::from)
 }

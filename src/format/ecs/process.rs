@@ -61,7 +61,7 @@ pub(super) fn write(
     let parent = objects.open("parent");
     if let Some(ppid) = ppid {
         objects.number("pid", ppid.into());
-        if let Some(name) = processes.name(node, ppid, event.stamp.seconds) {
+        if let Some(name) = processes.name(node, ppid, event.id.seconds) {
             objects.some("name", name);
         }
         if let Some(program) = processes.program(node, ppid) {
@@ -74,7 +74,7 @@ pub(super) fn write(
     objects.close(parent);
     objects.close(process);
 
-    let call = gather.scene.call_name(gather.flat.meanings);
+    let call = gather.scene.call_name(gather.flat.interpreter);
     if call.is_some()
         && let Some(pid) = pid
         && !comm.is_empty()

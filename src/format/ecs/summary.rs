@@ -1,6 +1,6 @@
 //! `auditd.summary`: who, what and how in a few words, as the reference has it.
 
-use super::{KEEP_WORDS, fields::Slot, file, gather::Gather, normal::Object, object::Objects, users::is_unset};
+use super::{KEEP_WORDS, fields::Slot, file, gather::Gather, normalization::Object, object::Objects, users::is_unset};
 use crate::{address::Address, auparse::unquoted};
 
 /// Interpreters: what they run is told by the command's name.

@@ -4,7 +4,7 @@ use super::{
     KEEP_WORDS,
     fields::{Slot, label},
     gather::Gather,
-    normal::Accounts,
+    normalization::Accounts,
     object::Objects,
     summary::Summary,
 };

@@ -1,6 +1,6 @@
 //! Keys of a flat object: each at most once an event, and their JSON text made once.
 
-use crate::{event::WINDOW, format::json};
+use crate::{event::PREFIX, format::json};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
@@ -101,7 +101,7 @@ impl Keys {
 
     /// Appends `,"key":"VALUE"` for a value whose first `len` bytes stand for themselves in JSON: copies of fixed
     /// length take a few instructions where copies of any length take a call.
-    pub fn write_plain(&self, key: Key, window: &[u8; WINDOW], len: usize, out: &mut Vec<u8>) {
+    pub fn write_plain(&self, key: Key, window: &[u8; PREFIX], len: usize, out: &mut Vec<u8>) {
         let state = &self.all[key.0 as usize];
         let start = out.len() + state.open_len;
         if state.open_len > 0 {

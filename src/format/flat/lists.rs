@@ -2,8 +2,8 @@
 
 use super::{Key, RuleId, Table, Writer};
 use crate::{
-    auparse::Place,
-    event::{WINDOW, is_absent, kind},
+    auparse::FieldRef,
+    event::{PREFIX, is_absent, record_type},
     format::json,
 };
 
@@ -23,8 +23,8 @@ impl Values {
         self.ends.clear();
     }
 
-    /// Adds a value of at most [`WINDOW`] bytes.
-    fn push_window(&mut self, window: &[u8; WINDOW], len: usize) {
+    /// Adds a value of at most [`PREFIX`] bytes.
+    fn push_window(&mut self, window: &[u8; PREFIX], len: usize) {
         let end = self.bytes.len() + len;
         self.bytes.extend_from_slice(window);
         self.bytes.truncate(end);
@@ -76,14 +76,14 @@ impl<R: Table> Writer<'_, '_, R> {
         self.out.push(b'[');
         let mut all_text = true;
         // So that there is a window at the last value too.
-        values.bytes.extend_from_slice(&[0; WINDOW]);
+        values.bytes.extend_from_slice(&[0; PREFIX]);
         let mut start = 0;
         for (i, end) in values.ends.iter().enumerate() {
             if i > 0 {
                 self.out.push(b',');
             }
             match values.bytes[start..].first_chunk() {
-                Some(window) if end - start <= WINDOW && json::is_plain(window, end - start) => {
+                Some(window) if end - start <= PREFIX && json::is_plain(window, end - start) => {
                     json::plain_string(self.out, window, end - start);
                 }
                 _ => all_text &= self.entry(&values.bytes[start..*end]),
@@ -134,7 +134,7 @@ impl<R: Table> Writer<'_, '_, R> {
         // All fields of the noted rules, sorted by rule: one pass, however many there are.
         let mut fields = std::mem::take(&mut self.state.gathered);
         fields.clear();
-        for record in event.records().iter().filter(|r| r.kind != kind::EOE) {
+        for record in event.records().iter().filter(|r| r.record_type != record_type::EOE) {
             for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
                 let id = self.state.ids[at];
                 if id.is_rule() && self.state.rules.is_noted(id) && !is_absent(event.bytes(field.value)) {
@@ -173,21 +173,22 @@ impl<R: Table> Writer<'_, '_, R> {
         let (kind, role, name) = (rule.value, rule.role, event.bytes(sample.name));
         let mut rest = fields;
         for (number, record) in event.records().iter().enumerate() {
-            if record.kind != sample.kind || (sample.kind <= 0 && event.bytes(record.name) != name) {
+            if record.record_type != sample.record_type || (sample.record_type <= 0 && event.bytes(record.name) != name)
+            {
                 continue;
             }
             let here = rest.iter().take_while(|field| field.at() < record.fields.end).count();
             if here == 0 && pad {
                 values.push(b"");
             }
-            let call = if record.kind == kind::SYSCALL { self.call } else { None };
+            let call = if record.record_type == record_type::SYSCALL { self.call } else { None };
             for field in &rest[..here] {
-                let place = Place { event, number, record, field: event.all_fields()[field.at()] };
+                let place = FieldRef { event, number, record, field: event.all_fields()[field.at()] };
                 if let Some((meaning, len)) = self.recalled(id, place, kind) {
                     values.push_window(meaning, len);
                     continue;
                 }
-                values.push(role.say(place, kind, call, self.meanings));
+                values.push(role.say(place, kind, call, self.interpreter));
             }
             rest = &rest[here..];
         }

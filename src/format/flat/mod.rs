@@ -15,8 +15,8 @@ mod lists;
 mod rules;
 
 use crate::{
-    auparse::{Call, Meanings, Place, Type},
-    event::{Event, Record, Span, WINDOW},
+    auparse::{FieldRef, Interpreter, Syscall, Type},
+    event::{LinuxEvent, PREFIX, Record, Span},
     format::json,
 };
 pub use keys::{Key, Keys};
@@ -61,7 +61,7 @@ impl<R: Table> Flat<R> {
     }
 
     /// Begins an event; true when all keys that were handed out are forgotten.
-    pub fn begin(&mut self, event: &Event) -> bool {
+    pub fn begin(&mut self, event: &LinuxEvent) -> bool {
         // Every record but EOE writes its fields' rules anew, so there is nothing to clear.
         let count = event.all_fields().len();
         if self.ids.len() < count {
@@ -76,11 +76,11 @@ impl<R: Table> Flat<R> {
 /// Writes the object's members into `out`.
 pub struct Writer<'a, 'p, R> {
     pub state: &'a mut Flat<R>,
-    pub event: &'a Event,
-    pub meanings: &'a mut Meanings<'p>,
+    pub event: &'a LinuxEvent,
+    pub interpreter: &'a mut Interpreter<'p>,
     pub out: &'a mut Vec<u8>,
     /// What the event's SYSCALL record is about.
-    pub call: Option<Call>,
+    pub call: Option<Syscall>,
 }
 
 impl<R: Table> Writer<'_, '_, R> {
@@ -103,9 +103,9 @@ impl<R: Table> Writer<'_, '_, R> {
 
     /// The rule of the field that stands at `nth` among its record's, if it has one. Those beyond all rules are kept
     /// for [`Writer::others`] with `keep_others`.
-    pub fn rule(&mut self, common: RecordRules, nth: usize, place: Place, keep_others: bool) -> Option<RuleId> {
+    pub fn rule(&mut self, common: RecordRules, nth: usize, place: FieldRef, keep_others: bool) -> Option<RuleId> {
         let state = &mut *self.state;
-        let id = state.rules.of_field(common, nth, place, &mut state.keys, self.meanings);
+        let id = state.rules.of_field(common, nth, place, &mut state.keys, self.interpreter);
         state.ids[place.record.fields.start + nth] = id;
         if id == RuleId::OTHER && keep_others {
             let pair = [place.event.bytes(place.field.name), b"=", place.text()].concat();
@@ -120,14 +120,14 @@ impl<R: Table> Writer<'_, '_, R> {
     }
 
     /// Writes a member whose value is short and stands for itself; false when it doesn't.
-    pub fn plain(&mut self, key: Key, place: Place) -> bool {
+    pub fn plain(&mut self, key: Key, place: FieldRef) -> bool {
         let mut span = place.field.value;
         let text = place.text();
         if let [b'"', .., b'"'] = text {
             span = Span::new(span.start() + 1, span.end() - 1);
         }
-        let Some(window) = place.event.window(span) else { return false };
-        if span.len() > WINDOW || !json::is_plain(window, span.len()) {
+        let Some(window) = place.event.prefix(span) else { return false };
+        if span.len() > PREFIX || !json::is_plain(window, span.len()) {
             return false;
         }
         self.state.keys.write_plain(key, window, span.len(), self.out);
@@ -135,16 +135,16 @@ impl<R: Table> Writer<'_, '_, R> {
     }
 
     /// What a short value means by itself, as long as that is short and plain too.
-    pub fn recalled(&mut self, id: RuleId, place: Place, kind: Type) -> Option<(&[u8; WINDOW], usize)> {
+    pub fn recalled(&mut self, id: RuleId, place: FieldRef, kind: Type) -> Option<(&[u8; PREFIX], usize)> {
         let len = place.field.value.len();
-        let window = place.event.window(place.field.value)?;
-        if !kind.is_by_text() || !place.record.enriched.is_empty() || len > WINDOW || place.field.own {
+        let window = place.event.prefix(place.field.value)?;
+        if !kind.is_by_text() || !place.record.enriched.is_empty() || len > PREFIX || place.field.truncated {
             return None;
         }
-        let generation = self.meanings.generation();
+        let generation = self.interpreter.generation();
         let rules = &mut self.state.rules;
         if rules.recall(id, window, len, generation).is_none() {
-            rules.memorize(id, window, len, generation, self.meanings.value(place, kind, None));
+            rules.memorize(id, window, len, generation, self.interpreter.value(place, kind, None));
         }
         rules.recall(id, window, len, generation)
     }

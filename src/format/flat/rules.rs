@@ -5,8 +5,8 @@
 
 use super::keys::{Key, Keys};
 use crate::{
-    auparse::{Call, Meanings, Place, Type},
-    event::{Event, Field, Record, WINDOW, kind},
+    auparse::{FieldRef, Interpreter, Syscall, Type},
+    event::{Field, LinuxEvent, PREFIX, Record, record_type},
     format::{arguments, json},
 };
 use foldhash::fast::RandomState;
@@ -59,15 +59,21 @@ pub trait Table: Copy + PartialEq + Sized {
     }
 
     /// Records of one type may have fields whose keys depend on the record (AppArmor's).
-    fn is_special(_event: &Event, _record: &Record) -> bool {
+    fn is_special(_event: &LinuxEvent, _record: &Record) -> bool {
         false
     }
 
     /// The rule of a field, which libauparse would read as `value`. `special`: as above.
-    fn rule(place: Place, special: bool, value: Type) -> Draft<Self>;
+    fn rule(place: FieldRef, special: bool, value: Type) -> Draft<Self>;
 
     /// What the field says.
-    fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8];
+    fn say<'s>(
+        self,
+        place: FieldRef<'s>,
+        kind: Type,
+        call: Option<Syscall>,
+        interpreter: &'s mut Interpreter,
+    ) -> &'s [u8];
 }
 
 /// How a field of one name in records of one type becomes a key.
@@ -93,11 +99,11 @@ pub struct Rule<R> {
 /// in event after event.
 #[derive(Debug)]
 struct Memo {
-    /// Which interpretations this is one of ([`Meanings::generation`]).
+    /// Which interpretations this is one of ([`Interpreter::generation`]).
     generation: u64,
-    text: [u8; WINDOW],
+    text: [u8; PREFIX],
     text_len: usize,
-    meaning: [u8; WINDOW],
+    meaning: [u8; PREFIX],
     meaning_len: usize,
 }
 
@@ -159,19 +165,19 @@ impl<R: Table> Rules<R> {
     pub fn recall(
         &self,
         id: RuleId,
-        text: &[u8; WINDOW],
+        text: &[u8; PREFIX],
         len: usize,
         generation: u64,
-    ) -> Option<(&[u8; WINDOW], usize)> {
+    ) -> Option<(&[u8; PREFIX], usize)> {
         let memo = self.get(id).memo.as_ref()?;
-        let word = |bytes: &[u8; WINDOW]| u128::from_le_bytes(*bytes);
-        let same = memo.text_len == len && (word(&memo.text) ^ word(text)) << (8 * (WINDOW - len)) == 0;
+        let word = |bytes: &[u8; PREFIX]| u128::from_le_bytes(*bytes);
+        let same = memo.text_len == len && (word(&memo.text) ^ word(text)) << (8 * (PREFIX - len)) == 0;
         (same && memo.generation == generation).then_some((&memo.meaning, memo.meaning_len))
     }
 
     /// Remembers what a short value means.
-    pub fn memorize(&mut self, id: RuleId, text: &[u8; WINDOW], len: usize, generation: u64, meaning: &[u8]) {
-        let mut new = Memo { generation, text: *text, text_len: len, meaning: [0; WINDOW], meaning_len: meaning.len() };
+    pub fn memorize(&mut self, id: RuleId, text: &[u8; PREFIX], len: usize, generation: u64, meaning: &[u8]) {
+        let mut new = Memo { generation, text: *text, text_len: len, meaning: [0; PREFIX], meaning_len: meaning.len() };
         let Some(start) = new.meaning.get_mut(..meaning.len()) else { return };
         start.copy_from_slice(meaning);
         if json::is_plain(&new.meaning, meaning.len()) {
@@ -192,20 +198,20 @@ impl<R: Table> Rules<R> {
         &self.all[id.0 as usize]
     }
 
-    fn layout(&mut self, event: &Event, record: &Record) -> usize {
+    fn layout(&mut self, event: &LinuxEvent, record: &Record) -> usize {
         let name = event.bytes(record.name);
         // Types that libaudit doesn't know share a number; all others have one each.
-        let found = self.layouts.iter().position(|l| l.kind == record.kind && (l.kind > 0 || *l.name == *name));
+        let found = self.layouts.iter().position(|l| l.kind == record.record_type && (l.kind > 0 || *l.name == *name));
         found.unwrap_or_else(|| {
             let mut prefix = name.to_ascii_lowercase();
             prefix.push(b'_');
-            self.layouts.push(Layout { kind: record.kind, name: Box::from(name), prefix, rules: Vec::new() });
+            self.layouts.push(Layout { kind: record.record_type, name: Box::from(name), prefix, rules: Vec::new() });
             self.layouts.len() - 1
         })
     }
 
     /// What the rules of a record's fields have in common.
-    pub fn of_record(&mut self, event: &Event, record: &Record) -> RecordRules {
+    pub fn of_record(&mut self, event: &LinuxEvent, record: &Record) -> RecordRules {
         let special = R::is_special(event, record);
         RecordRules { layout: self.layout(event, record), heads: heads(event, record), special }
     }
@@ -215,13 +221,13 @@ impl<R: Table> Rules<R> {
         &mut self,
         common: RecordRules,
         nth: usize,
-        place: Place,
+        place: FieldRef,
         keys: &mut Keys,
-        meanings: &mut Meanings,
+        interpreter: &mut Interpreter,
     ) -> RuleId {
         let RecordRules { layout, heads, special } = common;
         let name = place.event.bytes(place.field.name);
-        if nth < heads || (place.record.kind == kind::EXECVE && arguments::argument(name).is_some()) {
+        if nth < heads || (place.record.record_type == record_type::EXECVE && arguments::argument(name).is_some()) {
             return RuleId::NONE;
         }
         let word = word(place.event, &place.field);
@@ -233,7 +239,7 @@ impl<R: Table> Rules<R> {
         let guesses = self.layouts[layout].rules.get(nth).copied().unwrap_or([RuleId::NONE; 2]);
         match guesses.iter().find(is) {
             Some(id) if !special => *id,
-            _ => self.by_name(common, nth, place, keys, meanings),
+            _ => self.by_name(common, nth, place, keys, interpreter),
         }
     }
 
@@ -243,22 +249,22 @@ impl<R: Table> Rules<R> {
         &mut self,
         common: RecordRules,
         nth: usize,
-        place: Place,
+        place: FieldRef,
         keys: &mut Keys,
-        meanings: &mut Meanings,
+        interpreter: &mut Interpreter,
     ) -> RuleId {
         let RecordRules { layout, special, .. } = common;
         let mut key = std::mem::take(&mut self.scratch);
         key.clear();
         key.push(u8::from(special));
         key.extend_from_slice(&self.layouts[layout].prefix);
-        key.extend_from_slice(&place.record.kind.to_ne_bytes());
+        key.extend_from_slice(&place.record.record_type.to_ne_bytes());
         key.extend_from_slice(place.event.bytes(place.field.name));
         let id = match self.by_name.get(&key[..]) {
             Some(id) => *id,
             None if self.all.len() > 2 * MAX_RULES => RuleId::OTHER,
             None => {
-                let rule = self.make(layout, place, special, keys, meanings);
+                let rule = self.make(layout, place, special, keys, interpreter);
                 let id = RuleId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
                 self.all.push(rule);
                 self.by_name.insert(Box::from(&key[..]), id);
@@ -276,10 +282,17 @@ impl<R: Table> Rules<R> {
         id
     }
 
-    fn make(&self, layout: usize, place: Place, special: bool, keys: &mut Keys, meanings: &mut Meanings) -> Rule<R> {
+    fn make(
+        &self,
+        layout: usize,
+        place: FieldRef,
+        special: bool,
+        keys: &mut Keys,
+        interpreter: &mut Interpreter,
+    ) -> Rule<R> {
         let name = place.event.bytes(place.field.name);
         let typed = keys.key(&R::name(&[&self.layouts[layout].prefix[..], name].concat()));
-        let draft = R::rule(place, special, meanings.field_type(place));
+        let draft = R::rule(place, special, interpreter.field_type(place));
         Rule {
             name: Box::from(name),
             word: word(place.event, &place.field),
@@ -294,8 +307,8 @@ impl<R: Table> Rules<R> {
 }
 
 /// The first bytes of a field's name, 0 behind its end.
-fn word(event: &Event, field: &Field) -> u64 {
-    let first = event.window(field.name).and_then(|w| w.first_chunk().copied()).unwrap_or_default();
+fn word(event: &LinuxEvent, field: &Field) -> u64 {
+    let first = event.prefix(field.name).and_then(|w| w.first_chunk().copied()).unwrap_or_default();
     match field.name.len() {
         len @ 0..8 => u64::from_le_bytes(first) & ((1 << (8 * len)) - 1),
         _ => u64::from_le_bytes(first),
@@ -303,7 +316,7 @@ fn word(event: &Event, field: &Field) -> u64 {
 }
 
 /// How many fields are the record's head: `type`, and `node` before it.
-pub fn heads(event: &Event, record: &Record) -> usize {
+pub fn heads(event: &LinuxEvent, record: &Record) -> usize {
     let fields = event.fields(record);
     let is = |n: usize, name: &[u8]| fields.get(n).is_some_and(|f| event.bytes(f.name) == name);
     if is(0, b"type") { 1 } else { usize::from(is(0, b"node")) + usize::from(is(0, b"node") && is(1, b"type")) }

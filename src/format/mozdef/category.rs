@@ -1,6 +1,6 @@
 //! Categories: what deployed alerts match on (`TermMatch('category', 'write')`).
 
-use crate::auparse::call_names;
+use crate::auparse::syscall_names;
 
 /// What an event is about, as MozDef's consumers name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Category {
 
 /// The category of a system call by its whole name. `writes` tells whether a call that opens created or truncated.
 pub(super) fn of_call(name: &[u8], writes: impl FnOnce() -> bool) -> Category {
-    match call_names(name).0 {
+    match syscall_names(name).0 {
         b"execve" | b"execveat" => Category::Execve,
         b"write" | b"writev" | b"pwrite64" | b"pwritev" | b"pwritev2" | b"unlink" | b"unlinkat" | b"rename"
         | b"renameat" | b"renameat2" | b"truncate" | b"truncate64" | b"ftruncate" | b"ftruncate64" | b"fallocate"

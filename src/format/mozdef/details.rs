@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     address::Address,
-    auparse::{Call, Meanings, Place, Type, unquoted},
-    event::{Field, is_absent, kind},
+    auparse::{FieldRef, Interpreter, Syscall, Type, unquoted},
+    event::{Field, is_absent, record_type},
     format::{
         arguments::Arguments,
         flat::{self, Key, Keys, RuleId},
@@ -76,10 +76,10 @@ pub(super) struct Writer<'a, 'p> {
 
 impl MozDef {
     /// Appends the members of `details`.
-    pub(super) fn details(&mut self, scene: &Scene, meanings: &mut Meanings, out: &mut Vec<u8>) {
-        let is_socket = scene.call.is_some_and(|call| meanings.call_name(call) == b"socket");
+    pub(super) fn details(&mut self, scene: &Scene, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
+        let is_socket = scene.call.is_some_and(|call| interpreter.syscall_name(call) == b"socket");
         self.comm.clear();
-        let flat = flat::Writer { state: &mut self.flat, event: scene.event, meanings, out, call: scene.call };
+        let flat = flat::Writer { state: &mut self.flat, event: scene.event, interpreter, out, call: scene.call };
         let mut writer = Writer {
             flat,
             fixed: &self.fixed,
@@ -119,7 +119,7 @@ impl Writer<'_, '_> {
         self.flat.state.keys.take(serial, usize::MAX);
         // The first member has no comma before it.
         self.flat.out.extend_from_slice(&self.flat.state.keys.json(serial)[1..]);
-        json::string(self.flat.out, self.scene.event.stamp.serial.to_string().as_bytes());
+        json::string(self.flat.out, self.scene.event.id.serial.to_string().as_bytes());
         if self.full {
             self.flat.begin(types);
             json::list(self.flat.out, self.scene.event.record_types());
@@ -151,12 +151,12 @@ impl Writer<'_, '_> {
         }
         let mut names = std::mem::take(&mut self.flat.state.values);
         names.clear();
-        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.kind == kind::PATH) {
+        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.record_type == record_type::PATH) {
             let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
             let name = match field {
                 Some(field) if !is_absent(event.bytes(field.value)) => {
-                    let place = Place { event, number, record, field: *field };
-                    self.flat.meanings.value(place, Type::Escaped, None)
+                    let place = FieldRef { event, number, record, field: *field };
+                    self.flat.interpreter.value(place, Type::Escaped, None)
                 }
                 _ => b"",
             };
@@ -170,7 +170,7 @@ impl Writer<'_, '_> {
     fn addresses(&mut self) {
         let Some(call) = self.scene.call else { return };
         let fixed = self.fixed;
-        let (host_key, port_key) = match self.flat.meanings.call_name(call) {
+        let (host_key, port_key) = match self.flat.interpreter.syscall_name(call) {
             b"accept" | b"accept4" => fixed.source,
             b"connect" | b"sendto" | b"sendmsg" => fixed.destination,
             _ => return,
@@ -187,22 +187,22 @@ impl Writer<'_, '_> {
     /// All fields of one record.
     fn record(&mut self, number: usize) {
         let (event, record) = (self.scene.event, self.scene.record(number));
-        if record.kind == kind::EOE {
+        if record.record_type == record_type::EOE {
             return;
         }
         let fields = event.fields(record);
-        let is_syscall = record.kind == kind::SYSCALL;
+        let is_syscall = record.record_type == record_type::SYSCALL;
         let call = if is_syscall { self.scene.call } else { None };
         let common = self.flat.state.rules.of_record(event, record);
         for (nth, field) in fields.iter().enumerate() {
-            let place = Place { event, number, record, field: *field };
+            let place = FieldRef { event, number, record, field: *field };
             if let Some(id) = self.flat.rule(common, nth, place, self.full) {
                 self.field(place, id, call);
             }
         }
     }
 
-    fn field(&mut self, place: Place, id: RuleId, call: Option<Call>) {
+    fn field(&mut self, place: FieldRef, id: RuleId, call: Option<Syscall>) {
         let text = place.text();
         if is_absent(text) {
             return;
@@ -257,15 +257,15 @@ impl Writer<'_, '_> {
             }
             Role::SyscallName | Role::Arch => {
                 let value = match call {
-                    Some(call) if role == Role::Arch => self.flat.meanings.call_arch(call),
-                    Some(call) => self.flat.meanings.call_name(call),
+                    Some(call) if role == Role::Arch => self.flat.interpreter.call_arch(call),
+                    Some(call) => self.flat.interpreter.syscall_name(call),
                     None => text,
                 };
                 flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, value);
             }
             Role::RuleKey => self.rule_keys(key, place),
             _ => {
-                let value = self.flat.meanings.value(place, kind, call);
+                let value = self.flat.interpreter.value(place, kind, call);
                 flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, value);
                 if role == Role::Comm {
                     self.comm.extend_from_slice(value);
@@ -281,17 +281,17 @@ impl Writer<'_, '_> {
     }
 
     /// A PATH record of the event has a field of this name too: `mode` is the file's.
-    fn is_paths(&mut self, n: u8, place: Place) -> bool {
+    fn is_paths(&mut self, n: u8, place: FieldRef) -> bool {
         let event = place.event;
         *self.of_path[usize::from(n)].get_or_insert_with(|| {
             let name = event.bytes(place.field.name);
-            let mut paths = event.records().iter().filter(|r| r.kind == kind::PATH);
+            let mut paths = event.records().iter().filter(|r| r.record_type == record_type::PATH);
             paths.any(|r| event.value(r, name).is_some_and(|v| !is_absent(v)))
         })
     }
 
     /// Notes a field whose plain key another has, once a rule.
-    fn later(&mut self, plain: Option<Key>, role: Role, place: Place, id: RuleId) {
+    fn later(&mut self, plain: Option<Key>, role: Role, place: FieldRef, id: RuleId) {
         let Some(key) = plain else {
             return self.flat.note_typed(id);
         };
@@ -306,22 +306,22 @@ impl Writer<'_, '_> {
     }
 
     /// Names that belong to ids.
-    fn named(&mut self, role: Role, place: Place) {
+    fn named(&mut self, role: Role, place: FieldRef) {
         let text = place.text();
         match role {
             Role::Uid => {
                 let key = self.flat.begin(self.fixed.user);
-                let user = self.flat.meanings.user(place);
+                let user = self.flat.interpreter.user(place);
                 flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, user);
             }
             Role::Auid if text != UNSET && text != b"-1" => {
                 let key = self.flat.begin(self.fixed.originaluser);
-                let user = self.flat.meanings.user(place);
+                let user = self.flat.interpreter.user(place);
                 flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, user);
             }
             Role::Ppid => {
                 if let Some(ppid) = number(text)
-                    && let Some(name) = self.processes.name(self.node, ppid, place.event.stamp.seconds)
+                    && let Some(name) = self.processes.name(self.node, ppid, place.event.id.seconds)
                 {
                     let key = self.flat.begin(self.fixed.parentprocess);
                     flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, name);
@@ -332,12 +332,12 @@ impl Writer<'_, '_> {
     }
 
     /// The rule keys of one record: a string for one, a list for several.
-    fn rule_keys(&mut self, key: Key, place: Place) {
+    fn rule_keys(&mut self, key: Key, place: FieldRef) {
         let event = place.event;
         let fields = event.fields(place.record);
         let is_key = |f: &&Field| event.bytes(f.name) == b"key" && !is_absent(event.bytes(f.value));
         if fields.iter().filter(is_key).count() == 1 {
-            let value = self.flat.meanings.value(place, Type::Escaped, None);
+            let value = self.flat.interpreter.value(place, Type::Escaped, None);
             flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, value);
             return;
         }
@@ -346,7 +346,7 @@ impl Writer<'_, '_> {
             if i > 0 {
                 self.flat.out.push(b',');
             }
-            let value = self.flat.meanings.value(Place { field: *field, ..place }, Type::Escaped, None);
+            let value = self.flat.interpreter.value(FieldRef { field: *field, ..place }, Type::Escaped, None);
             let value = value.to_vec();
             if !self.flat.entry(&value) {
                 self.flat.state.bytes.push((key, value));
@@ -366,7 +366,7 @@ impl Writer<'_, '_> {
         }
         self.processes.note(self.node, pid, comm);
         // A new process has its parent's name until it executes something.
-        let makes = self.scene.call.map(|call| self.flat.meanings.call_name(call));
+        let makes = self.scene.call.map(|call| self.flat.interpreter.syscall_name(call));
         if matches!(makes, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
             && let Some(child) = self.scene.value(self.scene.syscall, b"exit").and_then(number)
             && child > 0

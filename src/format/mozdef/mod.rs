@@ -15,8 +15,8 @@ mod rules;
 mod summary;
 
 use crate::{
-    auparse::{Call, Meanings},
-    event::{Event, Record, kind},
+    auparse::{Interpreter, Syscall},
+    event::{LinuxEvent, Record, record_type},
     format::{arguments::Arguments, clock::Clock, flat::Flat, json},
     losses::events,
     processes::Processes,
@@ -73,9 +73,9 @@ pub struct MozDef {
 
 /// The places of an event's records that decide what it is about.
 struct Scene<'e> {
-    event: &'e Event,
+    event: &'e LinuxEvent,
     syscall: Option<usize>,
-    call: Option<Call>,
+    call: Option<Syscall>,
     first_path: Option<usize>,
     last_path: Option<usize>,
     execve: bool,
@@ -87,7 +87,7 @@ struct Scene<'e> {
 }
 
 impl<'e> Scene<'e> {
-    fn new(event: &'e Event) -> Self {
+    fn new(event: &'e LinuxEvent) -> Self {
         let mut scene = Self {
             event,
             syscall: None,
@@ -102,18 +102,18 @@ impl<'e> Scene<'e> {
             openat2: None,
         };
         for (n, record) in event.records().iter().enumerate() {
-            match record.kind {
-                kind::SYSCALL => scene.syscall = scene.syscall.or(Some(n)),
-                kind::PATH => {
+            match record.record_type {
+                record_type::SYSCALL => scene.syscall = scene.syscall.or(Some(n)),
+                record_type::PATH => {
                     scene.first_path = scene.first_path.or(Some(n));
                     scene.last_path = Some(n);
                 }
-                kind::EXECVE => scene.execve = true,
-                kind::SOCKADDR => scene.sockaddr = scene.sockaddr.or(Some(n)),
-                kind::AVC | kind::USER_AVC => scene.avc = scene.avc.or(Some(n)),
-                kind::ANOM_PROMISCUOUS => scene.promiscuous = scene.promiscuous.or(Some(n)),
-                kind::OBJ_PID => scene.obj_pid = scene.obj_pid.or(Some(n)),
-                kind::OPENAT2 => scene.openat2 = scene.openat2.or(Some(n)),
+                record_type::EXECVE => scene.execve = true,
+                record_type::SOCKADDR => scene.sockaddr = scene.sockaddr.or(Some(n)),
+                record_type::AVC | record_type::USER_AVC => scene.avc = scene.avc.or(Some(n)),
+                record_type::ANOM_PROMISCUOUS => scene.promiscuous = scene.promiscuous.or(Some(n)),
+                record_type::OBJ_PID => scene.obj_pid = scene.obj_pid.or(Some(n)),
+                record_type::OPENAT2 => scene.openat2 = scene.openat2.or(Some(n)),
                 _ => (),
             }
         }
@@ -129,7 +129,7 @@ impl<'e> Scene<'e> {
         self.event.value(self.record(number?), name)
     }
 
-    fn category(&self, meanings: &Meanings) -> Category {
+    fn category(&self, interpreter: &Interpreter) -> Category {
         if self.promiscuous.is_some() {
             return Category::Promiscuous;
         }
@@ -139,7 +139,7 @@ impl<'e> Scene<'e> {
         }
         match (self.syscall, self.call) {
             (Some(0), Some(call)) => {
-                let name = meanings.call_name(call);
+                let name = interpreter.syscall_name(call);
                 category::of_call(name, || self.creates_or_truncates(name))
             }
             (Some(0), None) => Category::Syscall,
@@ -155,7 +155,7 @@ impl<'e> Scene<'e> {
             .event
             .records()
             .iter()
-            .any(|r| r.kind == kind::PATH && self.event.value(r, b"nametype") == Some(b"CREATE"));
+            .any(|r| r.record_type == record_type::PATH && self.event.value(r, b"nametype") == Some(b"CREATE"));
         let number = |text: Option<&[u8]>, base| u64::from_str_radix(str::from_utf8(text?).ok()?, base).ok();
         let flags = match name {
             b"open" => number(self.value(self.syscall, b"a1"), 16),
@@ -208,23 +208,23 @@ impl MozDef {
     }
 
     /// Appends the event's document; false when the settings leave it out.
-    pub fn write(&mut self, event: &Event, meanings: &mut Meanings, out: &mut Vec<u8>) -> bool {
-        if event.records().iter().all(|r| r.kind == kind::EOE) {
+    pub fn write(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> bool {
+        if event.records().iter().all(|r| r.record_type == record_type::EOE) {
             return false;
         }
         if self.flat.begin(event) {
             self.fixed = details::FixedKeys::new(&mut self.flat.keys);
         }
         let mut scene = Scene::new(event);
-        scene.call = scene.syscall.and_then(|n| meanings.call(event, n, scene.record(n)));
-        let category = scene.category(meanings);
+        scene.call = scene.syscall.and_then(|n| interpreter.syscall(event, n, scene.record(n)));
+        let category = scene.category(interpreter);
         if self.settings.skip_empty_execve && scene.is_empty_execve(category) {
             return false;
         }
-        self.arguments.gather(event, meanings, scene.execve);
+        self.arguments.gather(event, interpreter, scene.execve);
 
-        self.envelope(&scene, category, meanings, out);
-        self.details(&scene, meanings, out);
+        self.envelope(&scene, category, interpreter, out);
+        self.details(&scene, interpreter, out);
         out.extend_from_slice(b"}}");
         self.arguments.shrink();
         true
@@ -239,7 +239,7 @@ impl MozDef {
         out.extend_from_slice(br#","severity":"WARNING","hostname":""#);
         json::escape(out, gap.node.as_deref().unwrap_or(self.settings.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
-        self.clock.write(gap.stamp, out);
+        self.clock.write(gap.id, out);
         out.extend_from_slice(b"+00:00");
         out.extend_from_slice(&self.tags);
         out.extend_from_slice(br#"],"source":"auditd","details":{"from":""#);
@@ -252,7 +252,7 @@ impl MozDef {
         true
     }
 
-    fn envelope(&mut self, scene: &Scene, category: Category, meanings: &mut Meanings, out: &mut Vec<u8>) {
+    fn envelope(&mut self, scene: &Scene, category: Category, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"category":""#);
         if category == Category::Record {
             let name = scene.event.bytes(scene.record(0).name).to_ascii_lowercase();
@@ -263,14 +263,14 @@ impl MozDef {
         out.extend_from_slice(br#"","summary":""#);
         let mut line = std::mem::take(&mut self.summary);
         line.clear();
-        summary::write(scene, category, &self.arguments, meanings, &mut line);
+        summary::write(scene, category, &self.arguments, interpreter, &mut line);
         summary::cut(&line, out);
         self.summary = line;
         out.push(b'"');
         out.extend_from_slice(&self.severity);
         json::escape(out, scene.event.node().filter(|n| !n.is_empty()).unwrap_or(self.settings.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
-        self.clock.write(scene.event.stamp, out);
+        self.clock.write(scene.event.id, out);
         out.extend_from_slice(b"+00:00");
         out.extend_from_slice(&self.tags);
         if scene.event.partial {

@@ -1,8 +1,8 @@
 //! Which key each field has in `details`.
 
 use crate::{
-    auparse::{Call, Meanings, Place, Type, unquoted},
-    event::{Event, Record, kind},
+    auparse::{FieldRef, Interpreter, Syscall, Type, unquoted},
+    event::{LinuxEvent, Record, record_type},
     format::flat::{Draft, Table},
 };
 
@@ -112,14 +112,14 @@ pub(super) struct Moz {
 }
 
 impl Table for Moz {
-    fn is_special(event: &Event, record: &Record) -> bool {
-        matches!(record.kind, kind::AVC | kind::USER_AVC)
+    fn is_special(event: &LinuxEvent, record: &Record) -> bool {
+        matches!(record.record_type, record_type::AVC | record_type::USER_AVC)
             && event.fields(record).iter().any(|f| event.bytes(f.name) == b"apparmor")
     }
 
-    fn rule(place: Place, apparmor: bool, value: Type) -> Draft<Self> {
+    fn rule(place: FieldRef, apparmor: bool, value: Type) -> Draft<Self> {
         let name = place.event.bytes(place.field.name);
-        let kind = place.record.kind;
+        let kind = place.record.record_type;
         let draft = |plain: &[u8], value, role, classic| Draft {
             plain: Some(plain.to_vec()),
             value,
@@ -135,10 +135,10 @@ impl Table for Moz {
         }
         match name {
             _ if AS_RECORDED.contains(&name) => draft(name, Type::Text, role, true),
-            b"name" if kind == kind::PATH => draft(b"path", value, role, true),
+            b"name" if kind == record_type::PATH => draft(b"path", value, role, true),
             b"cwd" => draft(b"cwd", value, role, true),
-            b"prom" if kind == kind::ANOM_PROMISCUOUS => draft(b"promiscuous", value, role, false),
-            b"old_prom" if kind == kind::ANOM_PROMISCUOUS => draft(b"old_promiscuous", value, role, false),
+            b"prom" if kind == record_type::ANOM_PROMISCUOUS => draft(b"promiscuous", value, role, false),
+            b"old_prom" if kind == record_type::ANOM_PROMISCUOUS => draft(b"old_promiscuous", value, role, false),
             _ if DERIVED.contains(&name) || name.is_empty() => {
                 Draft { plain: None, value, role: Self { role, classic: false } }
             }
@@ -146,11 +146,17 @@ impl Table for Moz {
         }
     }
 
-    fn say<'s>(self, place: Place<'s>, kind: Type, call: Option<Call>, meanings: &'s mut Meanings) -> &'s [u8] {
+    fn say<'s>(
+        self,
+        place: FieldRef<'s>,
+        kind: Type,
+        call: Option<Syscall>,
+        interpreter: &'s mut Interpreter,
+    ) -> &'s [u8] {
         match (self.role, kind) {
             (Role::Success, _) => truth(place.text()),
             (_, Type::Text) => unquoted(place.text()),
-            _ => meanings.value(place, kind, call),
+            _ => interpreter.value(place, kind, call),
         }
     }
 }
@@ -171,16 +177,16 @@ fn role(name: &[u8], kind: i32) -> Role {
         b"ppid" => Role::Ppid,
         b"key" => Role::RuleKey,
         b"success" => Role::Success,
-        b"name" if kind == kind::PATH => Role::PathName,
-        b"pid" if kind == kind::SYSCALL => Role::Pid,
-        b"comm" if kind == kind::SYSCALL => Role::Comm,
-        b"syscall" if kind == kind::SYSCALL => Role::SyscallName,
-        b"arch" if kind == kind::SYSCALL => Role::Arch,
-        b"a0" if kind == kind::SYSCALL => Role::Argument(0),
-        b"a1" if kind == kind::SYSCALL => Role::Argument(1),
-        b"a2" if kind == kind::SYSCALL => Role::Argument(2),
+        b"name" if kind == record_type::PATH => Role::PathName,
+        b"pid" if kind == record_type::SYSCALL => Role::Pid,
+        b"comm" if kind == record_type::SYSCALL => Role::Comm,
+        b"syscall" if kind == record_type::SYSCALL => Role::SyscallName,
+        b"arch" if kind == record_type::SYSCALL => Role::Arch,
+        b"a0" if kind == record_type::SYSCALL => Role::Argument(0),
+        b"a1" if kind == record_type::SYSCALL => Role::Argument(1),
+        b"a2" if kind == record_type::SYSCALL => Role::Argument(2),
         _ => match OF_PATH.iter().position(|of_path| *of_path == name) {
-            Some(n) if kind != kind::PATH => Role::OfPath(u8::try_from(n).unwrap_or(0)),
+            Some(n) if kind != record_type::PATH => Role::OfPath(u8::try_from(n).unwrap_or(0)),
             _ => Role::Plain,
         },
     }

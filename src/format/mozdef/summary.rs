@@ -3,8 +3,8 @@
 use super::{Scene, category::Category};
 use crate::{
     address::{self, Address},
-    auparse::{Meanings, Place, Type},
-    event::kind,
+    auparse::{FieldRef, Interpreter, Type},
+    event::record_type,
     format::{arguments::Arguments, json},
 };
 
@@ -18,17 +18,17 @@ pub(super) fn write(
     scene: &Scene,
     category: Category,
     arguments: &Arguments,
-    meanings: &mut Meanings,
+    interpreter: &mut Interpreter,
     line: &mut Vec<u8>,
 ) {
     line.extend_from_slice(category.title().as_bytes());
-    let mut line = Line { scene, meanings, out: line };
+    let mut line = Line { scene, interpreter, out: line };
     match category {
         Category::Time | Category::Socket | Category::Listen => (),
         Category::Execve if arguments.len() > 0 => line.after(b": ", arguments.command()),
         Category::Execve => {
             line.after(b": ", b"");
-            if !line.field(kind::PROCTITLE, b"proctitle") {
+            if !line.field(record_type::PROCTITLE, b"proctitle") {
                 line.path();
             }
         }
@@ -53,7 +53,7 @@ pub(super) fn write(
 
 struct Line<'a, 'p> {
     scene: &'a Scene<'a>,
-    meanings: &'a mut Meanings<'p>,
+    interpreter: &'a mut Interpreter<'p>,
     out: &'a mut Vec<u8>,
 }
 
@@ -70,19 +70,20 @@ impl Line<'_, '_> {
         let Some(field) = event.fields(record).iter().find(|f| event.bytes(f.name) == name) else {
             return false;
         };
-        let place = Place { event, number, record, field: *field };
+        let place = FieldRef { event, number, record, field: *field };
         if matches!(place.text(), b"" | b"(null)") {
             return false;
         }
-        let kind = if record.kind == kind::PATH { Type::Escaped } else { self.meanings.field_type(place) };
-        let value = self.meanings.value(place, kind, None);
+        let kind =
+            if record.record_type == record_type::PATH { Type::Escaped } else { self.interpreter.field_type(place) };
+        let value = self.interpreter.value(place, kind, None);
         self.out.extend_from_slice(&value[..value.len().min(MAX_BYTES)]);
         true
     }
 
-    /// As [`Line::of`], of the first record of a type.
+    /// As [`Pipeline::of`], of the first record of a type.
     fn field(&mut self, kind: i32, name: &[u8]) -> bool {
-        let at = self.scene.event.records().iter().position(|r| r.kind == kind);
+        let at = self.scene.event.records().iter().position(|r| r.record_type == kind);
         at.is_some_and(|number| self.of(number, name))
     }
 
@@ -154,7 +155,7 @@ impl Line<'_, '_> {
 
     fn syscall(&mut self) {
         let name = match self.scene.call {
-            Some(call) => self.meanings.call_name(call).to_vec(),
+            Some(call) => self.interpreter.syscall_name(call).to_vec(),
             None => Vec::new(),
         };
         self.after(b": ", &name);

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `BASE-END.spool` | a segment: the documents with these numbers, framed as `frame.rs` says |
 //! | `BASE.spool` | the segment that is being written |
-//! | `hand-N-COUNT.spool` | documents that a sink holds since it failed to deliver them (`hands.rs`) |
+//! | `hand-N-COUNT.spool` | documents that a sink holds since it failed to deliver them (`in_flight.rs`) |
 //! | `progress` | how far delivery has come (`progress.rs`) |
 //! | `lock` | held by the one process that uses the spool |
 //! | `damaged-BASE-AT` | bytes that could not be read, set aside |
@@ -16,18 +16,18 @@
 //! Numbers are given without gaps, so that it is known exactly how many documents a damaged piece held. One thread
 //! appends (`append.rs`); any number read (`read.rs`) and say when they are done.
 
-mod append;
 mod frame;
-mod hands;
+mod in_flight;
 mod open;
 mod progress;
 mod read;
+mod write;
 
-use crate::{config, lock::locked, log, losses::Seldom, queue::ring::Document};
+use crate::{config, lock::locked, log, losses::RateLimitedLog, queue::ring::Document};
 use frame::{Next, Walk};
 use nix::fcntl::Flock;
-pub use progress::Newest;
-use progress::{Counted, Mark, Progress, Taken};
+pub use progress::ResumeMark;
+use progress::{JournalEntry, Mark, Progress, RingJournal};
 use std::{
     collections::{BTreeMap, VecDeque},
     fs::{self, File},
@@ -122,18 +122,18 @@ struct Reader {
 
 /// Documents that a sink held when it failed, kept in a file of their own.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Hand {
+pub(super) struct InFlightBatch {
     pub(super) path: PathBuf,
     pub(super) documents: Vec<Document>,
 }
 
 /// What was there when the spool was opened.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct Recovered {
     /// Documents to be delivered.
     pub(super) spooled: u64,
     /// Older ones, which come first.
-    pub(super) hands: VecDeque<Hand>,
+    pub(super) in_flight: VecDeque<InFlightBatch>,
     /// Documents that were in the ring of a process that was killed.
     pub(super) killed: u64,
     /// Documents that should be there and aren't.
@@ -141,7 +141,7 @@ pub(super) struct Found {
     /// Losses that the process before hadn't reported yet.
     pub(super) unreported: u64,
     /// The newest serial that the process before saw.
-    pub(super) newest: Option<Newest>,
+    pub(super) newest: Option<ResumeMark>,
 }
 
 /// What became of documents that were to be spooled.
@@ -182,12 +182,12 @@ pub(super) struct Spool {
     seen_bytes: AtomicU64,
     progress: Mutex<Progress>,
     /// None where the run directory can't be used.
-    taken: Mutex<Option<Taken>>,
-    /// The number of the last file of documents in a sink's hands.
-    hands: Mutex<u64>,
+    ring_journal: Mutex<Option<RingJournal>>,
+    /// The number of the last file of documents in flight.
+    last_batch: Mutex<u64>,
     /// Those that are done with and yet to be removed.
-    released: Mutex<Vec<PathBuf>>,
-    complaints: Seldom,
+    completed: Mutex<Vec<PathBuf>>,
+    complaints: RateLimitedLog,
     _lock: Flock<File>,
 }
 
@@ -209,22 +209,22 @@ impl Spool {
     }
 
     /// Notes that a document enters the ring, and the newest serial with it.
-    pub(super) fn take(&self, newest: Option<Newest>) {
+    pub(super) fn note_enqueued(&self, newest: Option<ResumeMark>) {
         self.count(|taken| taken.add(newest));
     }
 
     /// Notes a serial whose event enters no ring.
-    pub(super) fn see(&self, newest: Newest) {
-        self.count(|taken| taken.see(newest));
+    pub(super) fn note_serial(&self, newest: ResumeMark) {
+        self.count(|taken| taken.note_serial(newest));
     }
 
     /// Notes how many losses nobody has been told of yet.
-    pub(super) fn owe(&self, unreported: u64) {
-        self.count(|taken| taken.owe(unreported));
+    pub(super) fn save_unreported(&self, unreported: u64) {
+        self.count(|taken| taken.save_unreported(unreported));
     }
 
-    fn count(&self, how: impl FnOnce(&mut Taken) -> io::Result<()>) {
-        let mut taken = locked(&self.taken);
+    fn count(&self, how: impl FnOnce(&mut RingJournal) -> io::Result<()>) {
+        let mut taken = locked(&self.ring_journal);
         if taken.as_mut().is_some_and(|taken| how(taken).is_err()) {
             // A wrong count would be worse than none.
             *taken = None;
@@ -232,20 +232,20 @@ impl Spool {
     }
 
     /// Notes that documents left the ring without being spooled.
-    pub(super) fn direct(&self, number: u64) {
+    pub(super) fn note_bypassed(&self, number: u64) {
         let mut progress = locked(&self.progress);
         let mark = progress.mark();
-        let written = progress.set(Mark { direct: mark.direct + number, ..mark });
+        let written = progress.set(Mark { bypassed: mark.bypassed + number, ..mark });
         drop(progress);
         self.complain_about_progress(written);
     }
 
-    /// What was in the ring has its fate, and the next process has nothing to say about it.
+    /// What was in the ring has its outcome, and the next process has nothing to say about it.
     pub(super) fn forget_ring(&self) {
-        if let Some(mut taken) = locked(&self.taken).take() {
+        if let Some(mut taken) = locked(&self.ring_journal).take() {
             let mark = locked(&self.progress).mark();
             // What can't be written there couldn't be before.
-            let _ = taken.owe(0).and_then(|()| taken.begin(mark.direct + mark.written));
+            let _ = taken.save_unreported(0).and_then(|()| taken.begin(mark.bypassed + mark.written));
         }
     }
 
@@ -270,14 +270,14 @@ impl Spool {
     }
 
     /// Documents that were read are done with.
-    pub(super) fn done(&self, (from, to): (u64, u64)) {
+    pub(super) fn complete(&self, (from, to): (u64, u64)) {
         let mut index = locked(&self.index);
         index.mark_done(from, to);
         let done = index.done;
         drop(index);
         self.note_done(done);
         self.remove_done();
-        self.remove_released();
+        self.delete_completed();
     }
 
     /// Removes segments that are done with.

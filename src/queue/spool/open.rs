@@ -1,10 +1,10 @@
 //! Opening a spool: what a process before this one left, and where it stopped.
 
 use super::{
-    Counted, Found, Index, LARGEST_SEGMENT, Mark, Next, Progress, SEGMENTS, SMALLEST_SEGMENT, Segment, Spool, Taken,
-    Walk, at_path, hands, ignore_existing,
+    Index, JournalEntry, LARGEST_SEGMENT, Mark, Next, Progress, Recovered, RingJournal, SEGMENTS, SMALLEST_SEGMENT,
+    Segment, Spool, Walk, at_path, ignore_existing, in_flight,
 };
-use crate::{config, log, losses::Seldom};
+use crate::{config, log, losses::RateLimitedLog};
 use nix::fcntl::{Flock, FlockArg};
 use std::{
     collections::VecDeque,
@@ -20,7 +20,11 @@ impl Spool {
     ///
     /// # Errors
     /// [`io::ErrorKind::ResourceBusy`] when another process uses it; others when the disk refuses.
-    pub(in crate::queue) fn open(output: &str, config: &config::Spool, run_dir: &Path) -> io::Result<(Self, Found)> {
+    pub(in crate::queue) fn open(
+        output: &str,
+        config: &config::Spool,
+        run_dir: &Path,
+    ) -> io::Result<(Self, Recovered)> {
         let dir = &config.dir;
         DirBuilder::new().mode(0o700).create(dir).or_else(ignore_existing).map_err(|e| at_path(dir, &e))?;
         let path = dir.join("lock");
@@ -35,7 +39,7 @@ impl Spool {
         })?;
         let path = dir.join("progress");
         let (mut progress, before) = Progress::open(&path).map_err(|e| at_path(&path, &e))?;
-        let mut found = Found::default();
+        let mut found = Recovered::default();
         let mut segments = segments(dir)?;
         let first = segments.front().map(|s| s.base);
         let mut mark = before.unwrap_or_else(|| {
@@ -43,7 +47,7 @@ impl Spool {
                 let dir = dir.display();
                 log::warning(format_args!("output {output}: {dir}/progress is damaged: some events may come twice"));
             }
-            Mark { done: first.unwrap_or(0), written: 0, direct: 0 }
+            Mark { done: first.unwrap_or(0), written: 0, bypassed: 0 }
         });
         if let Some(last) = segments.back_mut() {
             close(dir, last, mark.written)?;
@@ -54,17 +58,17 @@ impl Spool {
         found.missing = first.unwrap_or(mark.written).saturating_sub(mark.done);
         mark.done = mark.done.max(first.unwrap_or(mark.written));
         found.spooled = segments.iter().map(|s| s.end.saturating_sub(s.base.max(mark.done))).sum();
-        let (hands, next_hand, in_hands_lost) = hands::hands(output, dir)?;
-        found.hands = hands;
-        found.missing += in_hands_lost;
+        let (in_flight, last_batch, in_flight_lost) = in_flight::recover(output, dir)?;
+        found.in_flight = in_flight;
+        found.missing += in_flight_lost;
         progress.set(mark).map_err(|e| at_path(&path, &e))?;
         let taken = taken(run_dir, dir).and_then(|(mut taken, counted)| {
-            if let (Some(Counted { count, newest, unreported }), Some(_)) = (counted, before) {
+            if let (Some(JournalEntry { count, newest, unreported }), Some(_)) = (counted, before) {
                 found.unreported = unreported;
-                found.killed = count.saturating_sub(mark.direct + mark.written);
+                found.killed = count.saturating_sub(mark.bypassed + mark.written);
                 found.newest = newest;
             }
-            taken.begin(mark.direct + mark.written)?;
+            taken.begin(mark.bypassed + mark.written)?;
             Ok(taken)
         });
         let taken = taken.inspect_err(|e| {
@@ -81,10 +85,10 @@ impl Spool {
             seen_bytes: AtomicU64::new(index.bytes()),
             index: Mutex::new(index),
             progress: Mutex::new(progress),
-            taken: Mutex::new(taken.ok()),
-            hands: Mutex::new(next_hand),
-            released: Mutex::default(),
-            complaints: Seldom::default(),
+            ring_journal: Mutex::new(taken.ok()),
+            last_batch: Mutex::new(last_batch),
+            completed: Mutex::default(),
+            complaints: RateLimitedLog::default(),
             _lock: lock,
         };
         spool.remove_done();
@@ -93,12 +97,12 @@ impl Spool {
 }
 
 /// The file that counts what enters the ring.
-fn taken(run_dir: &Path, spool: &Path) -> io::Result<(Taken, Option<Counted>)> {
+fn taken(run_dir: &Path, spool: &Path) -> io::Result<(RingJournal, Option<JournalEntry>)> {
     let made = DirBuilder::new().mode(0o750).create(run_dir).or_else(ignore_existing);
     made.map_err(|e| at_path(run_dir, &e))?;
     let of = fs::metadata(spool).map_err(|e| at_path(spool, &e))?;
     let path = run_dir.join(format!("ring-{:x}-{}", of.dev(), of.ino()));
-    Taken::open(&path).map_err(|e| at_path(&path, &e))
+    RingJournal::open(&path).map_err(|e| at_path(&path, &e))
 }
 
 /// The segments in a directory, in order.

@@ -24,7 +24,7 @@ pub(super) struct Mark {
     /// The number that the next spooled document gets.
     pub(super) written: u64,
     /// Documents that left the ring and were not spooled: delivered, given up, or secured.
-    pub(super) direct: u64,
+    pub(super) bypassed: u64,
 }
 
 /// The file.
@@ -68,7 +68,7 @@ impl Progress {
         let file = open(path)?;
         let slots = [0, SLOT].map(|at| read_slot::<4>(&file, at));
         let newest = slots.into_iter().flatten().max_by_key(|slot| slot[0]);
-        let before = newest.map(|[_, done, written, direct]| Mark { done, written, direct });
+        let before = newest.map(|[_, done, written, bypassed]| Mark { done, written, bypassed });
         let generation = newest.map_or(0, |slot| slot[0]);
         Ok((Self { file, mark: before.unwrap_or_default(), generation }, before))
     }
@@ -83,7 +83,7 @@ impl Progress {
         self.mark = mark;
         self.generation += 1;
         let at = if self.generation.is_multiple_of(2) { 0 } else { SLOT };
-        write_slot(&self.file, at, [self.generation, mark.done, mark.written, mark.direct])
+        write_slot(&self.file, at, [self.generation, mark.done, mark.written, mark.bypassed])
     }
 
     /// Puts all that was written onto the disk.
@@ -94,7 +94,7 @@ impl Progress {
 
 /// The newest serial that was seen, and the number of the node that it came from (0: the records name none).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Newest {
+pub struct ResumeMark {
     /// What [`crate::event::node_id`] says.
     pub node: u64,
     /// The kernel's number of the event.
@@ -103,21 +103,21 @@ pub struct Newest {
 
 /// What a process before had counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Counted {
+pub(super) struct JournalEntry {
     /// Documents that had entered the ring.
     pub(super) count: u64,
     /// The newest serial, if the system wasn't started again since.
-    pub(super) newest: Option<Newest>,
+    pub(super) newest: Option<ResumeMark>,
     /// Losses that it hadn't reported yet.
     pub(super) unreported: u64,
 }
 
 /// The count of documents that entered the ring, and the newest serial among them.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct RingJournal {
     file: File,
     count: u64,
-    newest: Newest,
+    newest: ResumeMark,
     boot: u64,
     unreported: u64,
 }
@@ -128,14 +128,14 @@ fn boot() -> u64 {
     u64::from(crc32fast::hash(&id))
 }
 
-impl Taken {
+impl RingJournal {
     /// Opens the file, or makes it; says what the process before counted, unless the file is new, or damaged.
-    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<Counted>)> {
+    pub(super) fn open(path: &Path) -> io::Result<(Self, Option<JournalEntry>)> {
         let file = open(path)?;
         let boot = boot();
         let before = read_slot::<6>(&file, 0).map(|[_, count, node, serial, then, unreported]| {
-            let newest = (then == boot && serial > 0).then_some(Newest { node, serial });
-            Counted { count, newest, unreported }
+            let newest = (then == boot && serial > 0).then_some(ResumeMark { node, serial });
+            JournalEntry { count, newest, unreported }
         });
         let (count, newest) = before.map_or((0, None), |before| (before.count, before.newest));
         Ok((Self { file, count, newest: newest.unwrap_or_default(), boot, unreported: 0 }, before))
@@ -144,24 +144,24 @@ impl Taken {
     /// Begins anew with a count.
     pub(super) fn begin(&mut self, count: u64) -> io::Result<()> {
         self.count = count;
-        let Newest { node, serial } = self.newest;
+        let ResumeMark { node, serial } = self.newest;
         write_slot(&self.file, 0, [1, count, node, serial, self.boot, self.unreported])
     }
 
     /// Counts one more.
-    pub(super) fn add(&mut self, newest: Option<Newest>) -> io::Result<()> {
+    pub(super) fn add(&mut self, newest: Option<ResumeMark>) -> io::Result<()> {
         self.newest = newest.unwrap_or(self.newest);
         self.begin(self.count + 1)
     }
 
     /// Notes a serial that enters no ring.
-    pub(super) fn see(&mut self, newest: Newest) -> io::Result<()> {
+    pub(super) fn note_serial(&mut self, newest: ResumeMark) -> io::Result<()> {
         self.newest = newest;
         self.begin(self.count)
     }
 
     /// Notes how many losses nobody has been told of yet.
-    pub(super) fn owe(&mut self, unreported: u64) -> io::Result<()> {
+    pub(super) fn save_unreported(&mut self, unreported: u64) -> io::Result<()> {
         if unreported == self.unreported {
             return Ok(());
         }
@@ -181,7 +181,7 @@ mod tests {
         let path = dir.path().join("progress");
         let (mut progress, before) = Progress::open(&path).unwrap();
         assert_eq!(before, None);
-        let mark = |done| Mark { done, written: 10, direct: 5 };
+        let mark = |done| Mark { done, written: 10, bypassed: 5 };
         progress.set(mark(1)).unwrap();
         progress.set(mark(2)).unwrap();
         drop(progress);
@@ -202,25 +202,25 @@ mod tests {
     fn a_count_goes_on_or_is_unknown() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ring");
-        let (mut taken, before) = Taken::open(&path).unwrap();
+        let (mut taken, before) = RingJournal::open(&path).unwrap();
         assert_eq!(before, None);
         taken.begin(7).unwrap();
         taken.add(None).unwrap();
-        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 8, newest: None, unreported: 0 }));
-        let newest = Newest { node: 3, serial: 70 };
+        assert_eq!(RingJournal::open(&path).unwrap().1, Some(JournalEntry { count: 8, newest: None, unreported: 0 }));
+        let newest = ResumeMark { node: 3, serial: 70 };
         taken.add(Some(newest)).unwrap();
         taken.add(None).unwrap();
-        taken.owe(4).unwrap();
-        let counted = Counted { count: 10, newest: Some(newest), unreported: 4 };
-        assert_eq!(Taken::open(&path).unwrap().1, Some(counted));
-        taken.see(Newest { node: 0, serial: 71 }).unwrap();
-        let (mut other, before) = Taken::open(&path).unwrap();
+        taken.save_unreported(4).unwrap();
+        let counted = JournalEntry { count: 10, newest: Some(newest), unreported: 4 };
+        assert_eq!(RingJournal::open(&path).unwrap().1, Some(counted));
+        taken.note_serial(ResumeMark { node: 0, serial: 71 }).unwrap();
+        let (mut other, before) = RingJournal::open(&path).unwrap();
         assert_eq!(before.unwrap().newest.unwrap().serial, 71);
         // After the system was started again serials are others.
         other.boot += 1;
         other.begin(1).unwrap();
-        assert_eq!(Taken::open(&path).unwrap().1, Some(Counted { count: 1, newest: None, unreported: 0 }));
+        assert_eq!(RingJournal::open(&path).unwrap().1, Some(JournalEntry { count: 1, newest: None, unreported: 0 }));
         std::fs::write(&path, [0x55; 64]).unwrap();
-        assert_eq!(Taken::open(&path).unwrap().1, None);
+        assert_eq!(RingJournal::open(&path).unwrap().1, None);
     }
 }

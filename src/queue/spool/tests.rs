@@ -9,11 +9,11 @@ fn config(dir: &Path, limit: u64, full: SpoolFull) -> config::Spool {
     config::Spool { dir: dir.to_path_buf(), always: false, limit, full }
 }
 
-fn open_with(config: &config::Spool) -> io::Result<(Spool, Found)> {
+fn open_with(config: &config::Spool) -> io::Result<(Spool, Recovered)> {
     Spool::open("test", config, &config.dir.with_extension("run"))
 }
 
-fn open(dir: &Path) -> (Spool, Found) {
+fn open(dir: &Path) -> (Spool, Recovered) {
     open_with(&config(dir, 64 << 20, SpoolFull::DropOldest)).unwrap()
 }
 
@@ -44,7 +44,7 @@ fn drain(spool: &Spool) -> (Vec<Document>, u64) {
         }
         damaged += batch.damaged;
         all.extend(batch.documents);
-        spool.done(batch.numbers);
+        spool.complete(batch.numbers);
     }
 }
 
@@ -61,7 +61,7 @@ fn what_goes_in_comes_out_in_order() {
     append(&spool, 50..60);
     assert_eq!(first.documents, documents(0..20));
     assert_eq!(drain(&spool).0, documents(20..60));
-    spool.done(first.numbers);
+    spool.complete(first.numbers);
     assert_eq!(files(dir.path()), ["lock", "progress"].map(String::from).into(), "what is done takes no room");
     append(&spool, 60..61);
     assert_eq!(drain(&spool).0, documents(60..61));
@@ -84,8 +84,8 @@ fn a_process_that_dies_loses_nothing_and_repeats_only_what_was_on_its_way() {
     let (spool, _) = open(dir.path());
     append(&spool, 0..100);
     let batches: Vec<Batch> = (0..4).map(|_| spool.read(10, usize::MAX).unwrap()).collect();
-    spool.done(batches[0].numbers);
-    spool.done(batches[2].numbers);
+    spool.complete(batches[0].numbers);
+    spool.complete(batches[2].numbers);
     // As a kill leaves it: nothing is closed.
     std::mem::forget(batches);
     drop(spool);
@@ -101,22 +101,22 @@ fn the_ring_of_a_killed_process_is_counted_exactly() {
     let dir = tempfile::tempdir().unwrap();
     let (spool, _) = open(dir.path());
     for _ in 0..30 {
-        spool.take(None);
+        spool.note_enqueued(None);
     }
     // Ten were delivered from the ring, five spooled, three secured by a sink.
-    spool.direct(10);
+    spool.note_bypassed(10);
     append(&spool, 0..5);
-    let hand = spool.secure(&documents(100..103)).unwrap();
-    spool.direct(3);
+    let batch = spool.persist(&documents(100..103)).unwrap();
+    spool.note_bypassed(3);
     drop(spool);
     let (spool, found) = open(dir.path());
     assert_eq!((found.killed, found.spooled, found.missing), (12, 5, 0));
-    assert_eq!(found.hands, [Hand { path: hand.clone(), documents: documents(100..103) }]);
-    spool.release(hand);
+    assert_eq!(found.in_flight, [InFlightBatch { path: batch.clone(), documents: documents(100..103) }]);
+    spool.delete_persisted(batch);
     assert_eq!(drain(&spool).0, documents(0..5));
     drop(spool);
     let (_, found) = open(dir.path());
-    assert_eq!((found.killed, found.spooled, found.hands.len()), (0, 0, 0), "said once");
+    assert_eq!((found.killed, found.spooled, found.in_flight.len()), (0, 0, 0), "said once");
 }
 
 #[test]
@@ -211,12 +211,12 @@ fn full_spool(dir: &Path) -> Vec<Document> {
     let (spool, _) = open_with(&config).unwrap();
     append(&spool, 0..600);
     let done = spool.read(50, usize::MAX).unwrap();
-    spool.done(done.numbers);
+    spool.complete(done.numbers);
     drop(spool);
     // A second process, so that there is more than one file to begin with.
     let (spool, _) = open_with(&config).unwrap();
     append(&spool, 600..900);
-    spool.secure(&documents(2000..2003)).unwrap();
+    spool.persist(&documents(2000..2003)).unwrap();
     documents(50..900).into_iter().chain(documents(2000..2003)).collect()
 }
 
@@ -253,9 +253,9 @@ fn damage_costs_what_it_hits_and_nothing_else() {
         let what = format!("trial {trial}: {victim} {} at {at}", if cut { "cut" } else { "changed" });
         let (documents, lost) = panic::catch_unwind(|| {
             let (spool, found) = open_with(&config(&dir, 1 << 20, SpoolFull::DropOldest)).unwrap();
-            let hands = found.hands.into_iter().flat_map(|hand| hand.documents);
+            let in_flight = found.in_flight.into_iter().flat_map(|batch| batch.documents);
             let (documents, damaged) = drain(&spool);
-            (documents.into_iter().chain(hands).collect::<Vec<_>>(), damaged + found.missing)
+            (documents.into_iter().chain(in_flight).collect::<Vec<_>>(), damaged + found.missing)
         })
         .unwrap_or_else(|_| panic!("{what}"));
         // Nothing wrong, nothing twice, in order: what is there is what was written, with some left out.
@@ -347,14 +347,14 @@ fn foreign_files_are_left_alone() {
 fn a_damaged_hand_is_counted_once() {
     let dir = tempfile::tempdir().unwrap();
     let (spool, _) = open(dir.path());
-    let path = spool.secure(&documents(0..3)).unwrap();
+    let path = spool.persist(&documents(0..3)).unwrap();
     drop(spool);
     let mut bytes = fs::read(&path).unwrap();
     bytes[30] ^= 1;
     fs::write(&path, bytes).unwrap();
     for missing in [1, 0] {
         let (_spool, found) = open(dir.path());
-        assert_eq!(found.hands[0].documents, documents(1..3));
+        assert_eq!(found.in_flight[0].documents, documents(1..3));
         assert_eq!(found.missing, missing);
     }
 }

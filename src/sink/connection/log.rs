@@ -1,7 +1,7 @@
 //! What libcurl says about its work, for who looks for a fault.
 
 use crate::{
-    config::{Client, is_secret_header},
+    config::{HttpClient, is_secret_header},
     lock::locked,
     log,
 };
@@ -19,7 +19,7 @@ pub(in crate::sink) struct CurlLog(Option<Arc<(PathBuf, Mutex<File>)>>);
 
 impl CurlLog {
     /// Opens the file, if one is wanted.
-    pub(in crate::sink) fn new(client: &Client) -> io::Result<Self> {
+    pub(in crate::sink) fn new(client: &HttpClient) -> io::Result<Self> {
         Ok(Self(match &client.log_file {
             Some(path) if client.verbose => Some(Arc::new((path.clone(), Mutex::new(Self::open(path)?)))),
             _ => None,

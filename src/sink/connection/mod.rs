@@ -2,8 +2,8 @@
 
 mod log;
 
-use super::Shared;
-use crate::config::{Client, Login};
+use super::SinkStatus;
+use crate::config::{Credentials, HttpClient};
 use curl::easy::{Auth, Easy2, Handler, HttpVersion, InfoType, List, WriteError};
 use flate2::{Compression, write::GzEncoder};
 pub(super) use log::CurlLog;
@@ -102,12 +102,12 @@ pub(super) enum Failure {
     /// The server, the way to it, or this host's files.
     Failed(String),
     /// Nobody waits for it any more.
-    GivenUp,
+    Aborted,
 }
 
 /// Takes what libcurl hands back.
 struct Exchange {
-    shared: Arc<Shared>,
+    shared: Arc<SinkStatus>,
     answer: Vec<u8>,
     wanted: Wanted,
     retry_after: Option<Duration>,
@@ -172,8 +172,8 @@ fn look(path: &Path) -> Seen {
 
 /// A worker's connections: to one server, or to the hosts of one cluster.
 pub(super) struct Connection {
-    client: Client,
-    shared: Arc<Shared>,
+    client: HttpClient,
+    shared: Arc<SinkStatus>,
     log: CurlLog,
     /// How many hosts there are.
     hosts: usize,
@@ -188,7 +188,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// For one worker, to so many hosts; nothing is connected yet.
-    pub(super) fn new(client: &Client, shared: &Arc<Shared>, log: CurlLog, hosts: usize) -> Self {
+    pub(super) fn new(client: &HttpClient, shared: &Arc<SinkStatus>, log: CurlLog, hosts: usize) -> Self {
         let secret = client.login.as_ref().map(|login| login.secret().0.as_path());
         let files = client.tls.files().chain(secret).map(|path| (path.to_path_buf(), look(path))).collect();
         Self {
@@ -237,7 +237,7 @@ impl Connection {
             log: self.log.clone(),
         });
         let login = match &self.client.login {
-            Some(Login::Basic(user, password)) => Some((user.as_str(), password.read()?)),
+            Some(Credentials::Basic(user, password)) => Some((user.as_str(), password.read()?)),
             _ => None,
         };
         let login = login.as_ref().map(|(user, password)| (*user, password.as_str()));
@@ -295,9 +295,9 @@ impl Connection {
             add(&format!("{name}: {value}"))?;
         }
         match &client.login {
-            Some(Login::Bearer(token)) => add(&format!("Authorization: Bearer {}", token.read()?))?,
-            Some(Login::ApiKey(key)) => add(&format!("Authorization: ApiKey {}", api_key(&key.read()?)))?,
-            Some(Login::Basic(..)) | None => (),
+            Some(Credentials::Bearer(token)) => add(&format!("Authorization: Bearer {}", token.read()?))?,
+            Some(Credentials::ApiKey(key)) => add(&format!("Authorization: ApiKey {}", api_key(&key.read()?)))?,
+            Some(Credentials::Basic(..)) | None => (),
         }
         if let (Some(name), Some(trace)) = (&client.trace_header_name, trace) {
             add(&format!("{name}: {trace}"))?;
@@ -322,7 +322,7 @@ impl Connection {
         let start = Instant::now();
         let performed = easy.perform();
         let status = performed.as_ref().ok().and_then(|()| easy.response_code().ok());
-        self.shared.requests().note(status, start.elapsed());
+        self.shared.requests().record(status, start.elapsed());
         self.body.clear();
         self.body.shrink_to(KEEP_BODY);
         match performed {
@@ -331,7 +331,7 @@ impl Connection {
                 let (body, retry_after) = (std::mem::take(&mut exchange.answer), exchange.retry_after);
                 Ok(Reply { status: status.unwrap_or_default(), body, retry_after, traced })
             }
-            Err(e) if e.is_aborted_by_callback() => Err(Failure::GivenUp),
+            Err(e) if e.is_aborted_by_callback() => Err(Failure::Aborted),
             Err(e) => {
                 let status = match easy.response_code() {
                     Ok(0) | Err(_) => String::new(),

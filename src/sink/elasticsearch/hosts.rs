@@ -16,7 +16,7 @@ const SAY_EVERY: Duration = Duration::from_secs(30);
 
 /// What is known about a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Is {
+pub(super) enum HostIdentity {
     /// It hasn't been asked.
     Unasked,
     /// It doesn't say, but may take documents: not everyone who may write into indexes may ask what a server is.
@@ -39,9 +39,9 @@ pub(super) struct Host {
 
 #[derive(Debug)]
 struct State {
-    is: Is,
+    is: HostIdentity,
     /// What it was said to be.
-    said_to_be: Option<Is>,
+    said_to_be: Option<HostIdentity>,
     /// Failures since it answered last.
     failures: u32,
     /// It is left out, until then at least.
@@ -67,7 +67,7 @@ impl Hosts {
             bulk,
             shown,
             state: Mutex::new(State {
-                is: Is::Unasked,
+                is: HostIdentity::Unasked,
                 said_to_be: None,
                 failures: 0,
                 out: None,
@@ -93,7 +93,7 @@ impl Hosts {
     }
 
     /// Whom to try, one after the other: those that answer, a different one first with each turn.
-    pub(super) fn order(&self, turn: usize) -> Vec<usize> {
+    pub(super) fn candidates(&self, turn: usize) -> Vec<usize> {
         let all = (0..self.len()).map(|n| turn.wrapping_add(n) % self.len());
         let (mut answering, mut others) = (Vec::new(), Vec::new());
         for host in all {
@@ -110,19 +110,19 @@ impl Hosts {
     }
 
     /// What a host is, as far as is known.
-    pub(super) fn is(&self, host: usize) -> Is {
+    pub(super) fn identity(&self, host: usize) -> HostIdentity {
         self.state(host).is.clone()
     }
 
     /// Notes what a host is, and says so, unless that is known.
-    pub(super) fn found(&self, host: usize, is: Is) {
+    pub(super) fn identified(&self, host: usize, is: HostIdentity) {
         let mut state = self.state(host);
         if state.said_to_be.as_ref() != Some(&is) {
             let (output, shown) = (&self.output, &self.all[host].shown);
             match &is {
-                Is::Product(product) => log::info(format_args!("output {output}: {product} at {shown}")),
-                Is::Silent => log::info(format_args!("output {output}: {shown} doesn't say what it is")),
-                Is::Unasked => (),
+                HostIdentity::Product(product) => log::info(format_args!("output {output}: {product} at {shown}")),
+                HostIdentity::Silent => log::info(format_args!("output {output}: {shown} doesn't say what it is")),
+                HostIdentity::Unasked => (),
             }
             state.said_to_be = Some(is.clone());
         }
@@ -149,7 +149,7 @@ impl Hosts {
     pub(super) fn failed(&self, host: usize, why: &str, asked: Option<Duration>) {
         let mut state = self.state(host);
         // Until it has answered nobody knows what it comes back as.
-        state.is = Is::Unasked;
+        state.is = HostIdentity::Unasked;
         let now = Instant::now();
         // All of those who were waiting for it fail at once.
         if state.out.is_none_or(|until| until <= now) {
@@ -186,18 +186,18 @@ mod tests {
     #[test]
     fn requests_go_round_those_that_answer() {
         let hosts = hosts(3);
-        assert_eq!(hosts.order(0), [0, 1, 2]);
-        assert_eq!(hosts.order(4), [1, 2, 0]);
+        assert_eq!(hosts.candidates(0), [0, 1, 2]);
+        assert_eq!(hosts.candidates(4), [1, 2, 0]);
         hosts.failed(1, "dead", None);
-        assert_eq!(hosts.order(4), [2, 0]);
+        assert_eq!(hosts.candidates(4), [2, 0]);
         assert_eq!(hosts.due().map(|(host, _)| host), Some(1));
         hosts.failed(0, "dead", Some(Duration::from_secs(5)));
-        assert_eq!(hosts.order(0), [2]);
+        assert_eq!(hosts.candidates(0), [2]);
         hosts.failed(2, "dead", None);
-        assert_eq!(hosts.order(0).len(), 3, "none answers: all are tried");
-        assert_eq!(hosts.order(0)[2], 0, "last the one that asked for a pause");
+        assert_eq!(hosts.candidates(0).len(), 3, "none answers: all are tried");
+        assert_eq!(hosts.candidates(0)[2], 0, "last the one that asked for a pause");
         hosts.works(1);
-        assert_eq!(hosts.order(2), [1]);
+        assert_eq!(hosts.candidates(2), [1]);
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
             sleep(pause);
         }
         hosts.back(0);
-        assert_eq!((hosts.due(), hosts.order(0)), (None, vec![0, 1]));
+        assert_eq!((hosts.due(), hosts.candidates(0)), (None, vec![0, 1]));
         hosts.failed(0, "says what it is, but takes nothing", None);
         assert!(hosts.due().is_some_and(|(_, pause)| pause > Duration::from_millis(30)));
         hosts.works(0);
@@ -224,10 +224,10 @@ mod tests {
     #[test]
     fn what_a_host_is_is_asked_again_after_a_failure() {
         let hosts = hosts(1);
-        assert_eq!(hosts.is(0), Is::Unasked);
-        hosts.found(0, Is::Silent);
-        assert_eq!(hosts.is(0), Is::Silent);
+        assert_eq!(hosts.identity(0), HostIdentity::Unasked);
+        hosts.identified(0, HostIdentity::Silent);
+        assert_eq!(hosts.identity(0), HostIdentity::Silent);
         hosts.failed(0, "dead", None);
-        assert_eq!((hosts.is(0), hosts.order(7)), (Is::Unasked, vec![0]));
+        assert_eq!((hosts.identity(0), hosts.candidates(7)), (HostIdentity::Unasked, vec![0]));
     }
 }

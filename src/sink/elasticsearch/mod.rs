@@ -12,36 +12,36 @@
 //! (409). An answer that is cut, or makes no sense, says nothing, and all are sent again, perhaps to another host: the
 //! ids make that safe.
 
-mod answer;
+mod api;
 mod bulk;
 mod hosts;
 mod product;
-mod requester;
+mod response;
 
 use super::{
-    Alive, Shared,
+    ShutdownGuard, SinkStatus,
     breaker::Backoff,
-    carrier::{Answer, Carrier, Item},
     connection::{Connection, CurlLog, Failure, Method, Reply, Request, Wanted},
+    delivery::{DeliveryWorker, ItemResult, SendResult},
     warn_of_no_verification,
 };
 use crate::{
     config,
-    queue::{Outlet, Want, ring::Document},
+    queue::{BatchLimits, QueueReceiver, ring::Document},
 };
+pub(crate) use api::Requester;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use hosts::{Hosts, Is};
+use hosts::{HostIdentity, Hosts};
 pub(crate) use product::{Kind, Product};
-pub(crate) use requester::Requester;
 use std::{io, sync::Arc, thread, time::Duration};
 
 /// Starts the workers, and who asks hosts that failed whether they are back.
 pub(super) fn start(
     output: &config::Output,
     config: &config::Elasticsearch,
-    shared: &Arc<Shared>,
-    outlet: Outlet,
-    alive: &Alive,
+    shared: &Arc<SinkStatus>,
+    queue: QueueReceiver,
+    alive: &ShutdownGuard,
 ) -> io::Result<()> {
     curl::init();
     let shown = config.shown_urls().collect::<Vec<_>>();
@@ -49,15 +49,15 @@ pub(super) fn start(
     let client = &config.client;
     warn_of_no_verification(&shared.name, &client.tls, &server);
     let log_file = CurlLog::new(client)?;
-    let carrier = Arc::new(Carrier::new(output, shared, outlet, server, &client.retry));
+    let carrier = Arc::new(DeliveryWorker::new(output, shared, queue, server, &client.retry));
     // Within our own patience the server is to say what it can't do.
     let patience = client.timeout.as_millis() / 2;
     let bulk = format!("/_bulk?timeout={patience}ms&filter_path=errors,items.*.status,items.*.error,error,status");
     let urls = config.urls.iter().zip(shown).map(|(url, shown)| (url.clone(), format!("{url}{bulk}"), shown));
     let backoff = Backoff { least: client.retry.min, most: client.retry.max };
     let hosts = Arc::new(Hosts::new(&shared.name, urls, backoff));
-    let want = Want { documents: config.bulk_events, bytes: config.bulk_bytes, interval: config.bulk_interval };
-    let asker = || Asker {
+    let want = BatchLimits { documents: config.bulk_events, bytes: config.bulk_bytes, interval: config.bulk_interval };
+    let prober = || Prober {
         connection: Connection::new(client, shared, log_file.clone(), hosts.len()),
         hosts: hosts.clone(),
         // Who doesn't say within that what it is isn't there.
@@ -66,7 +66,7 @@ pub(super) fn start(
     let (failed, wake) = bounded(1);
     for n in 0..client.workers {
         let (carrier, alive) = (carrier.clone(), alive.clone());
-        let mut worker = Worker { asker: asker(), config: config.clone(), turn: n, failed: failed.clone() };
+        let mut worker = Worker { prober: prober(), config: config.clone(), turn: n, failed: failed.clone() };
         thread::Builder::new().name(format!("es {n} {}", shared.name)).spawn(move || {
             carrier.run(&want, |documents| worker.send(documents));
             // With it the spool: who waits for the end may open it then.
@@ -75,59 +75,59 @@ pub(super) fn start(
         })?;
     }
     if hosts.len() > 1 {
-        let prober = asker();
+        let prober = prober();
         thread::Builder::new().name(format!("es hosts {}", shared.name)).spawn(move || prober.run(&wake))?;
     }
     Ok(())
 }
 
 /// Why a host didn't do what it was asked.
-enum Trouble {
+enum HostFailure {
     /// The host fails; it may have asked for a pause.
     Failed(String, Option<Duration>),
     /// It doesn't let this client in: so won't the others.
-    NotLetIn(String),
+    Unauthorized(String),
     /// Nobody waits for it any more.
-    GivenUp,
+    Aborted,
 }
 
-impl From<Failure> for Trouble {
+impl From<Failure> for HostFailure {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Failed(why) => Self::Failed(why, None),
-            Failure::GivenUp => Self::GivenUp,
+            Failure::Aborted => Self::Aborted,
         }
     }
 }
 
 /// What a server says that refuses a whole request.
 fn report(reply: &Reply) -> String {
-    match answer::refusal(&reply.body) {
+    match response::refusal(&reply.body) {
         Some(why) => format!("status {}: {why}{}", reply.status, reply.traced),
         None => reply.report(),
     }
 }
 
 /// Asks hosts what they are.
-struct Asker {
+struct Prober {
     connection: Connection,
     hosts: Arc<Hosts>,
     timeout: Duration,
 }
 
-impl Asker {
-    fn ask(&mut self, host: usize) -> Result<(), Trouble> {
+impl Prober {
+    fn identify(&mut self, host: usize) -> Result<(), HostFailure> {
         let url = format!("{}/", self.hosts.host(host).url);
         let request =
             Request { url: &url, method: Method::Get, timeout: self.timeout, answer: Wanted::All(product::MOST_BYTES) };
         let reply = self.connection.request(request, |_| Ok(()))?;
         let is = match reply.status {
-            200 => Is::Product(Product::read(&reply.body).map_err(|why| Trouble::Failed(why, None))?),
-            401 => return Err(Trouble::NotLetIn(report(&reply))),
-            403..=405 => Is::Silent,
-            _ => return Err(Trouble::Failed(report(&reply), reply.retry_after)),
+            200 => HostIdentity::Product(Product::read(&reply.body).map_err(|why| HostFailure::Failed(why, None))?),
+            401 => return Err(HostFailure::Unauthorized(report(&reply))),
+            403..=405 => HostIdentity::Silent,
+            _ => return Err(HostFailure::Failed(report(&reply), reply.retry_after)),
         };
-        self.hosts.found(host, is);
+        self.hosts.identified(host, is);
         Ok(())
     }
 
@@ -140,10 +140,10 @@ impl Asker {
             };
             match (woken, self.hosts.due()) {
                 (Err(RecvTimeoutError::Disconnected), _) => return,
-                (_, Some((host, Duration::ZERO))) => match self.ask(host) {
-                    Ok(()) | Err(Trouble::NotLetIn(_)) => self.hosts.back(host),
-                    Err(Trouble::Failed(why, asked)) => self.hosts.failed(host, &why, asked),
-                    Err(Trouble::GivenUp) => return,
+                (_, Some((host, Duration::ZERO))) => match self.identify(host) {
+                    Ok(()) | Err(HostFailure::Unauthorized(_)) => self.hosts.back(host),
+                    Err(HostFailure::Failed(why, asked)) => self.hosts.failed(host, &why, asked),
+                    Err(HostFailure::Aborted) => return,
                 },
                 _ => (),
             }
@@ -152,7 +152,7 @@ impl Asker {
 }
 
 struct Worker {
-    asker: Asker,
+    prober: Prober,
     config: config::Elasticsearch,
     /// With each request another host is first.
     turn: usize,
@@ -162,23 +162,23 @@ struct Worker {
 
 impl Worker {
     /// Sends documents to the hosts that answer, one after the other, until one has said what it makes of them.
-    fn send(&mut self, documents: &[Document]) -> Answer {
+    fn send(&mut self, documents: &[Document]) -> SendResult {
         self.turn = self.turn.wrapping_add(1);
-        let hosts = self.asker.hosts.clone();
+        let hosts = self.prober.hosts.clone();
         let (mut whys, mut pauses) = (Vec::new(), Vec::new());
         let prefix =
             |host: usize| if hosts.len() > 1 { format!("{}: ", hosts.host(host).shown) } else { String::new() };
-        for host in hosts.order(self.turn) {
+        for host in hosts.candidates(self.turn) {
             match self.send_to(host, documents) {
                 Ok(answer) => {
                     hosts.works(host);
                     return answer;
                 }
-                Err(Trouble::NotLetIn(why)) => {
-                    return Answer::Again(format!("{}this client isn't let in: {why}", prefix(host)), None);
+                Err(HostFailure::Unauthorized(why)) => {
+                    return SendResult::Retry(format!("{}this client isn't let in: {why}", prefix(host)), None);
                 }
-                Err(Trouble::GivenUp) => return Answer::GivenUp,
-                Err(Trouble::Failed(why, asked)) => {
+                Err(HostFailure::Aborted) => return SendResult::Aborted,
+                Err(HostFailure::Failed(why, asked)) => {
                     hosts.failed(host, &why, asked);
                     // It may be awake already.
                     let _ = self.failed.try_send(());
@@ -189,33 +189,33 @@ impl Worker {
         }
         // When all hosts ask for a pause it is one.
         let asked = pauses.into_iter().reduce(|a, b| Some(a?.min(b?))).flatten();
-        Answer::Again(whys.join("; "), asked)
+        SendResult::Retry(whys.join("; "), asked)
     }
 
-    fn send_to(&mut self, host: usize, documents: &[Document]) -> Result<Answer, Trouble> {
-        if self.asker.hosts.is(host) == Is::Unasked {
-            self.asker.ask(host)?;
+    fn send_to(&mut self, host: usize, documents: &[Document]) -> Result<SendResult, HostFailure> {
+        if self.prober.hosts.identity(host) == HostIdentity::Unasked {
+            self.prober.identify(host)?;
         }
         let target = &self.config.target;
         let request = Request {
-            url: &self.asker.hosts.host(host).bulk,
+            url: &self.prober.hosts.host(host).bulk,
             method: Method::Post("application/x-ndjson"),
             timeout: self.config.client.timeout,
-            answer: Wanted::All(answer::most_bytes(documents.len())),
+            answer: Wanted::All(response::most_bytes(documents.len())),
         };
-        let reply = self.asker.connection.request(request, |out| bulk::write(out, target, documents))?;
+        let reply = self.prober.connection.request(request, |out| bulk::write(out, target, documents))?;
         match reply.status {
             200 => {
-                let items = answer::items(&reply.body, documents.len());
-                let items = items.map_err(|why| Trouble::Failed(format!("{why}{}", reply.traced), None))?;
-                let all = items.iter().all(|item| *item == Item::Delivered);
-                Ok(if all { Answer::Delivered } else { Answer::Each(items) })
+                let items = response::items(&reply.body, documents.len());
+                let items = items.map_err(|why| HostFailure::Failed(format!("{why}{}", reply.traced), None))?;
+                let all = items.iter().all(|item| *item == ItemResult::Delivered);
+                Ok(if all { SendResult::Delivered } else { SendResult::PerItem(items) })
             }
-            401 | 403 => Err(Trouble::NotLetIn(report(&reply))),
-            413 => Ok(Answer::Never(report(&reply))),
+            401 | 403 => Err(HostFailure::Unauthorized(report(&reply))),
+            413 => Ok(SendResult::Rejected(report(&reply))),
             // Anything between here and there may say 400 too, or it may be about all requests.
-            400 if answer::is_unreadable(&reply.body) => Ok(Answer::Never(report(&reply))),
-            _ => Err(Trouble::Failed(report(&reply), reply.retry_after)),
+            400 if response::is_unreadable(&reply.body) => Ok(SendResult::Rejected(report(&reply))),
+            _ => Err(HostFailure::Failed(report(&reply), reply.retry_after)),
         }
     }
 }

@@ -7,13 +7,13 @@
 
 mod disk;
 
-use super::{Alive, Shared};
+use super::{ShutdownGuard, SinkStatus};
 use crate::{
     config, log,
-    losses::Seldom,
+    losses::RateLimitedLog,
     queue::{
-        Batch, Outlet, Taken, Want,
-        books::{Fate, Loss},
+        Batch, BatchLimits, Dequeued, QueueReceiver,
+        counters::{Loss, Outcome},
     },
 };
 use disk::Age;
@@ -30,7 +30,7 @@ use std::{
 };
 
 /// Bytes gathered for one write.
-const GATHER: usize = 256 << 10;
+const SEND_BATCH: usize = 256 << 10;
 /// How long lines wait for others, so that each needs no write and no waking of its own.
 const INTERVAL: Duration = Duration::from_millis(5);
 /// How long a write that failed waits before it is tried again.
@@ -57,7 +57,12 @@ impl fmt::Display for Target {
 }
 
 /// Starts the thread that writes; the file is open when this returns.
-pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive: Alive) -> io::Result<()> {
+pub(super) fn start(
+    target: Target,
+    shared: &Arc<SinkStatus>,
+    queue: QueueReceiver,
+    alive: ShutdownGuard,
+) -> io::Result<()> {
     let file = match &target {
         Target::Path(config) => {
             Some(open(config).map_err(|e| io::Error::new(e.kind(), format!("can't open {target} to append: {e}")))?)
@@ -67,16 +72,16 @@ pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive:
     let shared = shared.clone();
     let name = format!("file {}", shared.name);
     thread::Builder::new().name(name).spawn(move || {
-        let mut lines = Lines {
+        let mut lines = FileWriter {
             target,
             age: file.as_ref().and_then(Age::of),
             file,
             shared,
-            outlet,
+            queue,
             gathered: Vec::new(),
             ends: Vec::new(),
             written: 0,
-            complaints: Seldom::default(),
+            complaints: RateLimitedLog::default(),
             rotate_again: None,
         };
         lines.run();
@@ -85,41 +90,41 @@ pub(super) fn start(target: Target, shared: &Arc<Shared>, outlet: Outlet, alive:
     Ok(())
 }
 
-struct Lines {
+struct FileWriter {
     target: Target,
     file: Option<File>,
     /// That of a regular file.
     age: Option<Age>,
-    shared: Arc<Shared>,
-    outlet: Outlet,
+    shared: Arc<SinkStatus>,
+    queue: QueueReceiver,
     /// Whole lines to be written.
     gathered: Vec<u8>,
     /// Where each of them ends.
     ends: Vec<usize>,
     /// Bytes of them that are.
     written: usize,
-    complaints: Seldom,
+    complaints: RateLimitedLog,
     /// After a rotation that failed: when it may be tried again.
     rotate_again: Option<Instant>,
 }
 
-impl Lines {
+impl FileWriter {
     fn run(&mut self) {
-        let want = Want { documents: usize::MAX, bytes: GATHER, interval: INTERVAL };
+        let want = BatchLimits { documents: usize::MAX, bytes: SEND_BATCH, interval: INTERVAL };
         loop {
-            let mut batch = match self.outlet.take_within(&want, IDLE) {
-                Taken::Batch(batch) => batch,
-                Taken::Nothing => {
+            let mut batch = match self.queue.dequeue_timeout(&want, IDLE) {
+                Dequeued::Batch(batch) => batch,
+                Dequeued::TimedOut => {
                     self.look_after();
                     self.rotate(0);
                     continue;
                 }
-                Taken::End => return,
+                Dequeued::Closed => return,
             };
             self.gather(&batch);
             self.look_after();
             if self.write(&mut batch) {
-                self.outlet.done(batch);
+                self.queue.complete(batch);
                 continue;
             }
             // Time is up, or nobody reads any more.
@@ -127,7 +132,7 @@ impl Lines {
                 return;
             }
             self.lose(batch);
-            while let Some(batch) = self.outlet.take(&want) {
+            while let Some(batch) = self.queue.dequeue(&want) {
                 self.lose(batch);
             }
             return;
@@ -143,8 +148,8 @@ impl Lines {
     }
 
     fn lose(&self, batch: Batch) {
-        let number = batch.unsettled();
-        self.outlet.settle_all(batch, Fate::Lost(Loss::Refused));
+        let number = batch.unresolved();
+        self.queue.record_outcome_of_all(batch, Outcome::Lost(Loss::Refused));
         self.shared.refused.lost_many(number as u64, &format!("nobody reads {}", self.target));
     }
 
@@ -246,7 +251,7 @@ impl Lines {
                         age.grow(n);
                     }
                     let whole = self.ends.iter().filter(|end| **end > before && **end <= self.written).count();
-                    self.outlet.settle(batch, whole, Fate::Delivered);
+                    self.queue.record_outcome(batch, whole, Outcome::Delivered);
                     continue;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -266,7 +271,7 @@ impl Lines {
             self.look_after();
         }
         self.gathered.clear();
-        self.gathered.shrink_to(2 * GATHER);
+        self.gathered.shrink_to(2 * SEND_BATCH);
         self.ends.clear();
         self.written = 0;
         true

@@ -4,7 +4,7 @@
 //! the worker looks whether to leave. There is never more than one: an attempt that is late is waited for again.
 
 use super::{
-    super::Shared,
+    super::SinkStatus,
     socket::{SLICE, Socket, has_ended},
 };
 use crate::config::{Address, Destination, Syslog, Tls};
@@ -27,20 +27,20 @@ use std::{
 };
 
 /// How long a receiver may take to say that it doesn't like our certificate.
-const SECOND_THOUGHTS: u16 = 500;
+const LATE_REJECTION_WAIT: u16 = 500;
 
 /// Makes connections for the worker.
 pub(super) struct Connector {
     destination: Destination,
     limit: Duration,
-    shared: Arc<Shared>,
+    shared: Arc<SinkStatus>,
     /// An attempt that was late.
     pending: Option<Receiver<Result<Socket, String>>>,
 }
 
 impl Connector {
     /// As configured.
-    pub(super) fn new(syslog: &Syslog, shared: &Arc<Shared>) -> Self {
+    pub(super) fn new(syslog: &Syslog, shared: &Arc<SinkStatus>) -> Self {
         let (destination, limit) = (syslog.destination.clone(), syslog.connect_timeout);
         Self { destination, limit, shared: shared.clone(), pending: None }
     }
@@ -170,8 +170,10 @@ fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<S
     // before it objects is lost. One that agrees says so too, as a rule: with a ticket for the next time.
     if stream.ssl().version2() == Some(SslVersion::TLS1_3) {
         // When this fails so does the reading.
-        let _ =
-            poll(&mut [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)], PollTimeout::from(SECOND_THOUGHTS));
+        let _ = poll(
+            &mut [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)],
+            PollTimeout::from(LATE_REJECTION_WAIT),
+        );
     }
     match has_ended(&mut stream) {
         Some(e) => Err(e.to_string()),

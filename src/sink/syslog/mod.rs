@@ -10,13 +10,13 @@ mod message;
 mod socket;
 
 use super::{
-    Alive, Shared,
-    carrier::{Answer, Carrier},
+    ShutdownGuard, SinkStatus,
+    delivery::{DeliveryWorker, SendResult},
     warn_of_no_verification,
 };
 use crate::{
     config::{self, Destination},
-    queue::{Outlet, Want, ring::Document},
+    queue::{BatchLimits, QueueReceiver, ring::Document},
 };
 use connect::Connector;
 use message::{Framing, Header};
@@ -25,28 +25,28 @@ use std::{io, sync::Arc, thread, time::Duration};
 use time::OffsetDateTime;
 
 /// Messages of one write at most, and their bytes.
-const GATHER: (usize, usize) = (1000, 256 << 10);
+const SEND_BATCH: (usize, usize) = (1000, 256 << 10);
 /// The buffer isn't kept when it is larger than this.
-const KEEP_BUFFER: usize = 2 * GATHER.1;
+const KEEP_BUFFER: usize = 2 * SEND_BATCH.1;
 
 /// Starts the worker; nothing is connected yet.
 pub(super) fn start(
     output: &config::Output,
     syslog: &config::Syslog,
     hostname: &str,
-    shared: &Arc<Shared>,
-    outlet: Outlet,
-    alive: Alive,
+    shared: &Arc<SinkStatus>,
+    queue: QueueReceiver,
+    alive: ShutdownGuard,
 ) -> io::Result<()> {
     let server = syslog.destination.to_string();
     if let Destination::Tls(_, tls) = &syslog.destination {
         warn_of_no_verification(&shared.name, tls, &server);
     }
-    let carrier = Carrier::new(output, shared, outlet, server, &syslog.retry);
+    let carrier = DeliveryWorker::new(output, shared, queue, server, &syslog.retry);
     let datagrams = syslog.destination.is_datagram();
-    // A datagram is one message, and so is its fate.
-    let (documents, bytes) = if datagrams { (1, usize::MAX) } else { GATHER };
-    let want = Want { documents, bytes, interval: Duration::ZERO };
+    // A datagram is one message, and so is its outcome.
+    let (documents, bytes) = if datagrams { (1, usize::MAX) } else { SEND_BATCH };
+    let want = BatchLimits { documents, bytes, interval: Duration::ZERO };
     let mut worker = Worker {
         header: Header::new(syslog, hostname),
         framing: match &syslog.destination {
@@ -74,14 +74,14 @@ struct Worker {
     header: Header,
     framing: Framing,
     connector: Connector,
-    shared: Arc<Shared>,
+    shared: Arc<SinkStatus>,
     timeout: Duration,
     socket: Option<Socket>,
     buffer: Vec<u8>,
 }
 
 impl Worker {
-    fn send(&mut self, documents: &[Document]) -> Answer {
+    fn send(&mut self, documents: &[Document]) -> SendResult {
         self.buffer.clear();
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         for document in documents {
@@ -92,31 +92,31 @@ impl Worker {
         answer
     }
 
-    fn write(&mut self) -> Answer {
+    fn write(&mut self) -> SendResult {
         loop {
             let open = self.socket.take().and_then(|mut socket| socket.is_open().then_some(socket));
             let (mut socket, fresh) = match open {
                 Some(socket) => (socket, false),
                 None => match self.connector.connect() {
                     Ok(Some(socket)) => (socket, true),
-                    Ok(None) => return Answer::GivenUp,
-                    Err(why) => return Answer::Again(why, None),
+                    Ok(None) => return SendResult::Aborted,
+                    Err(why) => return SendResult::Retry(why, None),
                 },
             };
             match socket.write(&self.buffer, self.timeout, || self.shared.is_aborted()) {
                 Ok(()) => {
                     self.socket = Some(socket);
-                    return Answer::Delivered;
+                    return SendResult::Delivered;
                 }
                 // No fault of the connection.
                 Err(Failure::TooLarge(why)) => {
                     self.socket = Some(socket);
-                    return Answer::Never(why);
+                    return SendResult::Rejected(why);
                 }
-                Err(Failure::Aborted) => return Answer::GivenUp,
+                Err(Failure::Aborted) => return SendResult::Aborted,
                 // The receiver may have been started anew since.
                 Err(Failure::Broken(_)) if !fresh && socket.tells_refusal() => (),
-                Err(Failure::Broken(e)) => return Answer::Again(e.to_string(), None),
+                Err(Failure::Broken(e)) => return SendResult::Retry(e.to_string(), None),
             }
         }
     }

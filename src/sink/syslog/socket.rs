@@ -12,7 +12,7 @@ use std::{
 pub(super) const SLICE: Duration = Duration::from_millis(250);
 
 /// How long a receiver may take to hear that all is said.
-const FAREWELL: Duration = Duration::from_millis(750);
+const CLOSE_WAIT: Duration = Duration::from_millis(750);
 
 /// Why messages weren't written.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ fn read_to_end_of(stream: &mut TcpStream) {
 }
 
 fn read_to_end(stream: &mut impl Read) {
-    let end = Instant::now() + FAREWELL;
+    let end = Instant::now() + CLOSE_WAIT;
     let mut nothing = [0; 512];
     while Instant::now() < end {
         match stream.read(&mut nothing) {

@@ -3,17 +3,17 @@
 
 use super::*;
 use crate::{
-    queue::{Inlet, books::Books, queue},
-    sink::Position,
+    queue::{QueueSender, counters::Counters, queue},
+    sink::BreakerState,
 };
 use std::path::Path;
 
 /// One output's queue and carrier.
 struct Line {
-    inlet: Inlet,
-    outlet: Outlet,
-    carrier: Carrier,
-    shared: Arc<Shared>,
+    inlet: QueueSender,
+    queue: QueueReceiver,
+    carrier: DeliveryWorker,
+    shared: Arc<SinkStatus>,
 }
 
 /// With a spool in `dir`, or with so many attempts.
@@ -25,13 +25,13 @@ fn line(dir: &Path, attempts: Option<u32>) -> Line {
     let text = format!("[output:x]\ntype = http\nurl = http://h\nretry_min = 1ms\nretry_max = 2ms\n{kept}\n");
     let config = config::parse(Path::new("x"), &text).unwrap().outputs.remove(0);
     let config::Sink::Http(http) = &config.sink else { panic!("{config:?}") };
-    let (inlet, outlet) = queue("x", &config.queue, false, &dir.join("run"), false).unwrap();
-    let shared = Arc::new(Shared::new("x"));
-    let carrier = Carrier::new(&config, &shared, outlet.clone(), "http://h".into(), &http.client.retry);
-    Line { inlet, outlet, carrier, shared }
+    let (inlet, queue) = queue("x", &config.queue, false, &dir.join("run"), false).unwrap();
+    let shared = Arc::new(SinkStatus::new("x"));
+    let carrier = DeliveryWorker::new(&config, &shared, queue.clone(), "http://h".into(), &http.client.retry);
+    Line { inlet, queue, carrier, shared }
 }
 
-const WANT: Want = Want { documents: 10, bytes: usize::MAX, interval: Duration::from_secs(5) };
+const WANT: BatchLimits = BatchLimits { documents: 10, bytes: usize::MAX, interval: Duration::from_secs(5) };
 
 fn put(line: &mut Line, texts: &[&str]) {
     assert!(texts.iter().all(|text| line.inlet.push(text.as_bytes().to_vec(), None)));
@@ -39,15 +39,15 @@ fn put(line: &mut Line, texts: &[&str]) {
 
 /// What a server makes of documents by what they are called: `n…` never, `k…` known, `a…` not now and
 /// `b…` not there, while that is so `again`.
-fn items(documents: &[Document], again: bool) -> Answer {
+fn items(documents: &[Document], again: bool) -> SendResult {
     let item = |document: &Document| match document[0] {
-        b'n' => Item::Never("a fault".into()),
-        b'k' => Item::Known,
-        b'a' if again => Item::Again("busy".into()),
-        b'b' if again => Item::Blocked("closed".into()),
-        _ => Item::Delivered,
+        b'n' => ItemResult::Rejected("a fault".into()),
+        b'k' => ItemResult::Duplicate,
+        b'a' if again => ItemResult::Retry("busy".into()),
+        b'b' if again => ItemResult::IndexBlocked("closed".into()),
+        _ => ItemResult::Delivered,
     };
-    Answer::Each(documents.iter().map(item).collect())
+    SendResult::PerItem(documents.iter().map(item).collect())
 }
 
 fn texts(documents: &[Document]) -> Vec<String> {
@@ -59,21 +59,27 @@ fn each_document_has_its_own_fate_and_the_refused_go_again_alone() {
     let dir = tempfile::tempdir().unwrap();
     let mut line = line(dir.path(), Some(4));
     put(&mut line, &["a1", "d2", "n3", "k4", "a5", "d6"]);
-    let Line { inlet, outlet, carrier, shared } = line;
+    let Line { inlet, queue, carrier, shared } = line;
     drop(inlet);
-    let (mut sent, mut books) = (Vec::new(), Vec::new());
+    let (mut sent, mut counters) = (Vec::new(), Vec::new());
     carrier.run(&WANT, |documents| {
         sent.push(texts(documents));
-        books.push(outlet.books());
+        counters.push(queue.counters());
         items(documents, sent.len() < 3)
     });
     assert_eq!(sent[0], ["a1", "d2", "n3", "k4", "a5", "d6"]);
     assert_eq!(sent[1..], [["a1", "a5"], ["a1", "a5"]]);
-    assert!(books.iter().all(Books::balance), "{books:?}");
-    assert_eq!((books[1].delivered, books[1].known, books[1].dead_lettered, books[1].ring), (3, 1, 1, 2));
-    let books = outlet.books();
-    assert_eq!((books.delivered, books.known, books.dead_lettered, books.lost(), books.ring), (5, 1, 1, 0, 0));
-    assert_eq!(shared.breaker(), Some(Position::Closed), "it took others");
+    assert!(counters.iter().all(Counters::balance), "{counters:?}");
+    assert_eq!(
+        (counters[1].delivered, counters[1].duplicates, counters[1].dead_lettered, counters[1].ring),
+        (3, 1, 1, 2)
+    );
+    let counters = queue.counters();
+    assert_eq!(
+        (counters.delivered, counters.duplicates, counters.dead_lettered, counters.lost(), counters.ring),
+        (5, 1, 1, 0, 0)
+    );
+    assert_eq!(shared.breaker(), Some(BreakerState::Closed), "it took others");
     let letters = std::fs::read_to_string(dir.path().join("dead.json")).unwrap();
     assert!(letters.lines().count() == 1 && letters.contains(r#""why":"a fault","document":"n3"}"#), "{letters}");
 }
@@ -83,16 +89,16 @@ fn without_a_spool_only_what_is_refused_too_often_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let mut line = line(dir.path(), Some(3));
     put(&mut line, &["d1", "a2", "d3"]);
-    let Line { inlet, outlet, carrier, .. } = line;
+    let Line { inlet, queue, carrier, .. } = line;
     drop(inlet);
     let mut requests = 0;
     carrier.run(&WANT, |documents| {
         requests += 1;
         items(documents, true)
     });
-    let books = outlet.books();
-    assert_eq!((requests, books.delivered, books.lost_by(Loss::Refused)), (3, 2, 1));
-    assert!(books.balance(), "{books:?}");
+    let counters = queue.counters();
+    assert_eq!((requests, counters.delivered, counters.lost_by(Loss::Refused)), (3, 2, 1));
+    assert!(counters.balance(), "{counters:?}");
 }
 
 #[test]
@@ -100,20 +106,20 @@ fn a_server_that_refuses_all_is_one_that_fails() {
     let dir = tempfile::tempdir().unwrap();
     let mut line = line(dir.path(), None);
     put(&mut line, &["a1", "a2"]);
-    let Line { inlet, outlet, carrier, shared } = line;
+    let Line { inlet, queue, carrier, shared } = line;
     let mut inlet = Some(inlet);
     let mut requests = 0;
     carrier.run(&WANT, |documents| {
         requests += 1;
         if requests == 6 {
-            assert_ne!(shared.breaker(), Some(Position::Closed), "after five in a row");
+            assert_ne!(shared.breaker(), Some(BreakerState::Closed), "after five in a row");
             // The end: what isn't taken now stays in the spool.
             inlet = None;
         }
         items(documents, true)
     });
-    let books = outlet.books();
-    assert_eq!((books.delivered, books.spool, books.lost()), (0, 2, 0), "{requests} requests");
+    let counters = queue.counters();
+    assert_eq!((counters.delivered, counters.spool, counters.lost()), (0, 2, 0), "{requests} requests");
 }
 
 #[test]
@@ -121,14 +127,14 @@ fn what_is_refused_at_the_end_is_all_that_comes_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut first = line(dir.path(), None);
     put(&mut first, &["d1", "a2", "k3", "a4"]);
-    let Line { inlet, outlet, carrier, .. } = first;
+    let Line { inlet, queue, carrier, .. } = first;
     drop(inlet);
     carrier.run(&WANT, |documents| items(documents, true));
-    let (books, left) = outlet.finish();
-    assert_eq!((books.delivered, books.spool, left), (2, 2, 0), "{books:?}");
-    assert!(books.balance());
-    drop((outlet, carrier));
-    let Line { inlet, outlet, carrier, .. } = line(dir.path(), None);
+    let (counters, left) = queue.finish();
+    assert_eq!((counters.delivered, counters.spool, left), (2, 2, 0), "{counters:?}");
+    assert!(counters.balance());
+    drop((queue, carrier));
+    let Line { inlet, queue, carrier, .. } = line(dir.path(), None);
     drop(inlet);
     let mut sent = Vec::new();
     carrier.run(&WANT, |documents| {
@@ -136,7 +142,7 @@ fn what_is_refused_at_the_end_is_all_that_comes_again() {
         items(documents, false)
     });
     assert_eq!(sent, ["a2", "a4"]);
-    assert_eq!((outlet.books().found, outlet.books().delivered), (2, 2));
+    assert_eq!((queue.counters().recovered, queue.counters().delivered), (2, 2));
 }
 
 #[test]
@@ -144,31 +150,31 @@ fn an_answer_about_too_few_documents_settles_only_those() {
     let dir = tempfile::tempdir().unwrap();
     let mut line = line(dir.path(), Some(2));
     put(&mut line, &["d1", "d2", "d3"]);
-    let Line { inlet, outlet, carrier, .. } = line;
+    let Line { inlet, queue, carrier, .. } = line;
     drop(inlet);
     let mut sent = Vec::new();
     carrier.run(&WANT, |documents| {
         sent.push(texts(documents));
-        Answer::Each(vec![Item::Delivered])
+        SendResult::PerItem(vec![ItemResult::Delivered])
     });
     assert_eq!(sent, [&["d1", "d2", "d3"][..], &["d2", "d3"]]);
-    let books = outlet.books();
-    assert_eq!((books.delivered, books.lost()), (2, 1));
+    let counters = queue.counters();
+    assert_eq!((counters.delivered, counters.lost()), (2, 1));
 }
 
 #[test]
 fn documents_whose_place_is_blocked_make_way_for_others() {
     let dir = tempfile::tempdir().unwrap();
     let mut line = line(dir.path(), None);
-    let want = Want { interval: Duration::ZERO, ..WANT };
+    let want = BatchLimits { interval: Duration::ZERO, ..WANT };
     put(&mut line, &["b1"]);
-    let Line { inlet, outlet, carrier, shared } = line;
+    let Line { inlet, queue, carrier, shared } = line;
     let mut inlet = Some(inlet);
     let (mut sent, mut others) = (Vec::new(), 0);
     carrier.run(&want, |documents| {
         sent.push(texts(documents));
-        assert!(outlet.books().balance());
-        assert_eq!(shared.breaker(), Some(Position::Closed), "the server works");
+        assert!(queue.counters().balance());
+        assert_eq!(shared.breaker(), Some(BreakerState::Closed), "the server works");
         match &mut inlet {
             Some(inlet) if sent.len() < 10 => {
                 others += 1;
@@ -181,8 +187,8 @@ fn documents_whose_place_is_blocked_make_way_for_others() {
     });
     let of = |name: &str| sent.iter().filter(|texts| texts.iter().any(|text| text == name)).count();
     assert!(of("b1") >= 2 && (1..=others).all(|n| of(&format!("d{n}")) == 1), "{sent:?}");
-    let books = outlet.books();
-    assert_eq!((books.delivered, books.lost(), books.spool), (others + 1, 0, 0), "{sent:?}");
+    let counters = queue.counters();
+    assert_eq!((counters.delivered, counters.lost(), counters.spool), (others + 1, 0, 0), "{sent:?}");
     assert_eq!(std::fs::read_dir(dir.path().join("spool")).unwrap().filter(is_hand).count(), 0);
 }
 
@@ -191,27 +197,27 @@ fn what_is_put_off_survives_and_only_what_is_left_of_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut first = line(dir.path(), None);
     put(&mut first, &["d1", "b2", "d3", "b4"]);
-    let Line { inlet, outlet, carrier, .. } = first;
+    let Line { inlet, queue, carrier, .. } = first;
     let mut inlet = Some(inlet);
     let mut tries = 0;
-    carrier.run(&Want { interval: Duration::ZERO, ..WANT }, |documents| {
+    carrier.run(&BatchLimits { interval: Duration::ZERO, ..WANT }, |documents| {
         tries += 1;
         if tries == 4 {
             inlet = None;
         }
         items(documents, true)
     });
-    let (books, left) = outlet.finish();
-    assert_eq!((books.delivered, books.spool, left), (2, 2, 0), "{books:?}");
-    drop((outlet, carrier));
-    let Line { inlet, outlet, carrier, .. } = line(dir.path(), None);
+    let (counters, left) = queue.finish();
+    assert_eq!((counters.delivered, counters.spool, left), (2, 2, 0), "{counters:?}");
+    drop((queue, carrier));
+    let Line { inlet, queue, carrier, .. } = line(dir.path(), None);
     drop(inlet);
     let mut sent = Vec::new();
     carrier.run(&WANT, |documents| {
         sent.extend(texts(documents));
         items(documents, false)
     });
-    assert_eq!((sent, outlet.books().found), (vec!["b2".to_string(), "b4".into()], 2));
+    assert_eq!((sent, queue.counters().recovered), (vec!["b2".to_string(), "b4".into()], 2));
 }
 
 fn is_hand(entry: &std::io::Result<std::fs::DirEntry>) -> bool {

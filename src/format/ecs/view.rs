@@ -2,11 +2,11 @@
 
 use super::{
     fields::record,
-    normal::{Normal, Normals},
+    normalization::{Normal, Normals},
 };
 use crate::{
-    auparse::{Call, Meanings, Place, call_names},
-    event::{Event, Record, is_absent, kind},
+    auparse::{FieldRef, Interpreter, Syscall, syscall_names},
+    event::{LinuxEvent, Record, is_absent, record_type},
     format::flat::heads,
 };
 
@@ -16,12 +16,12 @@ const ALERTS: [std::ops::RangeInclusive<i32>; 2] = [1700..=1799, 2100..=2299];
 
 /// An event, looked at once.
 pub(super) struct Scene<'e> {
-    pub(super) event: &'e Event,
+    pub(super) event: &'e LinuxEvent,
     /// The record whose ids, result and session are the event's: the SYSCALL record, else the first one.
     pub(super) main: usize,
-    pub(super) call: Option<Call>,
+    pub(super) call: Option<Syscall>,
     /// What a SECCOMP record is about, which names a call itself.
-    seccomp: Option<Call>,
+    seccomp: Option<Syscall>,
     pub(super) normal: &'static Normal,
     /// The call's, where the event is about something else that it brought with it.
     pub(super) also: Option<&'static Normal>,
@@ -29,16 +29,16 @@ pub(super) struct Scene<'e> {
 }
 
 impl<'e> Scene<'e> {
-    pub(super) fn new(event: &'e Event, normals: &Normals, meanings: &mut Meanings) -> Self {
+    pub(super) fn new(event: &'e LinuxEvent, normals: &Normals, interpreter: &mut Interpreter) -> Self {
         let records = event.records();
-        let syscall = records.iter().position(|r| r.kind == kind::SYSCALL);
-        let call = syscall.and_then(|n| meanings.call(event, n, &records[n]));
-        let seccomp = records.iter().position(|r| r.kind == record::SECCOMP);
-        let seccomp = seccomp.and_then(|n| meanings.call(event, n, &records[n]));
-        let execve = records.iter().any(|r| r.kind == kind::EXECVE);
+        let syscall = records.iter().position(|r| r.record_type == record_type::SYSCALL);
+        let call = syscall.and_then(|n| interpreter.syscall(event, n, &records[n]));
+        let seccomp = records.iter().position(|r| r.record_type == record::SECCOMP);
+        let seccomp = seccomp.and_then(|n| interpreter.syscall(event, n, &records[n]));
+        let execve = records.iter().any(|r| r.record_type == record_type::EXECVE);
         let of_call = syscall.is_some().then_some(call).or_else(|| seccomp.map(Some));
-        let of_call =
-            of_call.map(|call| normals.of_call(call.map_or(b"", |call| call_names(meanings.call_name(call)).0)));
+        let of_call = of_call
+            .map(|call| normals.of_call(call.map_or(b"", |call| syscall_names(interpreter.syscall_name(call)).0)));
         let mut scene =
             Self { event, main: syscall.unwrap_or(0), call, seccomp, normal: Normal::UNKNOWN, also: None, execve };
         match (syscall, of_call) {
@@ -46,7 +46,7 @@ impl<'e> Scene<'e> {
             _ => {
                 let first = &records[0];
                 let has = |name: &[u8]| event.value(first, name).is_some_and(|v| !is_absent(v));
-                let is_avc = first.kind == kind::AVC;
+                let is_avc = first.record_type == record_type::AVC;
                 let (selinux, apparmor) = (is_avc && has(b"seresult"), is_avc && has(b"apparmor"));
                 if let Some(normal) = normals.of_record(event.bytes(first.name), selinux, apparmor) {
                     scene.normal = normal;
@@ -60,7 +60,7 @@ impl<'e> Scene<'e> {
 
     /// `event.kind` is `alert`.
     pub(super) fn is_alert(&self) -> bool {
-        let kind = self.first().kind;
+        let kind = self.first().record_type;
         self.normal.alert || ALERTS.iter().any(|range| range.contains(&kind))
     }
 
@@ -70,32 +70,35 @@ impl<'e> Scene<'e> {
     }
 
     /// The system call that a record's fields are about.
-    pub(super) fn call_of(&self, record: &Record) -> Option<Call> {
-        match record.kind {
-            kind::SYSCALL => self.call,
+    pub(super) fn call_of(&self, record: &Record) -> Option<Syscall> {
+        match record.record_type {
+            record_type::SYSCALL => self.call,
             record::SECCOMP => self.seccomp,
             _ => None,
         }
     }
 
     /// The name of the event's system call, if it has one.
-    pub(super) fn call_name<'m>(&self, meanings: &'m Meanings) -> Option<&'m [u8]> {
-        self.call.map(|call| meanings.call_name(call))
+    pub(super) fn call_name<'m>(&self, interpreter: &'m Interpreter) -> Option<&'m [u8]> {
+        self.call.map(|call| interpreter.syscall_name(call))
     }
 
     /// The first field of that name that says something: of the main record, then of the others. Those of PATH,
     /// EXECVE and SOCKADDR records aren't the event's own.
-    pub(super) fn find(&self, name: &[u8]) -> Option<Place<'e>> {
+    pub(super) fn find(&self, name: &[u8]) -> Option<FieldRef<'e>> {
         let records = self.event.records().iter().enumerate();
         let others = records.clone().filter(|(number, _)| *number != self.main);
         records.filter(|(number, _)| *number == self.main).chain(others).find_map(|(number, record)| {
-            if matches!(record.kind, kind::PATH | kind::EXECVE | kind::SOCKADDR | kind::EOE) {
+            if matches!(
+                record.record_type,
+                record_type::PATH | record_type::EXECVE | record_type::SOCKADDR | record_type::EOE
+            ) {
                 return None;
             }
             let fields = self.event.fields(record).get(heads(self.event, record)..).unwrap_or_default();
             let field =
                 fields.iter().find(|f| self.event.bytes(f.name) == name && !says_nothing(self.event.bytes(f.value)))?;
-            Some(Place { event: self.event, number, record, field: *field })
+            Some(FieldRef { event: self.event, number, record, field: *field })
         })
     }
 }

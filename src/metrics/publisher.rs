@@ -1,6 +1,6 @@
 //! The thread that writes figures. What it hasn't written when newer ones come it never will: only the newest count.
 
-use super::{Snapshot, prometheus, report, statsd::Statsd};
+use super::{Snapshot, prometheus, statsd::Statsd, status_report};
 use crate::{lock::locked, log};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use std::{
@@ -45,13 +45,13 @@ impl Mailbox {
 
 /// Where the reader hands its snapshots.
 #[derive(Debug)]
-pub struct Figures {
+pub struct Publisher {
     mailbox: Arc<Mailbox>,
     /// Ends when the thread does.
     ended: Receiver<()>,
 }
 
-impl Figures {
+impl Publisher {
     /// Starts the thread.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl Writer {
         }
         if !metrics.status_period.is_zero() && self.status.elapsed() >= metrics.status_period {
             self.status = Instant::now();
-            log::info(report::status(snapshot));
+            log::info(status_report::status(snapshot));
         }
         self.statsd(snapshot);
         !snapshot.last
@@ -169,7 +169,7 @@ fn write_report(snapshot: &Snapshot) -> Result<PathBuf, (PathBuf, io::Error)> {
     let dir = &snapshot.metrics.run_dir;
     let path = dir.join("report");
     let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
-    match made.and_then(|()| prometheus::write_whole(&path, &report::text(snapshot), 0o640)) {
+    match made.and_then(|()| prometheus::write_whole(&path, &status_report::text(snapshot), 0o640)) {
         Ok(()) => Ok(path),
         Err(e) => Err((path, e)),
     }

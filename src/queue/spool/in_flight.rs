@@ -1,6 +1,6 @@
 //! Documents that a sink took from the ring or the spool and failed to deliver, each batch in a file of its own.
 
-use super::{Hand, Next, Spool, Walk, frame, ignore_missing};
+use super::{InFlightBatch, Next, Spool, Walk, frame, ignore_missing};
 use crate::{lock::locked, log, queue::ring::Document};
 use std::{
     collections::VecDeque,
@@ -16,13 +16,13 @@ impl Spool {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub(in crate::queue) fn secure(&self, documents: &[Document]) -> io::Result<PathBuf> {
+    pub(in crate::queue) fn persist(&self, documents: &[Document]) -> io::Result<PathBuf> {
         let number = {
-            let mut hands = locked(&self.hands);
-            *hands += 1;
-            *hands
+            let mut last = locked(&self.last_batch);
+            *last += 1;
+            *last
         };
-        let path = write_hand(self.dir(), number, documents, self.config.always)?;
+        let path = write_batch(self.dir(), number, documents, self.config.always)?;
         self.sync_dir()?;
         Ok(path)
     }
@@ -31,43 +31,43 @@ impl Spool {
     ///
     /// # Errors
     /// When the disk refuses; the file is as it was then.
-    pub(in crate::queue) fn secure_rest(&self, path: &Path, documents: &[Document]) -> io::Result<PathBuf> {
-        let Some((number, _)) = path.file_name().and_then(OsStr::to_str).and_then(read_hand_name) else {
+    pub(in crate::queue) fn persist_rest(&self, path: &Path, documents: &[Document]) -> io::Result<PathBuf> {
+        let Some((number, _)) = path.file_name().and_then(OsStr::to_str).and_then(read_batch_name) else {
             return Ok(path.to_path_buf());
         };
-        let rest = write_hand(self.dir(), number, documents, self.config.always)?;
+        let rest = write_batch(self.dir(), number, documents, self.config.always)?;
         self.sync_dir()?;
         if rest != path {
-            self.release(path.to_path_buf());
+            self.delete_persisted(path.to_path_buf());
         }
         Ok(rest)
     }
 
     /// Documents in a file of their own are done with.
-    pub(in crate::queue) fn release(&self, path: PathBuf) {
-        locked(&self.released).push(path);
-        self.remove_released();
+    pub(in crate::queue) fn delete_persisted(&self, path: PathBuf) {
+        locked(&self.completed).push(path);
+        self.delete_completed();
     }
 
     /// Removes files of documents that are done with. What the disk refuses now is tried again: such a file would be
     /// delivered once more by the next process.
-    pub(super) fn remove_released(&self) {
-        locked(&self.released).retain(|path| fs::remove_file(path).or_else(ignore_missing).is_err());
+    pub(super) fn delete_completed(&self) {
+        locked(&self.completed).retain(|path| fs::remove_file(path).or_else(ignore_missing).is_err());
     }
 }
 
-/// What files of documents in a sink's hands are called while they are written.
+/// What files of documents in flight are called while they are written.
 const UNFINISHED: &str = "unfinished";
 
-/// The number and how many documents there are, from the name of a file of documents in a sink's hands.
-fn read_hand_name(name: &str) -> Option<(u64, u64)> {
+/// The number and how many documents there are, from the name of a file of documents in flight.
+fn read_batch_name(name: &str) -> Option<(u64, u64)> {
     let (number, count) = name.strip_prefix("hand-")?.strip_suffix(".spool")?.split_once('-')?;
     Some((number.parse().ok()?, count.parse().ok()?))
 }
 
-/// Writes a file of documents in a sink's hands. It has its name when it is whole, so that a process that is killed
+/// Writes a file of documents in flight. It has its name when it is whole, so that a process that is killed
 /// meanwhile leaves none.
-fn write_hand(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
+fn write_batch(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
     let mut bytes = Vec::new();
     for (n, document) in documents.iter().enumerate() {
         frame::write(&mut bytes, n as u64, document);
@@ -87,13 +87,13 @@ fn write_hand(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io
 }
 
 /// What sinks held when the process before ended; the number of the last; how many can't be read.
-pub(super) fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64, u64)> {
+pub(super) fn recover(output: &str, dir: &Path) -> io::Result<(VecDeque<InFlightBatch>, u64, u64)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
-        if let Some((number, count)) = read_hand_name(name) {
+        if let Some((number, count)) = read_batch_name(name) {
             found.push((number, count, entry.path()));
         } else if name.starts_with("hand-") && name.ends_with(UNFINISHED) {
             // Its documents were still in the ring, or in the spool.
@@ -103,7 +103,7 @@ pub(super) fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64
     found.sort();
     let last = found.last().map_or(0, |(number, ..)| *number);
     let mut lost = 0;
-    let mut hands = VecDeque::new();
+    let mut in_flight = VecDeque::new();
     for (number, count, mut path) in found {
         let file = File::open(&path)?;
         let end = file.metadata()?.len();
@@ -126,7 +126,7 @@ pub(super) fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64
             let _ = fs::copy(&path, aside);
             // So that the next process doesn't count them once more.
             if !documents.is_empty()
-                && let Ok(rest) = write_hand(dir, number, &documents, false)
+                && let Ok(rest) = write_batch(dir, number, &documents, false)
             {
                 let _ = fs::remove_file(&path);
                 path = rest;
@@ -135,8 +135,8 @@ pub(super) fn hands(output: &str, dir: &Path) -> io::Result<(VecDeque<Hand>, u64
         if documents.is_empty() {
             let _ = fs::remove_file(&path);
         } else {
-            hands.push_back(Hand { path, documents });
+            in_flight.push_back(InFlightBatch { path, documents });
         }
     }
-    Ok((hands, last, lost))
+    Ok((in_flight, last, lost))
 }

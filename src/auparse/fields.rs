@@ -1,4 +1,4 @@
-//! Copies the event under libauparse's cursor into an [`Event`].
+//! Copies the event under libauparse's cursor into an [`LinuxEvent`].
 //!
 //! libauparse says which fields a record has; this says where in the record's text each stands. That matters
 //! because libauparse ends a value at a space (in `op=adding user acct=…` it sees `adding`) while a document says
@@ -9,15 +9,15 @@
 //! that stores them otherwise) the text is searched.
 
 use super::{
+    free_text::{self, AvcMessage},
     handle::Cursor,
-    words::{self, Denial},
 };
-use crate::event::{Event, Field, Record, Span, kind};
+use crate::event::{Field, LinuxEvent, Record, Span, record_type};
 use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
 /// Copies all records and fields; the cursor may stand anywhere.
-pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
+pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
     if !cursor.first_record() {
         return;
     }
@@ -31,8 +31,8 @@ pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut Event)
 }
 
 /// Reads one record's fields, in order.
-struct Walk<'a> {
-    event: &'a mut Event,
+struct FieldScanner<'a> {
+    event: &'a mut LinuxEvent,
     /// The record's text, and where its copy is in the event's bytes.
     text: &'a [u8],
     copy: usize,
@@ -46,13 +46,13 @@ struct Walk<'a> {
     headed: bool,
 }
 
-fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
+fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
     let kind = cursor.record_type();
     let text = cursor.record_text().map_or(&b""[..], CStr::to_bytes);
     let copy = event.keep(text);
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
-    let mut walk = Walk { event, text, copy: copy.start(), base: 0, done: 0, open: None, headed: false };
+    let mut walk = FieldScanner { event, text, copy: copy.start(), base: 0, done: 0, open: None, headed: false };
     if cursor.first_field() {
         let mut number = 0;
         loop {
@@ -67,7 +67,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut Event) {
     }
     let fields = first..event.field_count();
     let name = type_name(types.get(cursor, kind), event, fields.clone());
-    event.push_record(Record { kind, name, text: copy, enriched, fields });
+    event.push_record(Record { record_type: kind, name, text: copy, enriched, fields });
 }
 
 /// Names of record types by number, as libaudit has them.
@@ -94,7 +94,7 @@ impl TypeNames {
 }
 
 /// The record type's name: libaudit's, or where it has none what stands behind `type=`.
-fn type_name(known: &[u8], event: &mut Event, fields: std::ops::Range<usize>) -> Span {
+fn type_name(known: &[u8], event: &mut LinuxEvent, fields: std::ops::Range<usize>) -> Span {
     let written = event.all_fields()[fields].iter().take(2).find(|f| event.bytes(f.name) == b"type").map(|f| f.value);
     match written {
         Some(written) if known.is_empty() || event.bytes(written) == known => written,
@@ -103,7 +103,7 @@ fn type_name(known: &[u8], event: &mut Event, fields: std::ops::Range<usize>) ->
     }
 }
 
-impl Walk<'_> {
+impl FieldScanner<'_> {
     fn span(&self, start: usize, end: usize) -> Span {
         Span::new(self.copy + start, self.copy + end)
     }
@@ -124,7 +124,7 @@ impl Walk<'_> {
             self.done = value_at;
             self.open = Some(self.event.field_count());
             let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, value_at));
-            return self.event.push_field(Field { name, value, own: false, number });
+            return self.event.push_field(Field { name, value, truncated: false, number });
         }
         let name = cursor.field_name().map_or(&b""[..], CStr::to_bytes);
         self.search_text(name, cursor.field_value().map(CStr::to_bytes), number);
@@ -160,18 +160,18 @@ impl Walk<'_> {
                 // A key that libauparse couldn't decode: the text still says it.
                 None => {
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
-                    return self.event.push_field(Field { name, value, own: true, number });
+                    return self.event.push_field(Field { name, value, truncated: true, number });
                 }
                 Some(value) if recorded == value => {
                     self.done = value_at;
                     self.open = Some(self.event.field_count());
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, value_at));
-                    return self.event.push_field(Field { name, value, own: false, number });
+                    return self.event.push_field(Field { name, value, truncated: false, number });
                 }
                 Some(value) if recorded.starts_with(value) => {
                     self.done = value_at + value.len();
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, self.done));
-                    return self.event.push_field(Field { name, value, own: false, number });
+                    return self.event.push_field(Field { name, value, truncated: false, number });
                 }
                 // Several keys in one hex string: each as libauparse cut it out.
                 Some(_) => (),
@@ -179,42 +179,43 @@ impl Walk<'_> {
         }
         let name = self.event.keep(name);
         let value = self.event.keep(value.unwrap_or_default());
-        self.event.push_field(Field { name, value, own: false, number });
+        self.event.push_field(Field { name, value, truncated: false, number });
     }
 
     /// Adds what the record says in words, as fields.
     fn words(&mut self, kind: i32, first: usize) {
         let text = self.text;
         // A kernel's record without words, which is nearly every one.
-        if self.headed && !matches!(kind, kind::AVC | kind::USER_AVC) && text.last() != Some(&b'\'') {
+        if self.headed && !matches!(kind, record_type::AVC | record_type::USER_AVC) && text.last() != Some(&b'\'') {
             return;
         }
         let fields = &self.event.all_fields()[first..];
         let heads = if fields.first().is_some_and(|f| self.event.bytes(f.name) == b"node") { 2 } else { 1 };
         let names = fields.iter().skip(heads).map(|f| f.name.start().wrapping_sub(self.copy));
         let names: Vec<usize> = names.filter(|at| *at < text.len()).collect();
-        let denial = if matches!(kind, kind::AVC | kind::USER_AVC) { Denial::read(text) } else { None };
+        let denial =
+            if matches!(kind, record_type::AVC | record_type::USER_AVC) { AvcMessage::read(text) } else { None };
         let has = |name: &[u8]| fields.iter().any(|f| self.event.bytes(f.name) == name);
         let (result, permissions) = (has(b"seresult"), has(b"seperms"));
         if let Some(denial) = &denial {
             if !result {
-                self.say(b"seresult", denial.result);
+                self.push(b"seresult", denial.result);
             }
             if !permissions {
-                self.say(b"seperms", &denial.permissions);
+                self.push(b"seperms", &denial.permissions);
             }
         }
-        for said in words::words(text, &names) {
+        for said in free_text::split_words(text, &names) {
             if !(said.is_empty() || denial.is_some() && said.starts_with(b"avc:")) {
-                self.say(b"msg", said);
+                self.push(b"msg", said);
             }
         }
     }
 
     /// Adds a field that libauparse doesn't see.
-    fn say(&mut self, name: &[u8], value: &[u8]) {
+    fn push(&mut self, name: &[u8], value: &[u8]) {
         let (name, value) = (self.event.keep(name), self.event.keep(value));
-        self.event.push_field(Field { name, value, own: true, number: u32::MAX });
+        self.event.push_field(Field { name, value, truncated: true, number: u32::MAX });
     }
 
     /// Now that the next name (or the end) is known to begin at `next`: where the last value ends.
@@ -226,7 +227,7 @@ impl Walk<'_> {
         let value = self.span(start, end);
         if let Some(field) = self.event.field_mut(open) {
             field.value = value;
-            field.own = own;
+            field.truncated = own;
         }
         self.done = end;
     }
@@ -250,7 +251,7 @@ fn find_name(text: &[u8], name: &[u8]) -> Option<usize> {
 fn any_value(text: &[u8], start: usize, next: usize) -> (usize, bool) {
     let word = memchr(b' ', &text[start..next]).map_or(next, |n| start + n);
     let libauparses = start + trimmed(&text[start..word]);
-    // The type is followed by the stamp, which is no field.
+    // The type is followed by the id, which is no field.
     let is_followed = word + 1 < next && !text[word..].starts_with(b" msg=audit(");
     let end = if is_followed { whole(text, start, libauparses, word, next) } else { libauparses };
     (end, end != libauparses)

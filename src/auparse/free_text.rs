@@ -1,18 +1,18 @@
 //! What a record says in words, where libauparse sees no field: the message of a program that writes no `name=value`,
 //! and what SELinux decided, in messages where libauparse doesn't find it.
 
-use super::collect::is_pair;
+use super::fields::is_pair;
 use memchr::{memchr, memmem};
 
 /// What an SELinux message says: `avc:  denied  { read write } for …`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Denial<'a> {
+pub(super) struct AvcMessage<'a> {
     pub(super) result: &'a [u8],
     /// Separated by commas, as libauparse's own `seperms` is.
     pub(super) permissions: Vec<u8>,
 }
 
-impl<'a> Denial<'a> {
+impl<'a> AvcMessage<'a> {
     pub(super) fn read(text: &'a [u8]) -> Option<Self> {
         let at = memmem::find(text, b"avc: ")? + 5;
         let rest = text[at..].trim_ascii_start();
@@ -26,7 +26,7 @@ impl<'a> Denial<'a> {
 
 /// The words of a record that stand before its first field, and those before the first field of its user message
 /// (msg='…'). `names` are where the names of fields begin, in order, those of the head left out.
-pub(super) fn words<'a>(text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] {
+pub(super) fn split_words<'a>(text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] {
     let first = names.first().copied().unwrap_or(text.len());
     // Nearly always a field follows the head at once, and there is no user message.
     let head = match text[..first] {
@@ -63,7 +63,7 @@ mod tests {
 
     fn said(text: &str, names: &[&str]) -> [String; 2] {
         let at: Vec<usize> = names.iter().filter_map(|name| text.find(name)).collect();
-        words(text.as_bytes(), &at).map(|words| String::from_utf8_lossy(words).into_owned())
+        split_words(text.as_bytes(), &at).map(|words| String::from_utf8_lossy(words).into_owned())
     }
 
     #[test]
@@ -82,11 +82,11 @@ mod tests {
 
     #[test]
     fn denials_are_read() {
-        let denial = Denial::read(b"x msg='avc:  denied  { read write } for pid=1");
-        assert_eq!(denial, Some(Denial { result: b"denied", permissions: b"read,write".to_vec() }));
-        assert_eq!(Denial::read(b"avc:  received policyload notice (seqno=2)  { x }"), None);
+        let denial = AvcMessage::read(b"x msg='avc:  denied  { read write } for pid=1");
+        assert_eq!(denial, Some(AvcMessage { result: b"denied", permissions: b"read,write".to_vec() }));
+        assert_eq!(AvcMessage::read(b"avc:  received policyload notice (seqno=2)  { x }"), None);
         for broken in [&b"avc:"[..], b"avc: ", b"avc: denied {", b"avc: denied", b"avc:  { a }"] {
-            assert_eq!(Denial::read(broken).map(|d| d.permissions), None, "{broken:?}");
+            assert_eq!(AvcMessage::read(broken).map(|d| d.permissions), None, "{broken:?}");
         }
     }
 }

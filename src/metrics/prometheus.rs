@@ -2,7 +2,7 @@
 
 use super::{
     Snapshot,
-    names::{FIGURES, Kind, Sample, samples},
+    catalog::{Kind, METRICS, Sample, samples},
 };
 use std::{
     fmt::Write as _,
@@ -16,7 +16,7 @@ use std::{
 pub(super) fn text(snapshot: &Snapshot) -> String {
     let all = samples(snapshot);
     let mut out = String::new();
-    for figure in FIGURES {
+    for figure in METRICS {
         let mut its = all.iter().filter(|sample| sample.name == figure.name).peekable();
         if its.peek().is_none() {
             continue;
@@ -70,7 +70,7 @@ pub(super) fn write_whole(path: &Path, text: &str, mode: u32) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::names::Value;
+    use crate::metrics::catalog::Value;
 
     #[test]
     fn labels_are_escaped() {

@@ -83,7 +83,7 @@ impl Statsd {
         keep("parse", reading.parse.count, reading.parse.waiting());
         keep("latency", reading.latency.count, reading.latency.waiting());
         keep("marshaller.filter_latency", reading.filtering.count, reading.filtering.waiting());
-        let requests = || snapshot.outputs.iter().filter(|output| output.has_server()).map(|output| &output.requests);
+        let requests = || snapshot.outputs.iter().filter(|output| output.speaks_http()).map(|output| &output.requests);
         let count = requests().map(|requests| requests.latency.count).sum();
         for requests in requests() {
             keep("http_writer.latency", count, requests.latency.waiting());
@@ -228,9 +228,9 @@ fn counters(snapshot: &Snapshot) -> Vec<(String, u64)> {
     .into();
     let mut http = BTreeMap::new();
     let mut sum = |name: String, number: u64| *http.entry(name).or_default() += number;
-    for output in snapshot.outputs.iter().filter(|output| output.has_server()) {
-        sum("http_writer.total_messages".into(), output.books.events);
-        sum("http_writer.dropped_messages".into(), output.books.lost());
+    for output in snapshot.outputs.iter().filter(|output| output.speaks_http()) {
+        sum("http_writer.total_messages".into(), output.counters.events);
+        sum("http_writer.dropped_messages".into(), output.counters.lost());
         sum("http_writer.request_error.count".into(), output.requests.errors);
         for (status, number) in &output.requests.codes {
             sum(format!("http_code.{status}"), *number);
@@ -238,14 +238,14 @@ fn counters(snapshot: &Snapshot) -> Vec<(String, u64)> {
     }
     all.extend(http);
     for output in &snapshot.outputs {
-        let (name, books) = (part(&output.name), &output.books);
+        let (name, counters) = (part(&output.name), &output.counters);
         for (what, number) in [
-            ("events", books.events),
-            ("delivered", books.delivered),
-            ("known", books.known),
-            ("left_out", books.left_out),
-            ("dead_lettered", books.dead_lettered),
-            ("lost", books.lost()),
+            ("events", counters.events),
+            ("delivered", counters.delivered),
+            ("known", counters.duplicates),
+            ("left_out", counters.skipped),
+            ("dead_lettered", counters.dead_lettered),
+            ("lost", counters.lost()),
         ] {
             all.push((format!("output.{name}.{what}"), number));
         }
@@ -254,12 +254,12 @@ fn counters(snapshot: &Snapshot) -> Vec<(String, u64)> {
 }
 
 fn gauges(snapshot: &Snapshot) -> Vec<(String, u64)> {
-    let of = |output: &super::OutputFigures| {
+    let of = |output: &super::OutputMetrics| {
         let name = part(&output.name);
         [
-            ("ring", output.books.ring),
+            ("ring", output.counters.ring),
             ("ring_bytes", output.ring_bytes),
-            ("spool", output.books.spool),
+            ("spool", output.counters.spool),
             ("spool_bytes", output.spool_bytes),
         ]
         .map(|(what, number)| (format!("output.{name}.{what}"), number))

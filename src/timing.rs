@@ -13,17 +13,17 @@ pub struct Latency {
     /// All of them together.
     pub sum: Duration,
     /// The longest.
-    pub longest: Duration,
+    pub max: Duration,
     /// Those that nobody has asked for yet.
     waiting: Vec<Duration>,
 }
 
 impl Latency {
     /// Notes one.
-    pub fn note(&mut self, time: Duration) {
+    pub fn record(&mut self, time: Duration) {
         self.count += 1;
         self.sum += time;
-        self.longest = self.longest.max(time);
+        self.max = self.max.max(time);
         if self.waiting.len() < WAITING {
             self.waiting.push(time);
         }
@@ -48,7 +48,7 @@ impl Latency {
 
 /// What servers answered.
 #[derive(Clone, Debug, Default)]
-pub struct Requests {
+pub struct RequestStats {
     /// Requests made.
     pub count: u64,
     /// Those that got no answer.
@@ -59,15 +59,15 @@ pub struct Requests {
     pub latency: Latency,
 }
 
-impl Requests {
+impl RequestStats {
     /// Notes a request: its status, if it got an answer, and how long it took.
-    pub(super) fn note(&mut self, status: Option<u32>, time: Duration) {
+    pub(crate) fn record(&mut self, status: Option<u32>, time: Duration) {
         self.count += 1;
         match status {
             Some(status) => *self.codes.entry(status).or_default() += 1,
             None => self.errors += 1,
         }
-        self.latency.note(time);
+        self.latency.record(time);
     }
 }
 
@@ -75,12 +75,12 @@ impl AddAssign for Latency {
     fn add_assign(&mut self, other: Self) {
         self.count += other.count;
         self.sum += other.sum;
-        self.longest = self.longest.max(other.longest);
+        self.max = self.max.max(other.max);
         self.wait(other.waiting);
     }
 }
 
-impl AddAssign for Requests {
+impl AddAssign for RequestStats {
     fn add_assign(&mut self, other: Self) {
         self.count += other.count;
         self.errors += other.errors;

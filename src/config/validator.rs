@@ -2,9 +2,9 @@
 
 use super::{
     Fault,
-    alone::Claim,
+    alone::PathClaim,
     ini,
-    keys::{self, Of, Place},
+    keys::{self, SectionKind, SectionLocation},
     values,
 };
 use std::path::{Path, PathBuf};
@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 const TOP: &str = "before any section";
 
 /// The values of one section by key, each taken out as it is understood.
-pub(super) struct Given<'a> {
+pub(super) struct SectionValues<'a> {
     pub(super) section: &'a str,
     pub(super) entries: Vec<&'a ini::Entry>,
 }
 
-impl<'a> Given<'a> {
+impl<'a> SectionValues<'a> {
     /// The last value of a key, with its line.
     pub(super) fn take(&mut self, key: &str) -> Option<(&'a str, usize)> {
         let found = self.entries.iter().rev().find(|e| e.key == key).map(|e| (e.value.as_str(), e.line));
@@ -50,20 +50,20 @@ impl<'a> Given<'a> {
     }
 
     /// Passes over all keys that are about something.
-    pub(super) fn ignore(&mut self, of: Of) {
+    pub(super) fn ignore(&mut self, of: SectionKind) {
         self.entries.retain(|e| !keys::is_of(&e.key, of));
     }
 }
 
 /// Collects faults while sections are read.
-pub(super) struct Check<'a> {
+pub(super) struct Validator<'a> {
     pub(super) path: &'a Path,
     pub(super) faults: Vec<Fault>,
     /// What belongs to one output alone.
-    pub(super) claims: Vec<Claim>,
+    pub(super) claims: Vec<PathClaim>,
 }
 
-impl Check<'_> {
+impl Validator<'_> {
     /// Notes a fault in a line; `key` is empty when it is the whole line's.
     pub(super) fn fault(&mut self, line: usize, section: &str, key: &str, what: impl Into<String>) {
         let section = if section.is_empty() { TOP } else { section };
@@ -72,13 +72,13 @@ impl Check<'_> {
     }
 
     /// The entries of a section that may stand there; others are faults.
-    pub(super) fn given<'s>(&mut self, section: &'s ini::Section, place: Place) -> Given<'s> {
+    pub(super) fn given<'s>(&mut self, section: &'s ini::Section, place: SectionLocation) -> SectionValues<'s> {
         let mut entries = Vec::new();
         for entry in &section.entries {
             if keys::allowed(place).any(|name| keys::is_named(&entry.key, name)) {
                 let first = entries.iter().find(|e: &&&ini::Entry| e.key == entry.key);
                 // audisp-json took the last one.
-                if let Some(first) = first.filter(|_| place != Place::Top) {
+                if let Some(first) = first.filter(|_| place != SectionLocation::Top) {
                     let what = format!("is set twice; the first is in line {}", first.line);
                     self.fault(entry.line, &section.name, &entry.key, what);
                 }
@@ -93,13 +93,13 @@ impl Check<'_> {
             let what = format!("unknown key; did you mean {nearest}{name}?");
             self.fault(entry.line, &section.name, &entry.key, what);
         }
-        Given { section: &section.name, entries }
+        SectionValues { section: &section.name, entries }
     }
 
     /// A key's value as `read` understands it, or `default`.
     pub(super) fn value<T>(
         &mut self,
-        given: &mut Given,
+        given: &mut SectionValues,
         key: &str,
         default: T,
         read: impl Fn(&str) -> Result<T, values::Expected>,
@@ -110,7 +110,7 @@ impl Check<'_> {
         match read(text) {
             Ok(value) => value,
             Err(expected) => {
-                self.fault(line, given.section, key, format!("is {:?}, must be {expected}", values::untold(text)));
+                self.fault(line, given.section, key, format!("is {:?}, must be {expected}", values::redacted(text)));
                 default
             }
         }
@@ -119,7 +119,7 @@ impl Check<'_> {
     /// A key's value where `read` says itself what is wrong, as in `can't read FILE: …`.
     pub(super) fn checked<T>(
         &mut self,
-        given: &mut Given,
+        given: &mut SectionValues,
         key: &str,
         read: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
@@ -128,7 +128,7 @@ impl Check<'_> {
     }
 
     /// What is left of an output's keys has no meaning for its type.
-    pub(super) fn no_meaning(&mut self, given: &mut Given, of: &str) {
+    pub(super) fn no_meaning(&mut self, given: &mut SectionValues, of: &str) {
         for entry in given.entries.drain(..) {
             self.fault(entry.line, given.section, &entry.key, format!("has no meaning for {of}"));
         }

@@ -48,7 +48,7 @@ impl Span {
 
 /// When an event happened, as its records' `audit(SECONDS.MILLIS:SERIAL)` header says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Stamp {
+pub struct EventId {
     /// Seconds since 1970, UTC.
     pub seconds: i64,
     /// Thousandths of a second, 0 to 999.
@@ -62,7 +62,7 @@ pub struct Stamp {
 pub struct Record {
     /// The record type's number (`AUDIT_SYSCALL` is 1300: `<linux/audit.h>`, `<libaudit.h>`); 0 or less when
     /// libaudit doesn't know the type's name.
-    pub kind: i32,
+    pub record_type: i32,
     /// The record type's name: `SYSCALL`, `PATH`, `UNKNOWN[1420]`.
     pub name: Span,
     /// The whole record, without what auditd appended in enriched logs.
@@ -82,16 +82,16 @@ pub struct Field {
     pub value: Span,
     /// libauparse cut this value (at a space, or because it couldn't read it), so that what it makes of the
     /// value isn't to be asked for.
-    pub own: bool,
+    pub truncated: bool,
     /// Its place in the record as libauparse counts fields.
     pub number: u32,
 }
 
 /// One audit event: the records that share a time, a serial and a node.
 #[derive(Clone, Debug, Default)]
-pub struct Event {
+pub struct LinuxEvent {
     /// Time and serial.
-    pub stamp: Stamp,
+    pub id: EventId,
     /// True for a part of an event that the assembler couldn't hand out whole.
     pub partial: bool,
     /// How many parts of the event were handed out before this one: 0 for one that comes whole.
@@ -103,7 +103,7 @@ pub struct Event {
 }
 
 /// Record type numbers that formats tell apart (`<linux/audit.h>`).
-pub mod kind {
+pub mod record_type {
     #![allow(missing_docs)] // each is the number of the record type of that name
     pub const SYSCALL: i32 = 1300;
     pub const PATH: i32 = 1302;
@@ -125,18 +125,18 @@ pub fn is_absent(value: &[u8]) -> bool {
     matches!(value, b"" | b"(null)")
 }
 
-/// Bytes that [`Event::window`] shows.
-pub const WINDOW: usize = 16;
+/// Bytes that [`LinuxEvent::prefix`] shows.
+pub const PREFIX: usize = 16;
 
 /// A number for a node's name, 0 for none: what tells events and processes of different hosts apart.
 pub fn node_id(node: &[u8]) -> u64 {
     if node.is_empty() { 0 } else { FixedState::default().hash_one(node) }
 }
 
-impl Event {
+impl LinuxEvent {
     /// Empties it for the next event, keeping its buffers.
-    pub fn begin(&mut self, stamp: Stamp) {
-        self.stamp = stamp;
+    pub fn begin(&mut self, id: EventId) {
+        self.id = id;
         self.partial = false;
         self.part = 0;
         self.node = None;
@@ -155,7 +155,7 @@ impl Event {
         }
     }
 
-    /// Copies bytes into the event; the span is valid until the next [`Event::begin`].
+    /// Copies bytes into the event; the span is valid until the next [`LinuxEvent::begin`].
     pub fn keep(&mut self, bytes: &[u8]) -> Span {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -182,9 +182,9 @@ impl Event {
         self.fields.len()
     }
 
-    /// Ends the event: [`Event::window`] answers for every span from now on.
+    /// Ends the event: [`LinuxEvent::prefix`] answers for every span from now on.
     pub fn end(&mut self) {
-        self.bytes.extend_from_slice(&[0; WINDOW]);
+        self.bytes.extend_from_slice(&[0; PREFIX]);
     }
 
     /// Closes a record whose fields have been pushed.
@@ -199,7 +199,10 @@ impl Event {
 
     /// The types of all records that say something, in order.
     pub fn record_types(&self) -> impl Iterator<Item = &[u8]> {
-        self.records.iter().filter(|record| record.kind != kind::EOE).map(|record| self.bytes(record.name))
+        self.records
+            .iter()
+            .filter(|record| record.record_type != record_type::EOE)
+            .map(|record| self.bytes(record.name))
     }
 
     /// The fields of one record, in order.
@@ -217,9 +220,9 @@ impl Event {
         self.bytes.get(span.range()).unwrap_or_default()
     }
 
-    /// The first bytes of a span and what follows them, always [`WINDOW`] of them: for work on short values that takes
+    /// The first bytes of a span and what follows them, always [`PREFIX`] of them: for work on short values that takes
     /// a few instructions instead of a call.
-    pub fn window(&self, span: Span) -> Option<&[u8; WINDOW]> {
+    pub fn prefix(&self, span: Span) -> Option<&[u8; PREFIX]> {
         self.bytes.get(span.start()..)?.first_chunk()
     }
 
@@ -235,7 +238,7 @@ impl Event {
 
     /// The first record of a type.
     pub fn first(&self, kind: i32) -> Option<&Record> {
-        self.records.iter().find(|r| r.kind == kind)
+        self.records.iter().find(|r| r.record_type == kind)
     }
 
     /// The value as recorded of a record's first field of that name.

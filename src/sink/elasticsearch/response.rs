@@ -1,7 +1,7 @@
 //! What a bulk request's answer says, item by item. Servers aren't trusted: what doesn't have the right shape, or as
 //! many items as there were documents, says nothing about any of them.
 
-use crate::sink::carrier::Item;
+use crate::sink::delivery::ItemResult;
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -80,14 +80,14 @@ fn beginning(text: &str) -> &str {
 ///
 /// # Errors
 /// When the answer isn't one about so many documents.
-pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<Item>, String> {
+pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<ItemResult>, String> {
     let bulk: Bulk = serde_json::from_slice(answer)
         // What is wrong names what is there instead, which may be as long as the answer.
         .map_err(|e| format!("not the answer of a bulk request ({})", beginning(&e.to_string())))?;
     if bulk.items.len() != documents {
         return Err(format!("answers for {} documents to {documents}", bulk.items.len()));
     }
-    bulk.items.into_iter().map(|item| fate(&item.create)).collect()
+    bulk.items.into_iter().map(|item| outcome(&item.create)).collect()
 }
 
 /// True when a whole request was refused because what it holds can't be read: then one of its documents may be to blame.
@@ -112,7 +112,7 @@ pub(super) fn refusal(answer: &[u8]) -> Option<String> {
     serde_json::from_slice(answer).ok().map(|Refusal { error }| error.report())
 }
 
-fn fate(outcome: &Outcome) -> Result<Item, String> {
+fn outcome(outcome: &Outcome) -> Result<ItemResult, String> {
     let status = outcome.status;
     let kind = outcome.error.as_ref().and_then(|error| error.kind.as_deref());
     let report = || match &outcome.error {
@@ -120,11 +120,11 @@ fn fate(outcome: &Outcome) -> Result<Item, String> {
         None => format!("status {status}"),
     };
     Ok(match status {
-        200 | 201 if outcome.error.is_none() => Item::Delivered,
-        409 if kind.is_none_or(|kind| kind == "version_conflict_engine_exception") => Item::Known,
-        400..=599 if is_final(status, outcome.error.as_ref()) => Item::Never(report()),
-        400..=599 if is_of_index(status, kind) => Item::Blocked(report()),
-        400..=599 => Item::Again(report()),
+        200 | 201 if outcome.error.is_none() => ItemResult::Delivered,
+        409 if kind.is_none_or(|kind| kind == "version_conflict_engine_exception") => ItemResult::Duplicate,
+        400..=599 if is_final(status, outcome.error.as_ref()) => ItemResult::Rejected(report()),
+        400..=599 if is_of_index(status, kind) => ItemResult::IndexBlocked(report()),
+        400..=599 => ItemResult::Retry(report()),
         _ => return Err(format!("an item with {}", report())),
     })
 }
@@ -162,11 +162,11 @@ fn is_final(status: u16, error: Option<&Error>) -> bool {
 mod tests {
     use super::*;
 
-    fn one(item: &str) -> Result<Vec<Item>, String> {
+    fn one(item: &str) -> Result<Vec<ItemResult>, String> {
         items(format!(r#"{{"took":1,"errors":true,"items":[{item}]}}"#).as_bytes(), 1)
     }
 
-    fn error(status: u16, kind: &str, reason: &str) -> Item {
+    fn error(status: u16, kind: &str, reason: &str) -> ItemResult {
         let item = format!(
             r#"{{"create":{{"_index":"a","_id":"1","status":{status},"error":{{"type":"{kind}","reason":"{reason}"}}}}}}"#
         );
@@ -186,9 +186,14 @@ mod tests {
         let again = "status 429: es_rejected_execution_exception: busy";
         assert_eq!(
             items(answer, 4).unwrap(),
-            [Item::Delivered, Item::Known, Item::Again(again.into()), Item::Never(never.into())]
+            [
+                ItemResult::Delivered,
+                ItemResult::Duplicate,
+                ItemResult::Retry(again.into()),
+                ItemResult::Rejected(never.into())
+            ]
         );
-        assert_eq!(one(r#"{"create":{"status":409}}"#), Ok(vec![Item::Known]));
+        assert_eq!(one(r#"{"create":{"status":409}}"#), Ok(vec![ItemResult::Duplicate]));
     }
 
     #[test]
@@ -199,7 +204,7 @@ mod tests {
             (400, "illegal_argument_exception", "Limit of total fields [1000] has been exceeded"),
             (413, "x", "too large"),
         ] {
-            assert!(matches!(error(status, kind, reason), Item::Never(_)), "{kind}");
+            assert!(matches!(error(status, kind, reason), ItemResult::Rejected(_)), "{kind}");
         }
         for (status, kind, reason) in [
             (503, "unavailable_shards_exception", "primary shard is not active"),
@@ -214,7 +219,7 @@ mod tests {
             (400, "validation_exception", "this action would add [2] shards"),
             (409, "resource_already_exists_exception", "x"),
         ] {
-            let is_blocked = matches!(error(status, kind, reason), Item::Blocked(_));
+            let is_blocked = matches!(error(status, kind, reason), ItemResult::IndexBlocked(_));
             assert_eq!(is_blocked, status < 429 || kind == "cluster_block_exception", "{kind}");
         }
     }
@@ -255,7 +260,8 @@ mod tests {
         let chain = (0..100).fold(String::from("null"), |inner, n| {
             format!(r#"{{"type":"t{n}","reason":"{}","caused_by":{inner}}}"#, "é".repeat(1000))
         });
-        let Item::Never(report) = one(&format!(r#"{{"create":{{"status":400,"error":{chain}}}}}"#)).unwrap().remove(0)
+        let ItemResult::Rejected(report) =
+            one(&format!(r#"{{"create":{{"status":400,"error":{chain}}}}}"#)).unwrap().remove(0)
         else {
             unreachable!()
         };
@@ -265,7 +271,7 @@ mod tests {
             Some("security_exception: missing credentials".into())
         );
         let long = "k".repeat(100_000);
-        let Item::Never(report) = error(400, &long, "x") else { unreachable!() };
+        let ItemResult::Rejected(report) = error(400, &long, "x") else { unreachable!() };
         assert!(report.len() < 800, "{}", report.len());
         for text in [format!(r#"{{"items":"{long}"}}"#), format!(r#"{{"items":[{{"create":{{"status":"{long}"}}}}]}}"#)]
         {

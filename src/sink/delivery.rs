@@ -1,7 +1,7 @@
 //! Carries documents to a server until each is delivered, or will never be: what all network sinks have in common.
 
 use super::{
-    Shared,
+    SinkStatus,
     breaker::{Backoff, Breaker},
     dead_letters::DeadLetters,
 };
@@ -10,8 +10,8 @@ use crate::{
     lock::locked,
     log,
     queue::{
-        Batch, Outlet, Want,
-        books::{Fate, Loss},
+        Batch, BatchLimits, QueueReceiver,
+        counters::{Loss, Outcome},
         ring::Document,
     },
 };
@@ -26,36 +26,36 @@ const SAY_EVERY: Duration = Duration::from_secs(30);
 
 /// What a server made of documents.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
+pub(super) enum SendResult {
     /// It has them all.
     Delivered,
     /// Not now; it may have asked for a pause.
-    Again(String, Option<Duration>),
+    Retry(String, Option<Duration>),
     /// It will never take them as they are. Of several documents only one may be to blame.
-    Never(String),
+    Rejected(String),
     /// It says of each, in their order, what it made of it.
-    Each(Vec<Item>),
+    PerItem(Vec<ItemResult>),
     /// Nobody waits for the answer any more.
-    GivenUp,
+    Aborted,
 }
 
 /// What a server made of one document of several.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Item {
+pub(super) enum ItemResult {
     /// It has it.
     Delivered,
     /// It had it already.
-    Known,
+    Duplicate,
     /// Not now.
-    Again(String),
+    Retry(String),
     /// Not now, since the place where it is to go takes nothing; others do.
-    Blocked(String),
+    IndexBlocked(String),
     /// It will never take it.
-    Never(String),
+    Rejected(String),
 }
 
 /// Why documents are to be tried again.
-struct Refused {
+struct Pending {
     why: String,
     /// The pause that the server asks for.
     asked: Option<Duration>,
@@ -67,9 +67,9 @@ struct Refused {
 
 /// What all workers of an output share.
 #[derive(Debug)]
-pub(super) struct Carrier {
-    shared: Arc<Shared>,
-    outlet: Outlet,
+pub(super) struct DeliveryWorker {
+    shared: Arc<SinkStatus>,
+    queue: QueueReceiver,
     breaker: Arc<Breaker>,
     backoff: Backoff,
     dead_letters: DeadLetters,
@@ -77,12 +77,12 @@ pub(super) struct Carrier {
     server: String,
     /// How often a document is tried where there is no spool.
     attempts: u32,
-    said: Mutex<Said>,
+    health: Mutex<Health>,
 }
 
 /// What was said about the server.
 #[derive(Debug, Default)]
-struct Said {
+struct Health {
     /// When it was said last that it fails.
     at: Option<Instant>,
     /// That it works again is yet to be said.
@@ -90,7 +90,7 @@ struct Said {
 }
 
 /// What is better left as it is.
-enum Leave {
+enum StopReason {
     /// Everything: time is up, or the server is gone at the end.
     All,
     /// These documents: the server takes others.
@@ -99,12 +99,12 @@ enum Leave {
     Until(Instant),
 }
 
-impl Carrier {
+impl DeliveryWorker {
     /// For an output's workers.
     pub(super) fn new(
         config: &config::Output,
-        shared: &Arc<Shared>,
-        outlet: Outlet,
+        shared: &Arc<SinkStatus>,
+        queue: QueueReceiver,
         server: String,
         retry: &config::Retry,
     ) -> Self {
@@ -114,24 +114,24 @@ impl Carrier {
         let _ = shared.breaker.set(breaker.clone());
         Self {
             shared: shared.clone(),
-            outlet,
+            queue,
             breaker,
             backoff,
             dead_letters: DeadLetters::new(config),
             server,
             attempts: retry.attempts,
-            said: Mutex::default(),
+            health: Mutex::default(),
         }
     }
 
     /// Takes documents and sends them until none are left, or time is up.
-    pub(super) fn run(&self, want: &Want, mut send: impl FnMut(&[Document]) -> Answer) {
-        while let Some(mut batch) = self.outlet.take(want) {
+    pub(super) fn run(&self, want: &BatchLimits, mut send: impl FnMut(&[Document]) -> SendResult) {
+        while let Some(mut batch) = self.queue.dequeue(want) {
             match self.deliver(&mut batch, want.documents, &mut send) {
-                Ok(()) => self.outlet.done(batch),
-                Err(Leave::These) => self.outlet.leave(batch),
-                Err(Leave::Until(time)) => self.outlet.put_off(batch, time),
-                Err(Leave::All) => return self.outlet.leave(batch),
+                Ok(()) => self.queue.complete(batch),
+                Err(StopReason::These) => self.queue.release(batch),
+                Err(StopReason::Until(time)) => self.queue.defer(batch, time),
+                Err(StopReason::All) => return self.queue.release(batch),
             }
         }
     }
@@ -140,8 +140,8 @@ impl Carrier {
         &self,
         batch: &mut Batch,
         most: usize,
-        send: &mut impl FnMut(&[Document]) -> Answer,
-    ) -> Result<(), Leave> {
+        send: &mut impl FnMut(&[Document]) -> SendResult,
+    ) -> Result<(), StopReason> {
         // Ranges yet to be sent, the first one last. What a process before this one held may be a larger batch.
         let all = batch.documents.len();
         let mut ranges: Vec<Range<usize>> = (0..all).step_by(most).map(|at| at..all.min(at + most)).rev().collect();
@@ -152,7 +152,7 @@ impl Carrier {
                     ranges.push(middle..range.end);
                     ranges.push(range.start..middle);
                 } else {
-                    self.give_up(batch, &why);
+                    self.dead_letter(batch, &why);
                 }
             }
         }
@@ -164,40 +164,40 @@ impl Carrier {
         &self,
         batch: &mut Batch,
         mut range: Range<usize>,
-        send: &mut impl FnMut(&[Document]) -> Answer,
-    ) -> Result<Option<(Range<usize>, String)>, Leave> {
+        send: &mut impl FnMut(&[Document]) -> SendResult,
+    ) -> Result<Option<(Range<usize>, String)>, StopReason> {
         let mut failures = 0;
         let mut progress = false;
         while !range.is_empty() {
             // At the end each is tried at once, whatever the breaker says.
-            self.breaker.enter(|| self.shared.is_aborted() || self.outlet.is_closed());
+            self.breaker.enter(|| self.shared.is_aborted() || self.queue.is_closed());
             if self.shared.is_aborted() {
-                return Err(Leave::All);
+                return Err(StopReason::All);
             }
-            let ending = self.outlet.is_closed();
+            let ending = self.queue.is_closed();
             let refused = match send(&batch.documents[range.clone()]) {
-                Answer::Delivered => {
-                    self.works();
-                    self.outlet.settle(batch, range.len(), Fate::Delivered);
+                SendResult::Delivered => {
+                    self.note_recovered();
+                    self.queue.record_outcome(batch, range.len(), Outcome::Delivered);
                     return Ok(None);
                 }
-                Answer::Never(why) => {
-                    self.works();
+                SendResult::Rejected(why) => {
+                    self.note_recovered();
                     return Ok(Some((range, why)));
                 }
-                Answer::GivenUp => {
+                SendResult::Aborted => {
                     self.breaker.unknown();
-                    return Err(Leave::All);
+                    return Err(StopReason::All);
                 }
-                Answer::Again(why, asked) => Refused { why, asked, only_these: false, blocked: false },
-                Answer::Each(items) => {
+                SendResult::Retry(why, asked) => Pending { why, asked, only_these: false, blocked: false },
+                SendResult::PerItem(items) => {
                     let all = range.len();
-                    let (why, blocked) = self.settle_each(batch, &mut range, items);
+                    let (why, blocked) = self.record_each(batch, &mut range, items);
                     if range.len() < all || blocked {
                         progress = true;
-                        self.works();
+                        self.note_recovered();
                     }
-                    Refused { why, asked: None, only_these: progress, blocked }
+                    Pending { why, asked: None, only_these: progress, blocked }
                 }
             };
             if !range.is_empty() {
@@ -210,7 +210,7 @@ impl Carrier {
 
     /// Settles what the server has said something final about. What is left of the range is to be tried again, for the
     /// reason that is returned; also says whether that is only that their places are blocked.
-    fn settle_each(&self, batch: &mut Batch, range: &mut Range<usize>, items: Vec<Item>) -> (String, bool) {
+    fn record_each(&self, batch: &mut Batch, range: &mut Range<usize>, items: Vec<ItemResult>) -> (String, bool) {
         let (mut delivered, mut known, mut never, mut again) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut whys, mut first) = (Vec::new(), None);
         let all = items.len();
@@ -218,34 +218,34 @@ impl Carrier {
         let mut items = items.into_iter();
         for document in batch.documents.drain(range.clone()) {
             match items.next() {
-                Some(Item::Delivered) => delivered.push(document),
-                Some(Item::Known) => known.push(document),
-                Some(Item::Never(why)) => {
+                Some(ItemResult::Delivered) => delivered.push(document),
+                Some(ItemResult::Duplicate) => known.push(document),
+                Some(ItemResult::Rejected(why)) => {
                     never.push(document);
                     whys.push(why);
                 }
-                Some(Item::Blocked(why)) => {
+                Some(ItemResult::IndexBlocked(why)) => {
                     again.push(document);
                     blocked += 1;
                     first.get_or_insert(why);
                 }
-                Some(Item::Again(why)) => {
+                Some(ItemResult::Retry(why)) => {
                     again.push(document);
                     first.get_or_insert(why);
                 }
                 None => again.push(document),
             }
         }
-        let numbers = [(delivered.len(), Fate::Delivered), (known.len(), Fate::Known)];
+        let numbers = [(delivered.len(), Outcome::Delivered), (known.len(), Outcome::Duplicate)];
         let refused = again.len();
         let sorted = delivered.into_iter().chain(known).chain(never).chain(again);
         batch.put_back(range.start, sorted, refused > 0);
-        for (number, fate) in numbers {
-            self.outlet.settle(batch, number, fate);
+        for (number, outcome) in numbers {
+            self.queue.record_outcome(batch, number, outcome);
             range.start += number;
         }
         for why in whys {
-            self.give_up(batch, &why);
+            self.dead_letter(batch, &why);
             range.start += 1;
         }
         let why = first.unwrap_or_else(|| "no word about some documents".into());
@@ -260,54 +260,54 @@ impl Carrier {
         range: &mut Range<usize>,
         failures: u32,
         ending: bool,
-        refused: &Refused,
-    ) -> Result<(), Leave> {
-        let Refused { why, asked, only_these, blocked } = refused;
+        refused: &Pending,
+    ) -> Result<(), StopReason> {
+        let Pending { why, asked, only_these, blocked } = refused;
         if *only_these {
             // It takes others: whoever else has some may send them.
             self.breaker.unknown();
         } else {
             self.breaker.failure(*asked);
-            self.outlet.set_failing(true);
+            self.queue.set_failing(true);
         }
-        self.outlet.secure(batch);
+        self.queue.persist(batch);
         let on_disk = batch.is_on_disk();
         if !on_disk && failures >= self.attempts {
             let tried = if failures == 1 { "once".to_string() } else { format!("{failures} times") };
-            self.lose(batch, range.len(), Loss::Refused, &format!("{}: {why}, tried {tried}", self.server));
+            self.drop_as(batch, range.len(), Loss::Refused, &format!("{}: {why}, tried {tried}", self.server));
             range.start = range.end;
             return Ok(());
         }
         if on_disk {
-            self.say(why, *only_these);
+            self.warn_waiting(why, *only_these);
             if ending {
                 // The next process goes on.
-                return Err(if *only_these { Leave::These } else { Leave::All });
+                return Err(if *only_these { StopReason::These } else { StopReason::All });
             }
         }
-        let pause = self.backoff.pause(failures.saturating_add(batch.times_put_off()), *asked);
-        if *blocked && self.outlet.may_put_off(batch) {
-            return Err(Leave::Until(Instant::now() + pause));
+        let pause = self.backoff.pause(failures.saturating_add(batch.deferrals()), *asked);
+        if *blocked && self.queue.can_defer(batch) {
+            return Err(StopReason::Until(Instant::now() + pause));
         }
-        self.shared.pause_unless(pause, || on_disk && self.outlet.is_closed());
+        self.shared.pause_unless(pause, || on_disk && self.queue.is_closed());
         Ok(())
     }
 
-    fn works(&self) {
-        self.outlet.set_failing(false);
+    fn note_recovered(&self) {
+        self.queue.set_failing(false);
         self.breaker.success();
-        let mut said = locked(&self.said);
+        let mut said = locked(&self.health);
         if std::mem::take(&mut said.failing) {
             log::info(format_args!("output {}: {} works again", self.shared.name, self.server));
         }
     }
 
     /// Says why events wait. `works`: the server takes others.
-    fn say(&self, why: &str, works: bool) {
-        let mut said = locked(&self.said);
+    fn warn_waiting(&self, why: &str, works: bool) {
+        let mut said = locked(&self.health);
         // Also when it worked in between: one that fails now and then mustn't fill the log.
         if said.at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
-            *said = Said { at: Some(Instant::now()), failing: said.failing || !works };
+            *said = Health { at: Some(Instant::now()), failing: said.failing || !works };
             let (name, server) = (&self.shared.name, &self.server);
             let who = if works { "they" } else { "events" };
             log::warning(format_args!("output {name}: {server}: {why}; {who} wait in the spool"));
@@ -315,26 +315,26 @@ impl Carrier {
     }
 
     /// Gives up the next document that isn't settled.
-    fn give_up(&self, batch: &mut Batch, why: &str) {
+    fn dead_letter(&self, batch: &mut Batch, why: &str) {
         let Some(document) = batch.next() else { return };
         match self.dead_letters.write(document, why) {
             Ok(()) => {
-                self.outlet.settle(batch, 1, Fate::DeadLettered);
+                self.queue.record_outcome(batch, 1, Outcome::DeadLettered);
                 self.shared.dead_lettered.lost(&format!("{}: {why}", self.server));
             }
             Err(e) if self.dead_letters.path().is_none() => {
-                self.lose(batch, 1, Loss::Refused, &format!("{}: {why}, and {e}", self.server));
+                self.drop_as(batch, 1, Loss::Refused, &format!("{}: {why}, and {e}", self.server));
             }
-            Err(e) => self.lose(batch, 1, Loss::DeadLetters, &format!("{}: {why}; not kept: {e}", self.server)),
+            Err(e) => self.drop_as(batch, 1, Loss::DeadLetters, &format!("{}: {why}; not kept: {e}", self.server)),
         }
     }
 
-    fn lose(&self, batch: &mut Batch, number: usize, loss: Loss, why: &str) {
-        self.outlet.settle(batch, number, Fate::Lost(loss));
+    fn drop_as(&self, batch: &mut Batch, number: usize, loss: Loss, why: &str) {
+        self.queue.record_outcome(batch, number, Outcome::Lost(loss));
         self.shared.refused.lost_many(number as u64, why);
     }
 }
 
 #[cfg(test)]
-#[path = "carrier_tests.rs"]
+#[path = "delivery_tests.rs"]
 mod tests;

@@ -1,11 +1,8 @@
-//! The one list of figures: Prometheus and the report have the names in [`FIGURES`], statsd those in [`STATSD`].
+//! The one list of figures: Prometheus and the report have the names in [`METRICS`], statsd those in [`STATSD`].
 //! `docs/figures.md` explains them; a test holds it against this.
 
-use super::{OutputFigures, Snapshot};
-use crate::{
-    queue::books::Loss,
-    sink::{Latency, Position},
-};
+use super::{OutputMetrics, Snapshot};
+use crate::{queue::counters::Loss, sink::BreakerState, timing::Latency};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What a figure does.
@@ -21,7 +18,7 @@ pub enum Kind {
 
 /// A figure's name, and what it means.
 #[derive(Clone, Copy, Debug)]
-pub struct Figure {
+pub struct Metric {
     /// As Prometheus and the report have it.
     pub name: &'static str,
     /// What it does.
@@ -30,20 +27,20 @@ pub struct Figure {
     pub help: &'static str,
 }
 
-const fn counter(name: &'static str, help: &'static str) -> Figure {
-    Figure { name, kind: Kind::Counter, help }
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, help }
 }
 
-const fn gauge(name: &'static str, help: &'static str) -> Figure {
-    Figure { name, kind: Kind::Gauge, help }
+const fn gauge(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, help }
 }
 
-const fn summary(name: &'static str, help: &'static str) -> Figure {
-    Figure { name, kind: Kind::Summary, help }
+const fn summary(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Summary, help }
 }
 
 /// All figures, in the order in which they are written.
-pub const FIGURES: &[Figure] = &[
+pub const METRICS: &[Metric] = &[
     gauge("auship_info", "The program's version."),
     gauge("auship_start_time_seconds", "When the program started, in seconds since 1970."),
     counter("auship_events_total", "Events read from the input."),
@@ -176,8 +173,8 @@ pub(super) fn samples(snapshot: &Snapshot) -> Vec<Sample> {
     for (filter, number) in &reading.filters {
         out.numbers("auship_filter_events_total", "filter", filter, *number);
     }
-    out.number("auship_events_offered_total", reading.offered);
-    out.number("auship_events_late_total", snapshot.late);
+    out.number("auship_events_offered_total", reading.dispatched);
+    out.number("auship_events_late_total", snapshot.out_of_order);
     out.number("auship_gaps_total", reading.gaps);
     out.number("auship_gap_events_total", reading.missing);
     out.number("auship_lines_unreadable_total", snapshot.unreadable);
@@ -200,46 +197,46 @@ pub(super) fn samples(snapshot: &Snapshot) -> Vec<Sample> {
 const POSITIONS: [&str; 3] = ["closed", "open", "half_open"];
 
 /// Where it stands.
-pub(super) fn position(position: Position) -> &'static str {
+pub(super) fn position(position: BreakerState) -> &'static str {
     match position {
-        Position::Closed => POSITIONS[0],
-        Position::Open(_) => POSITIONS[1],
-        Position::HalfOpen => POSITIONS[2],
+        BreakerState::Closed => POSITIONS[0],
+        BreakerState::Open(_) => POSITIONS[1],
+        BreakerState::HalfOpen => POSITIONS[2],
     }
 }
 
-fn output_samples(output: &OutputFigures, out: &mut Samples) {
-    let books = &output.books;
+fn output_samples(output: &OutputMetrics, out: &mut Samples) {
+    let counters = &output.counters;
     let info = vec![("type", output.kind.to_string()), ("state", output.state.name().to_string())];
     let labels = out.labels.iter().cloned().chain(info).collect();
     out.all.push(Sample { name: "auship_output_info", part: "", labels, value: Value::Number(1) });
-    out.number("auship_output_events_total", books.events);
-    out.number("auship_output_found_total", books.found);
-    out.number("auship_output_delivered_total", books.delivered);
-    out.number("auship_output_known_total", books.known);
-    out.number("auship_output_left_out_total", books.left_out);
-    out.number("auship_output_dead_lettered_total", books.dead_lettered);
+    out.number("auship_output_events_total", counters.events);
+    out.number("auship_output_found_total", counters.recovered);
+    out.number("auship_output_delivered_total", counters.delivered);
+    out.number("auship_output_known_total", counters.duplicates);
+    out.number("auship_output_left_out_total", counters.skipped);
+    out.number("auship_output_dead_lettered_total", counters.dead_lettered);
     for why in Loss::ALL {
-        out.numbers("auship_output_lost_total", "reason", why.name(), books.lost_by(why));
+        out.numbers("auship_output_lost_total", "reason", why.name(), counters.lost_by(why));
     }
-    out.number("auship_output_ring_documents", books.ring);
+    out.number("auship_output_ring_documents", counters.ring);
     out.number("auship_output_ring_bytes", output.ring_bytes);
-    out.number("auship_output_spool_documents", books.spool);
+    out.number("auship_output_spool_documents", counters.spool);
     out.number("auship_output_spool_bytes", output.spool_bytes);
     if let Some(breaker) = output.breaker {
         for name in POSITIONS {
             out.numbers("auship_output_breaker_state", "state", name, u64::from(name == position(breaker)));
         }
     }
-    if output.has_server() {
+    if output.speaks_http() {
         let requests = &output.requests;
         out.number("auship_output_requests_total", requests.count);
         out.number("auship_output_request_errors_total", requests.errors);
         for (status, number) in &requests.codes {
             out.numbers("auship_output_responses_total", "code", &status.to_string(), *number);
         }
-        let Latency { count, sum, longest, .. } = requests.latency;
+        let Latency { count, sum, max, .. } = requests.latency;
         out.summary("auship_output_request_seconds", count, sum);
-        out.seconds("auship_output_request_longest_seconds", longest);
+        out.seconds("auship_output_request_longest_seconds", max);
     }
 }

@@ -26,7 +26,7 @@ pub enum Loss {
 }
 
 impl Loss {
-    /// All there are, in the order of [`Books::lost`].
+    /// All there are, in the order of [`Counters::lost`].
     pub const ALL: [Self; 7] = [
         Self::RingFull,
         Self::Refused,
@@ -53,11 +53,11 @@ impl Loss {
 
 /// What came of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Outcome {
     /// It arrived: a 2xx answer, or written to the file or socket.
     Delivered,
     /// It had arrived before, as the server says: delivered too.
-    Known,
+    Duplicate,
     /// The server will never take it; it is in the dead-letter file.
     DeadLettered,
     /// It is lost.
@@ -66,17 +66,17 @@ pub enum Fate {
 
 /// Figures of one output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Books {
+pub struct Counters {
     /// Events taken.
     pub events: u64,
     /// Events that were in the spool already at the start, and those that a process before this one lost.
-    pub found: u64,
+    pub recovered: u64,
     /// Documents that arrived.
     pub delivered: u64,
     /// Those among them that the server had already.
-    pub known: u64,
+    pub duplicates: u64,
     /// Events that the output's own settings leave out.
-    pub left_out: u64,
+    pub skipped: u64,
     /// Documents that the server will never take.
     pub dead_lettered: u64,
     /// Documents in memory: in the ring, on their way into the spool, or in the hands of the sink.
@@ -86,7 +86,7 @@ pub struct Books {
     lost: [u64; Loss::ALL.len()],
 }
 
-impl Books {
+impl Counters {
     /// How many are lost for a reason.
     pub fn lost_by(&self, why: Loss) -> u64 {
         self.lost[why as usize]
@@ -98,32 +98,32 @@ impl Books {
     }
 
     /// Notes what came of so many documents.
-    pub fn settle(&mut self, number: u64, fate: Fate) {
-        match fate {
-            Fate::Delivered => self.delivered += number,
-            Fate::Known => {
+    pub fn record_outcome(&mut self, number: u64, outcome: Outcome) {
+        match outcome {
+            Outcome::Delivered => self.delivered += number,
+            Outcome::Duplicate => {
                 self.delivered += number;
-                self.known += number;
+                self.duplicates += number;
             }
-            Fate::DeadLettered => self.dead_lettered += number,
-            Fate::Lost(why) => self.lost[why as usize] += number,
+            Outcome::DeadLettered => self.dead_lettered += number,
+            Outcome::Lost(why) => self.lost[why as usize] += number,
         }
     }
 
     /// True when they add up.
     pub fn balance(&self) -> bool {
-        let out = self.delivered + self.left_out + self.dead_lettered + self.lost() + self.ring + self.spool;
-        self.events + self.found == out
+        let out = self.delivered + self.skipped + self.dead_lettered + self.lost() + self.ring + self.spool;
+        self.events + self.recovered == out
     }
 }
 
-impl AddAssign for Books {
+impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         self.events += other.events;
-        self.found += other.found;
+        self.recovered += other.recovered;
         self.delivered += other.delivered;
-        self.known += other.known;
-        self.left_out += other.left_out;
+        self.duplicates += other.duplicates;
+        self.skipped += other.skipped;
         self.dead_lettered += other.dead_lettered;
         self.ring += other.ring;
         self.spool += other.spool;
@@ -133,14 +133,14 @@ impl AddAssign for Books {
     }
 }
 
-impl fmt::Display for Books {
+impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "delivered {}, lost {}", self.delivered, self.lost())?;
         for (what, number) in [
-            ("known", self.known),
-            ("left out", self.left_out),
+            ("known", self.duplicates),
+            ("left out", self.skipped),
             ("dead-lettered", self.dead_lettered),
-            ("found", self.found),
+            ("found", self.recovered),
             ("in the ring", self.ring),
             ("in the spool", self.spool),
         ] {

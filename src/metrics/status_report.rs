@@ -2,7 +2,7 @@
 
 use super::{
     Snapshot,
-    names::{Sample, Value, position, samples},
+    catalog::{Sample, Value, position, samples},
 };
 use std::{
     fmt::Write as _,
@@ -84,14 +84,14 @@ pub(super) fn status(snapshot: &Snapshot) -> String {
         snapshot.unreadable
     );
     for output in &snapshot.outputs {
-        let (name, books) = (&output.name, &output.books);
+        let (name, counters) = (&output.name, &output.counters);
         for (what, number) in [
-            ("delivered", books.delivered),
-            ("left_out", books.left_out),
-            ("dead_lettered", books.dead_lettered),
-            ("lost", books.lost()),
-            ("ring", books.ring),
-            ("spool", books.spool),
+            ("delivered", counters.delivered),
+            ("left_out", counters.skipped),
+            ("dead_lettered", counters.dead_lettered),
+            ("lost", counters.lost()),
+            ("ring", counters.ring),
+            ("spool", counters.spool),
         ] {
             let _ = write!(out, " {name}.{what}={number}");
         }

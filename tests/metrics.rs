@@ -3,7 +3,7 @@
 
 mod common;
 
-use auship::figures::{FIGURES, STATSD};
+use auship::metrics::{METRICS, STATSD};
 use common::{
     PYTHON, Running,
     audit::not_tested,
@@ -210,7 +210,7 @@ fn figures_add_up_at_every_moment() {
     assert!(said.contains("reader's pauses: 99.9 % under "), "{status} {said}");
     is_well_formed(&prom);
     assert_eq!(fs::metadata(&prom).unwrap().permissions().mode() & 0o777, 0o644);
-    let listed: BTreeSet<_> = FIGURES.iter().map(|figure| figure.name).collect();
+    let listed: BTreeSet<_> = METRICS.iter().map(|figure| figure.name).collect();
     let report = fs::read_to_string(dir.path().join("run/report")).unwrap();
     for name in &listed {
         // An output that has ended has no breaker any more.
@@ -488,6 +488,6 @@ fn the_list_in_the_docs_is_whole() {
     let first_cell = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_string());
     let listed: BTreeSet<String> = docs.lines().filter_map(first_cell).collect();
     let written: BTreeSet<String> =
-        FIGURES.iter().map(|figure| figure.name).chain(STATSD.iter().map(|(name, _)| *name)).map(Into::into).collect();
+        METRICS.iter().map(|figure| figure.name).chain(STATSD.iter().map(|(name, _)| *name)).map(Into::into).collect();
     assert_eq!(listed, written);
 }

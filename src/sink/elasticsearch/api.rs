@@ -1,7 +1,7 @@
 //! Requests of others than the sink, made as the sink makes its own: same certificates, same login, same proxy.
 
 use super::super::{
-    Shared,
+    SinkStatus,
     connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
     warn_of_no_verification,
 };
@@ -26,7 +26,7 @@ impl Requester {
         curl::init();
         let client = &config.client;
         warn_of_no_verification(output, &client.tls, &config.shown_urls().collect::<Vec<_>>().join(", "));
-        let shared = Arc::new(Shared::new(output));
+        let shared = Arc::new(SinkStatus::new(output));
         let connection = Connection::new(client, &shared, CurlLog::new(client)?, config.urls.len());
         Ok(Self { connection, timeout: client.timeout })
     }
@@ -52,7 +52,7 @@ impl Requester {
         match self.connection.request(request, |out| out.write_all(body)) {
             Ok(reply) => Ok((reply.status, reply.body)),
             Err(Failure::Failed(why)) => Err(why),
-            Err(Failure::GivenUp) => Err("given up".into()),
+            Err(Failure::Aborted) => Err("given up".into()),
         }
     }
 }

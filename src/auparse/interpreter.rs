@@ -6,10 +6,10 @@
 
 use super::{
     auparse_sys::auparse_type_t as t,
+    cache::{Cache, CacheKey},
     handle::Cursor,
-    questions::{Answers, Question},
 };
-use crate::event::{Event, Field, Record};
+use crate::event::{Field, LinuxEvent, Record};
 use foldhash::fast::RandomState;
 use memchr::{memchr, memmem, memrchr};
 use std::{collections::HashMap, ffi::CStr};
@@ -57,7 +57,7 @@ const WHOLE_SOCKADDR: usize = 256;
 
 /// A system call with its machine, as the fields `arch` and `syscall` of a SYSCALL record name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct Syscall {
     id: u32,
     /// The first two arguments, as far as the meaning of the others can depend on them.
     arguments: [Small; 2],
@@ -91,26 +91,26 @@ impl Small {
 }
 
 #[derive(Debug)]
-struct CallNames {
+struct SyscallNames {
     arch: Box<[u8]>,
     name: Box<[u8]>,
 }
 
 /// What is remembered between events.
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    answers: Answers,
+pub(super) struct InterpretationCache {
+    answers: Cache,
     calls: HashMap<Box<[u8]>, u32, RandomState>,
-    call_names: Vec<CallNames>,
+    call_names: Vec<SyscallNames>,
     /// Counts how often all was forgotten.
     generation: u64,
     key: Vec<u8>,
     scratch: Vec<u8>,
 }
 
-impl Memory {
+impl InterpretationCache {
     pub(super) fn forget(&mut self) {
-        self.answers = Answers::default();
+        self.answers = Cache::default();
         self.calls.clear();
         self.call_names.clear();
         self.generation += 1;
@@ -118,16 +118,16 @@ impl Memory {
 }
 
 /// Answers what the fields of the event at hand mean.
-pub struct Meanings<'p> {
+pub struct Interpreter<'p> {
     cursor: &'p mut Cursor,
-    memory: &'p mut Memory,
+    memory: &'p mut InterpretationCache,
 }
 
 /// A field with the record it stands in.
 #[derive(Clone, Copy)]
-pub struct Place<'e> {
+pub struct FieldRef<'e> {
     /// The event.
-    pub event: &'e Event,
+    pub event: &'e LinuxEvent,
     /// The record's place in the event.
     pub number: usize,
     /// The record.
@@ -136,7 +136,7 @@ pub struct Place<'e> {
     pub field: Field,
 }
 
-impl<'e> Place<'e> {
+impl<'e> FieldRef<'e> {
     /// The value as recorded.
     pub fn text(&self) -> &'e [u8] {
         self.event.bytes(self.field.value)
@@ -146,8 +146,8 @@ impl<'e> Place<'e> {
 /// The record type TRUSTED_APP (`<libaudit.h>`), whose fields libauparse types by their values.
 const TRUSTED_APP: i32 = 1121;
 
-impl<'p> Meanings<'p> {
-    pub(super) fn new(cursor: &'p mut Cursor, memory: &'p mut Memory) -> Self {
+impl<'p> Interpreter<'p> {
+    pub(super) fn new(cursor: &'p mut Cursor, memory: &'p mut InterpretationCache) -> Self {
         // Forgetting happens here, between two events, so that a `Call` stays valid for all of one.
         if memory.answers.len() > MAX_REMEMBERED || memory.calls.len() > MAX_REMEMBERED {
             memory.forget();
@@ -157,19 +157,19 @@ impl<'p> Meanings<'p> {
         Self { cursor, memory }
     }
 
-    fn go(&mut self, place: Place) -> bool {
+    fn seek(&mut self, place: FieldRef) -> bool {
         u32::try_from(place.number).is_ok_and(|n| self.cursor.goto_record(n))
             && self.cursor.goto_field(place.field.number)
     }
 
-    /// Changes when meanings may have: whoever remembers some must forget them then.
+    /// Changes when interpreter may have: whoever remembers some must forget them then.
     pub fn generation(&self) -> u64 {
         self.memory.generation
     }
 
     /// How to read this field, and every field of that name in records of that type.
-    pub fn field_type(&mut self, place: Place) -> Type {
-        if place.record.kind == TRUSTED_APP || !self.go(place) {
+    pub fn field_type(&mut self, place: FieldRef) -> Type {
+        if place.record.record_type == TRUSTED_APP || !self.seek(place) {
             return Type::Varies;
         }
         let code = self.cursor.field_type();
@@ -197,7 +197,7 @@ impl<'p> Meanings<'p> {
 
     /// What the field says: decoded and interpreted, or as recorded where libauparse doesn't know. `call` is the
     /// system call of the record, for its arguments.
-    pub fn value<'s>(&'s mut self, place: Place<'s>, kind: Type, call: Option<Call>) -> &'s [u8] {
+    pub fn value<'s>(&'s mut self, place: FieldRef<'s>, kind: Type, call: Option<Syscall>) -> &'s [u8] {
         let value = self.meaning(place, kind, call);
         // A number that has no name is (null) in the C library's words.
         let unknown = value.starts_with(b"unknown") || value.starts_with(b"(null)(");
@@ -206,18 +206,18 @@ impl<'p> Meanings<'p> {
 
     /// The name that libauparse gives a user id, as it gives it: `unknown(1001)` for one without, since whoever wants
     /// to know a user's name wants to know that there is none.
-    pub fn user<'s>(&'s mut self, place: Place<'s>) -> &'s [u8] {
-        if place.field.own {
+    pub fn user<'s>(&'s mut self, place: FieldRef<'s>) -> &'s [u8] {
+        if place.field.truncated {
             // Words behind the number are none of its business.
-            return self.asked(place, place.text());
+            return self.lookup(place, place.text());
         }
         let kind = Type::Named(u8::try_from(t::AUPARSE_TYPE_UID).unwrap_or(u8::MAX));
         self.meaning(place, kind, None)
     }
 
-    fn meaning<'s>(&'s mut self, place: Place<'s>, kind: Type, call: Option<Call>) -> &'s [u8] {
+    fn meaning<'s>(&'s mut self, place: FieldRef<'s>, kind: Type, call: Option<Syscall>) -> &'s [u8] {
         let text = place.text();
-        if place.field.own || matches!(kind, Type::Text) || is_quoted(text) {
+        if place.field.truncated || matches!(kind, Type::Text) || is_quoted(text) {
             return unquoted(text);
         }
         match kind {
@@ -225,7 +225,7 @@ impl<'p> Meanings<'p> {
             Type::Escaped => self.escaped(text),
             Type::Proctitle => self.proctitle(text),
             Type::Exit if text.len() < 18 && text.iter().all(u8::is_ascii_digit) => text,
-            Type::Exit => self.remembered(place, Question::new(b"exit=")),
+            Type::Exit => self.cached(place, CacheKey::new(b"exit=")),
             Type::Named(code) => {
                 if let Some(name) =
                     appended(place.event.bytes(place.record.enriched), place.event.bytes(place.field.name))
@@ -237,17 +237,17 @@ impl<'p> Meanings<'p> {
                     return text;
                 }
                 if place.record.enriched.is_empty() {
-                    self.remembered(place, Question::new(&[code, b'=']))
+                    self.cached(place, CacheKey::new(&[code, b'=']))
                 } else {
-                    self.asked(place, text)
+                    self.lookup(place, text)
                 }
             }
             Type::Argument(n) => match call {
                 Some(call) => self.argument(place, n, call, text),
-                None => self.asked(place, text),
+                None => self.lookup(place, text),
             },
-            Type::Other(code) => self.remembered(place, Question::new(&[code, b'='])),
-            Type::Varies => self.asked(place, text),
+            Type::Other(code) => self.cached(place, CacheKey::new(&[code, b'='])),
+            Type::Varies => self.lookup(place, text),
         }
     }
 
@@ -278,22 +278,22 @@ impl<'p> Meanings<'p> {
     }
 
     /// libauparse's answer, remembered by what it depends on: `about` and the text.
-    fn remembered<'s>(&'s mut self, place: Place<'s>, about: Option<Question>) -> &'s [u8] {
+    fn cached<'s>(&'s mut self, place: FieldRef<'s>, about: Option<CacheKey>) -> &'s [u8] {
         let text = place.text();
-        let Some(mut question) = about else { return self.asked(place, text) };
+        let Some(mut question) = about else { return self.lookup(place, text) };
         if !question.push_text(place) {
-            return self.asked(place, text);
+            return self.lookup(place, text);
         }
         let at = self.memory.answers.recall(&question).unwrap_or_else(|| {
-            let answer = Box::from(self.asked(place, text));
+            let answer = Box::from(self.lookup(place, text));
             self.memory.answers.remember(&question, answer)
         });
         self.memory.answers.get(at)
     }
 
     /// libauparse's answer, or the text where it has none.
-    fn asked<'s>(&'s mut self, place: Place<'s>, text: &'s [u8]) -> &'s [u8] {
-        if !self.go(place) {
+    fn lookup<'s>(&'s mut self, place: FieldRef<'s>, text: &'s [u8]) -> &'s [u8] {
+        if !self.seek(place) {
             return unquoted(text);
         }
         match self.cursor.interpret().map(CStr::to_bytes) {
@@ -305,8 +305,8 @@ impl<'p> Meanings<'p> {
     /// `a0` to `a3`. libauparse's answer can depend on the machine, the call, and the call's first two arguments
     /// (all it keeps of a record besides the value: `idata` in its `auparse-idata.h`). Those two are told apart
     /// when they are small enough to be a command or a set of flags.
-    fn argument<'s>(&'s mut self, place: Place<'s>, n: u8, call: Call, text: &'s [u8]) -> &'s [u8] {
-        let mut about = Question::default();
+    fn argument<'s>(&'s mut self, place: FieldRef<'s>, n: u8, call: Syscall, text: &'s [u8]) -> &'s [u8] {
+        let mut about = CacheKey::default();
         about.push_word(u64::from(b'a') | u64::from(n) << 8 | u64::from(call.id) << 16, 8);
         for argument in call.arguments.iter().take(usize::from(n)) {
             about.push_word(u64::from_le_bytes(argument.to_bytes()), 8);
@@ -314,10 +314,10 @@ impl<'p> Meanings<'p> {
         // Nearly all arguments are addresses, which don't repeat. Where libauparse answered one address with itself
         // it answers all of them so: what it looks up are small numbers.
         if !(9..=16).contains(&text.len()) {
-            return self.remembered(place, Some(about));
+            return self.cached(place, Some(about));
         }
         if self.memory.answers.recall(&about).is_none() {
-            let answer = Box::<[u8]>::from(self.asked(place, text));
+            let answer = Box::<[u8]>::from(self.lookup(place, text));
             if answer.strip_prefix(b"0x") != Some(text) {
                 self.memory.scratch = answer.into();
                 return &self.memory.scratch;
@@ -331,7 +331,7 @@ impl<'p> Meanings<'p> {
     }
 
     /// The system call that a SYSCALL record is about; `None` when it doesn't say.
-    pub fn call(&mut self, event: &Event, number: usize, record: &Record) -> Option<Call> {
+    pub fn syscall(&mut self, event: &LinuxEvent, number: usize, record: &Record) -> Option<Syscall> {
         let (mut arch, mut syscall) = (None, None);
         let (mut a0, mut a1) = (&b""[..], &b""[..]);
         for field in event.fields(record).iter().take(12) {
@@ -369,37 +369,37 @@ impl<'p> Meanings<'p> {
         }
         if found.is_none() && key.len() <= 4 * MAX_KEY {
             let name = |this: &mut Self, field: Field, name: &[u8]| -> Box<[u8]> {
-                let place = Place { event, number, record, field };
+                let place = FieldRef { event, number, record, field };
                 match appended(enriched, name) {
                     Some(known) if !known.starts_with(b"unknown") => Box::from(known),
                     _ => Box::from(this.value(place, Type::Varies, None)),
                 }
             };
             let arch = arch.map_or(Box::default(), |f| name(self, f, b"arch"));
-            let names = CallNames { name: name(self, syscall, b"syscall"), arch };
+            let names = SyscallNames { name: name(self, syscall, b"syscall"), arch };
             let id = u32::try_from(self.memory.call_names.len()).ok()?;
             self.memory.call_names.push(names);
             self.memory.calls.insert(Box::from(&key[..]), id);
             found = Some(id);
         }
         self.memory.key = key;
-        found.map(|id| Call { id, arguments })
+        found.map(|id| Syscall { id, arguments })
     }
 
     /// The call's name: `openat`, `socketcall(connect)`, or its number where libauparse doesn't know it.
-    pub fn call_name(&self, call: Call) -> &[u8] {
+    pub fn syscall_name(&self, call: Syscall) -> &[u8] {
         self.memory.call_names.get(call.id as usize).map_or(b"", |c| &c.name)
     }
 
     /// The machine's name: `x86_64`.
-    pub fn call_arch(&self, call: Call) -> &[u8] {
+    pub fn call_arch(&self, call: Syscall) -> &[u8] {
         self.memory.call_names.get(call.id as usize).map_or(b"", |c| &c.arch)
     }
 }
 
 /// A name as libauparse gives it, and what it adds in brackets: the call that a multiplexer was called for
 /// (`socketcall(connect)`), the words for an error.
-pub fn call_names(name: &[u8]) -> (&[u8], Option<&[u8]>) {
+pub fn syscall_names(name: &[u8]) -> (&[u8], Option<&[u8]>) {
     match name.strip_suffix(b")").and_then(|name| Some((name, memchr(b'(', name)?))) {
         Some((name, at)) => (&name[..at], Some(&name[at + 1..])),
         None => (name, None),

@@ -1,11 +1,11 @@
 //! The reading end: what a sink does.
 
-use super::{Batch, LAST_WRITE, MAX_ASIDE, Newest, Origin, RETRY_DISK, Shared, Taken, Want, wait};
+use super::{Batch, BatchLimits, Dequeued, LAST_WRITE, MAX_DEFERRED, Origin, RETRY_DISK, ResumeMark, Shared, wait};
 use crate::{
     lock::locked,
     queue::{
-        books::{Books, Fate, Loss},
-        spool::{Hand, Spool},
+        counters::{Counters, Loss, Outcome},
+        spool::{InFlightBatch, Spool},
     },
 };
 use std::{
@@ -15,24 +15,24 @@ use std::{
 
 /// The reading end, of which there may be several; each document comes out once.
 #[derive(Debug, Clone)]
-pub struct Outlet {
+pub struct QueueReceiver {
     pub(super) shared: Arc<Shared>,
 }
 
-impl Outlet {
+impl QueueReceiver {
     /// The next documents, waiting for them; `None` when none will come any more.
-    pub fn take(&self, want: &Want) -> Option<Batch> {
+    pub fn dequeue(&self, want: &BatchLimits) -> Option<Batch> {
         loop {
-            match self.take_within(want, Duration::from_secs(3600)) {
-                Taken::Batch(batch) => return Some(batch),
-                Taken::Nothing => (),
-                Taken::End => return None,
+            match self.dequeue_timeout(want, Duration::from_secs(3600)) {
+                Dequeued::Batch(batch) => return Some(batch),
+                Dequeued::TimedOut => (),
+                Dequeued::Closed => return None,
             }
         }
     }
 
     /// The next documents, waiting so long for them.
-    pub fn take_within(&self, want: &Want, patience: Duration) -> Taken {
+    pub fn dequeue_timeout(&self, want: &BatchLimits, patience: Duration) -> Dequeued {
         let shared = &self.shared;
         let deadline = Instant::now() + patience;
         // Before the ring is half full, which is when its documents go to the spool.
@@ -40,16 +40,16 @@ impl Outlet {
             (want.documents.min(shared.config.slots / 4).max(1), want.bytes.min(shared.config.bytes / 4).max(1));
         let mut state = locked(&shared.state);
         loop {
-            if state.abandoned {
-                return Taken::End;
+            if state.stopped {
+                return Dequeued::Closed;
             }
-            if let Some(Hand { path, documents }) = state.hands.pop_front() {
-                return Taken::Batch(Batch::new(documents, Origin::Hand(path, 0)));
+            if let Some(InFlightBatch { path, documents }) = state.recovered.pop_front() {
+                return Dequeued::Batch(Batch::new(documents, Origin::InFlightFile(path, 0)));
             }
-            if let Some(batch) = take_due(&mut state.aside, self.is_closed()) {
-                return Taken::Batch(batch);
+            if let Some(batch) = take_due(&mut state.deferred, self.is_closed()) {
+                return Dequeued::Batch(batch);
             }
-            let readable = state.unreadable.is_none_or(|until| until <= Instant::now());
+            let readable = state.read_retry_at.is_none_or(|until| until <= Instant::now());
             if state.spooled > 0 && readable && !state.reading {
                 state.reading = true;
                 drop(state);
@@ -61,38 +61,38 @@ impl Outlet {
                     shared.work.notify_one();
                 }
                 match read {
-                    Some(batch) => return Taken::Batch(batch),
+                    Some(batch) => return Dequeued::Batch(batch),
                     None => continue,
                 }
             }
             let ring_is_next = (state.spooled == 0 || !readable)
                 && !state.reading
-                && !state.ring.has_some_away()
-                && (!shared.always_spools() || state.unwritable.is_some() || shared.spool.get().is_none());
+                && !state.ring.has_reserved()
+                && (!shared.always_spools() || state.write_retry_at.is_some() || shared.spool.get().is_none());
             let mut limit = deadline;
             if ring_is_next && state.ring.len() > 0 {
                 let due = state.waiting_since + want.interval;
                 let full = state.ring.len() >= enough.0 || state.ring.bytes() >= enough.1;
                 if full || self.is_closed() || Instant::now() >= due {
-                    return Taken::Batch(shared.take_from_ring(&mut state, want));
+                    return Dequeued::Batch(shared.take_from_ring(&mut state, want));
                 }
                 limit = limit.min(due);
             }
-            let idle = state.spooled == 0 && !state.reading && state.ring.len() == 0 && !state.ring.has_some_away();
+            let idle = state.spooled == 0 && !state.reading && state.ring.len() == 0 && !state.ring.has_reserved();
             if self.is_closed() && idle {
                 // One who slept while another read the last is to know it too.
                 shared.work.notify_one();
-                return Taken::End;
+                return Dequeued::Closed;
             }
             let now = Instant::now();
             if now >= deadline {
-                return Taken::Nothing;
+                return Dequeued::TimedOut;
             }
-            let clock = limit < deadline && state.timing.is_none();
+            let clock = limit < deadline && state.filling.is_none();
             if clock {
-                state.timing = Some(enough);
+                state.filling = Some(enough);
             }
-            let due = state.aside.iter().map(|(time, _)| *time).min();
+            let due = state.deferred.iter().map(|(time, _)| *time).min();
             let until = if clock { limit } else { deadline };
             let until = due.map_or(until, |due| due.min(until));
             let retry = if readable { until } else { until.min(now + RETRY_DISK) };
@@ -100,129 +100,130 @@ impl Outlet {
             state = wait(&shared.work, state, Some(retry.saturating_duration_since(now)));
             state.sinks_asleep -= 1;
             if clock {
-                state.timing = None;
+                state.filling = None;
             }
         }
     }
 
     /// Notes what came of the next so many documents of a batch.
-    pub fn settle(&self, batch: &mut Batch, number: usize, fate: Fate) {
-        batch.settled += number;
+    pub fn record_outcome(&self, batch: &mut Batch, number: usize, outcome: Outcome) {
+        batch.resolved += number;
         let number = number as u64;
         let mut state = locked(&self.shared.state);
-        if state.finished {
+        if state.counts_are_final {
             return;
         }
         match batch.origin {
-            Origin::Ring(_) => state.books.ring -= number,
-            Origin::Spool(_) | Origin::Hand(..) => state.books.spool -= number,
+            Origin::Ring(_) => state.counters.ring -= number,
+            Origin::Spool(_) | Origin::InFlightFile(..) => state.counters.spool -= number,
         }
-        state.books.settle(number, fate);
+        state.counters.record_outcome(number, outcome);
     }
 
     /// A batch is done with: all of its documents are settled.
-    pub fn done(&self, batch: Batch) {
+    pub fn complete(&self, batch: Batch) {
         let Some(spool) = self.shared.spool.get() else { return };
         match batch.origin {
-            Origin::Ring(true) => spool.direct(batch.documents.len() as u64),
+            Origin::Ring(true) => spool.note_bypassed(batch.documents.len() as u64),
             Origin::Ring(false) => (),
-            Origin::Spool(numbers) => spool.done(numbers),
-            Origin::Hand(path, _) => spool.release(path),
+            Origin::Spool(numbers) => spool.complete(numbers),
+            Origin::InFlightFile(path, _) => spool.delete_persisted(path),
         }
     }
 
-    /// All documents of a batch have the same fate.
-    pub fn settle_all(&self, mut batch: Batch, fate: Fate) {
-        let number = batch.unsettled();
-        self.settle(&mut batch, number, fate);
-        self.done(batch);
+    /// All documents of a batch have the same outcome.
+    pub fn record_outcome_of_all(&self, mut batch: Batch, outcome: Outcome) {
+        let number = batch.unresolved();
+        self.record_outcome(&mut batch, number, outcome);
+        self.complete(batch);
     }
 
     /// Leaves a batch whose documents aren't all settled: the others stay in the spool, or come to it now. Without
     /// one they are lost at the end.
-    pub fn leave(&self, mut batch: Batch) {
-        self.secure(&mut batch);
+    pub fn release(&self, mut batch: Batch) {
+        self.persist(&mut batch);
         let Some(spool) = self.shared.spool.get() else { return };
         match &batch.origin {
             Origin::Spool((from, to)) => {
-                let settled = batch.settled as u64;
+                let settled = batch.resolved as u64;
                 // With a damaged one among them, or in another order, it isn't known whose the numbers are; then they
                 // come again.
                 if settled > 0 && !batch.reordered && to - from == batch.documents.len() as u64 {
-                    spool.done((*from, from + settled));
+                    spool.complete((*from, from + settled));
                 }
             }
             // Those that are settled mustn't come again.
-            Origin::Hand(path, first) if batch.settled > *first => {
-                if let Err(e) = spool.secure_rest(path, &batch.documents[batch.settled..]) {
+            Origin::InFlightFile(path, first) if batch.resolved > *first => {
+                if let Err(e) = spool.persist_rest(path, &batch.documents[batch.resolved..]) {
                     self.shared.complain(format_args!("can't write into the spool: {e}; some events may come twice"));
                 }
             }
-            Origin::Hand(..) | Origin::Ring(_) => (),
+            Origin::InFlightFile(..) | Origin::Ring(_) => (),
         }
     }
 
     /// The batch may be put off: it is in a file of its own, and there is room for it beside others.
-    pub fn may_put_off(&self, batch: &Batch) -> bool {
-        if !matches!(batch.origin, Origin::Hand(..)) {
+    pub fn can_defer(&self, batch: &Batch) -> bool {
+        if !matches!(batch.origin, Origin::InFlightFile(..)) {
             return false;
         }
         let state = locked(&self.shared.state);
-        let documents = state.aside.iter().flat_map(|(_, batch)| &batch.documents);
-        state.aside.len() < MAX_ASIDE && documents.map(Vec::len).sum::<usize>() < self.shared.config.bytes
+        let documents = state.deferred.iter().flat_map(|(_, batch)| &batch.documents);
+        state.deferred.len() < MAX_DEFERRED && documents.map(Vec::len).sum::<usize>() < self.shared.config.bytes
     }
 
     /// Leaves a batch whose documents aren't all settled until it is time to try them again; others get their turn
     /// meanwhile. Only what is on disk can be put off: it is as safe there as in the spool.
-    pub fn put_off(&self, mut batch: Batch, until: Instant) {
-        let (Origin::Hand(path, first), Some(spool)) = (&batch.origin, self.shared.spool.get()) else {
-            return self.leave(batch);
+    pub fn defer(&self, mut batch: Batch, until: Instant) {
+        let (Origin::InFlightFile(path, first), Some(spool)) = (&batch.origin, self.shared.spool.get()) else {
+            return self.release(batch);
         };
-        let (mut path, settled) = (path.clone(), batch.settled);
+        let (mut path, settled) = (path.clone(), batch.resolved);
         let rest = batch.documents.split_off(settled);
         if settled > *first {
-            match spool.secure_rest(&path, &rest) {
+            match spool.persist_rest(&path, &rest) {
                 Ok(new) => path = new,
                 Err(e) => {
                     self.shared.complain(format_args!("can't write into the spool: {e}; some events may come twice"))
                 }
             }
         }
-        let batch = Batch { put_off: batch.put_off.saturating_add(1), ..Batch::new(rest, Origin::Hand(path, 0)) };
-        locked(&self.shared.state).aside.push((until, batch));
+        let batch =
+            Batch { deferrals: batch.deferrals.saturating_add(1), ..Batch::new(rest, Origin::InFlightFile(path, 0)) };
+        locked(&self.shared.state).deferred.push((until, batch));
         self.shared.work.notify_one();
     }
 
     /// Makes sure that documents in the hands of a failing sink survive this process, if there is a spool. Those that
     /// come from it get a file of their own too: nothing behind them in the spool is kept, or comes again, because of
     /// them, however long the server refuses them.
-    pub fn secure(&self, batch: &mut Batch) {
+    pub fn persist(&self, batch: &mut Batch) {
         let Some(spool) = self.shared.spool.get() else { return };
-        if matches!(batch.origin, Origin::Hand(..)) {
+        if matches!(batch.origin, Origin::InFlightFile(..)) {
             return;
         }
-        let documents = &batch.documents[batch.settled..];
-        let secured = spool.secure(documents);
+        let documents = &batch.documents[batch.resolved..];
+        let secured = spool.persist(documents);
         match (&batch.origin, secured) {
             (Origin::Ring(counted), Ok(path)) => {
                 if *counted {
-                    spool.direct(batch.documents.len() as u64);
+                    spool.note_bypassed(batch.documents.len() as u64);
                 }
                 let number = documents.len() as u64;
-                batch.origin = Origin::Hand(path, batch.settled);
+                batch.origin = Origin::InFlightFile(path, batch.resolved);
                 let mut state = locked(&self.shared.state);
-                if !state.finished {
-                    state.books.ring -= number;
-                    state.books.spool += number;
+                if !state.counts_are_final {
+                    state.counters.ring -= number;
+                    state.counters.spool += number;
                 }
             }
             (Origin::Spool(numbers), Ok(path)) => {
-                spool.done(*numbers);
-                batch.origin = Origin::Hand(path, batch.settled);
+                spool.complete(*numbers);
+                batch.origin = Origin::InFlightFile(path, batch.resolved);
             }
             (Origin::Ring(_), Err(e)) => self.shared.complain(format_args!("can't write into the spool: {e}")),
             // They are on disk anyway.
-            (Origin::Spool(_) | Origin::Hand(..), _) => (),
+            (Origin::Spool(_) | Origin::InFlightFile(..), _) => (),
         }
     }
 
@@ -242,22 +243,22 @@ impl Outlet {
     }
 
     /// The newest serial that a process before this one saw, if it has a spool and the system is still the same.
-    pub fn newest_before(&self) -> Option<Newest> {
-        locked(&self.shared.state).newest_before
+    pub fn resume_mark(&self) -> Option<ResumeMark> {
+        locked(&self.shared.state).resume_mark
     }
 
-    /// What is left stays where it is: in the spool, or is given up by [`Outlet::finish`].
-    pub fn abandon(&self) {
-        locked(&self.shared.state).abandoned = true;
+    /// What is left stays where it is: in the spool, or is given up by [`QueueReceiver::finish`].
+    pub fn stop(&self) {
+        locked(&self.shared.state).stopped = true;
         self.shared.work.notify_all();
         self.shared.to_spool.notify_all();
     }
 
     /// After the sink's end: puts what is in the ring onto disk, gives up what can't be, and says what came of it all,
     /// and how many were given up.
-    pub fn finish(&self) -> (Books, u64) {
+    pub fn finish(&self) -> (Counters, u64) {
         let shared = &self.shared;
-        locked(&shared.state).abandoned = true;
+        locked(&shared.state).stopped = true;
         shared.to_spool.notify_all();
         let spooler = locked(&shared.spooler).take();
         if let Some(ended) = spooler {
@@ -267,42 +268,42 @@ impl Outlet {
         shared.full.finish();
         shared.spool_full.finish();
         let mut state = locked(&shared.state);
-        if shared.always_spools() && !state.finished {
+        if shared.always_spools() && !state.counts_are_final {
             // Also those on their way to a disk that hangs.
             let unwritten = state.ring.held().0 as u64;
-            state.books.events += unwritten;
-            state.books.ring += unwritten;
+            state.counters.events += unwritten;
+            state.counters.ring += unwritten;
         }
         // Also what a sink still has in its hands.
-        let left = state.books.ring;
-        state.books.ring = 0;
-        state.books.settle(left, Fate::Lost(Loss::AtEnd));
-        state.finished = true;
-        let books = state.books;
+        let left = state.counters.ring;
+        state.counters.ring = 0;
+        state.counters.record_outcome(left, Outcome::Lost(Loss::AtEnd));
+        state.counts_are_final = true;
+        let counters = state.counters;
         drop(state);
         if let Some(spool) = shared.spool.get() {
             spool.forget_ring();
         }
-        (books, left)
+        (counters, left)
     }
 
-    /// The books now.
-    pub fn books(&self) -> Books {
-        locked(&self.shared.state).books
+    /// The counters now.
+    pub fn counters(&self) -> Counters {
+        locked(&self.shared.state).counters
     }
 
-    /// The books now, with what is on its way to the disk as events in the ring, and bytes in the ring and in the
+    /// The counters now, with what is on its way to the disk as events in the ring, and bytes in the ring and in the
     /// spool's files.
-    pub fn figures(&self) -> (Books, u64, u64) {
+    pub fn metrics(&self) -> (Counters, u64, u64) {
         let state = locked(&self.shared.state);
         let (documents, bytes) = state.ring.held();
-        let mut books = state.books;
+        let mut counters = state.counters;
         drop(state);
         if self.shared.always_spools() {
-            books.events += documents as u64;
-            books.ring += documents as u64;
+            counters.events += documents as u64;
+            counters.ring += documents as u64;
         }
-        (books, bytes as u64, self.shared.spool.get().map_or(0, Spool::bytes))
+        (counters, bytes as u64, self.shared.spool.get().map_or(0, Spool::bytes))
     }
 }
 

@@ -14,30 +14,31 @@
 //! | `writer.rs` | the thread that writes them |
 //! | `histogram.rs` | how long the reader was away |
 
+mod catalog;
 mod histogram;
-mod names;
 mod prometheus;
-mod report;
+mod publisher;
 mod statsd;
-mod writer;
+mod status_report;
 
 use crate::{
     config::Metrics,
-    queue::books::Books,
-    sink::{Latency, Position, Requests},
+    queue::counters::Counters,
+    sink::BreakerState,
+    timing::{Latency, RequestStats},
 };
+pub use catalog::{Kind, METRICS, Metric, STATSD};
 pub use histogram::Histogram;
-pub use names::{FIGURES, Figure, Kind, STATSD};
-pub use report::pauses;
+pub use publisher::Publisher;
+pub use status_report::pauses;
 use std::{
     path::PathBuf,
     time::{Duration, Instant, SystemTime},
 };
-pub use writer::Figures;
 
 /// What an output is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum OutputState {
     /// It has ended.
     Ended,
     /// A reload took it away; it delivers what it has.
@@ -46,7 +47,7 @@ pub enum State {
     Running,
 }
 
-impl State {
+impl OutputState {
     /// Its name in figures.
     pub fn name(self) -> &'static str {
         match self {
@@ -59,54 +60,54 @@ impl State {
 
 /// Figures of an output, or of all that had its name.
 #[derive(Clone, Debug)]
-pub struct OutputFigures {
+pub struct OutputMetrics {
     /// Its name.
     pub name: String,
     /// Its `type`.
     pub kind: &'static str,
     /// What it is at.
-    pub state: State,
+    pub state: OutputState,
     /// What came of its events.
-    pub books: Books,
+    pub counters: Counters,
     /// Bytes in the ring.
     pub ring_bytes: u64,
     /// Bytes of the spool's files.
     pub spool_bytes: u64,
     /// Where its circuit breaker stands, if it has one.
-    pub breaker: Option<Position>,
+    pub breaker: Option<BreakerState>,
     /// What its server answered.
-    pub requests: Requests,
+    pub requests: RequestStats,
 }
 
-impl OutputFigures {
+impl OutputMetrics {
     /// True when there is a server that answers requests.
-    pub fn has_server(&self) -> bool {
+    pub fn speaks_http(&self) -> bool {
         matches!(self.kind, "http" | "elasticsearch")
     }
 }
 
 /// Adds an output's figures to those of others of its name.
-pub fn add(all: &mut Vec<OutputFigures>, mut one: OutputFigures) {
+pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
     let Some(sum) = all.iter_mut().find(|other| other.name == one.name) else {
         all.push(one);
         return;
     };
     // What one left in the spool the next has found there.
-    let handed_on = sum.books.spool.min(one.books.found);
-    sum.books.spool -= handed_on;
-    one.books.found -= handed_on;
+    let handed_on = sum.counters.spool.min(one.counters.recovered);
+    sum.counters.spool -= handed_on;
+    one.counters.recovered -= handed_on;
     if one.state >= sum.state {
         (sum.kind, sum.breaker, sum.spool_bytes) = (one.kind, one.breaker, one.spool_bytes);
         sum.state = one.state;
     }
-    sum.books += one.books;
+    sum.counters += one.counters;
     sum.ring_bytes += one.ring_bytes;
     sum.requests += one.requests;
 }
 
 /// Figures of the reader.
 #[derive(Clone, Debug, Default)]
-pub struct Reading {
+pub struct InputMetrics {
     /// Events read.
     pub events: u64,
     /// Events that filters dropped.
@@ -118,7 +119,7 @@ pub struct Reading {
     /// Events missing in them.
     pub missing: u64,
     /// Events and gaps that outputs were offered.
-    pub offered: u64,
+    pub dispatched: u64,
     /// Times between two reads while input waited.
     pub pauses: Histogram,
     /// How long blocks took from their bytes to documents in rings; while statsd wants to know.
@@ -143,13 +144,13 @@ pub struct Snapshot {
     /// Where figures go.
     pub metrics: Metrics,
     /// The reader's.
-    pub reading: Reading,
+    pub reading: InputMetrics,
     /// Lines that could not be read.
     pub unreadable: u64,
     /// Events that came out of order.
-    pub late: u64,
+    pub out_of_order: u64,
     /// Of all outputs, by name.
-    pub outputs: Vec<OutputFigures>,
+    pub outputs: Vec<OutputMetrics>,
     /// Somebody asked for a report.
     pub asked: bool,
     /// The last one.
@@ -160,8 +161,11 @@ impl Snapshot {
     /// True when they add up.
     pub fn balances(&self) -> bool {
         let reading = &self.reading;
-        reading.events + reading.gaps == reading.filtered + reading.offered
-            && self.outputs.iter().all(|output| output.books.balance() && output.books.events <= reading.offered)
+        reading.events + reading.gaps == reading.filtered + reading.dispatched
+            && self
+                .outputs
+                .iter()
+                .all(|output| output.counters.balance() && output.counters.events <= reading.dispatched)
     }
 
     /// Takes over what an older one, which nobody has seen, was to bring.
@@ -181,9 +185,9 @@ impl Snapshot {
 
 /// When the program started.
 #[derive(Clone, Copy, Debug)]
-pub struct Start(pub SystemTime, pub Instant);
+pub struct StartTime(pub SystemTime, pub Instant);
 
-impl Start {
+impl StartTime {
     /// Now.
     pub fn now() -> Self {
         Self(SystemTime::now(), Instant::now())

@@ -1,19 +1,19 @@
 //! What libauparse was asked before, and what it said.
 
-use super::meanings::Place;
-use crate::event::WINDOW;
+use super::interpreter::FieldRef;
+use crate::event::PREFIX;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// A question to libauparse: all that its answer depends on, in a fixed length so that copying and comparing take a few
 /// instructions. Longer ones are asked anew each time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Question {
+pub(super) struct CacheKey {
     words: [u64; 6],
     len: usize,
 }
 
-impl Question {
+impl CacheKey {
     /// Bytes it can hold.
     const MOST: usize = 48;
 
@@ -47,10 +47,10 @@ impl Question {
     }
 
     /// Adds the text of a field.
-    pub(super) fn push_text(&mut self, place: Place) -> bool {
+    pub(super) fn push_text(&mut self, place: FieldRef) -> bool {
         let len = place.field.value.len();
-        match place.event.window(place.field.value) {
-            Some(window) if len <= WINDOW && self.len + len <= Self::MOST => {
+        match place.event.prefix(place.field.value) {
+            Some(window) if len <= PREFIX && self.len + len <= Self::MOST => {
                 let (low, high) = window.split_at(8);
                 let word = |bytes: &[u8], len: usize| {
                     let word = bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
@@ -81,16 +81,16 @@ const FRONT_BITS: u32 = 8;
 /// other out, which costs a look into the map.
 #[derive(Debug, Default)]
 struct Front {
-    entries: Vec<Option<(Question, usize)>>,
+    entries: Vec<Option<(CacheKey, usize)>>,
 }
 
 impl Front {
-    fn get(&self, question: &Question) -> Option<usize> {
+    fn get(&self, question: &CacheKey) -> Option<usize> {
         let entry = self.entries.get(question.place(FRONT_BITS))?.as_ref()?;
         (entry.0 == *question).then_some(entry.1)
     }
 
-    fn set(&mut self, question: &Question, at: usize) {
+    fn set(&mut self, question: &CacheKey, at: usize) {
         self.entries.resize(1 << FRONT_BITS, None);
         self.entries[question.place(FRONT_BITS)] = Some((*question, at));
     }
@@ -98,21 +98,21 @@ impl Front {
 
 /// Answers by their questions.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(super) struct Cache {
     front: Front,
     /// Place of an answer in the list.
-    known: HashMap<Question, usize, RandomState>,
+    known: HashMap<CacheKey, usize, RandomState>,
     answers: Vec<Box<[u8]>>,
 }
 
-impl Answers {
+impl Cache {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.answers.len()
     }
 
     /// Keeps an answer, and returns its place.
-    pub(super) fn remember(&mut self, question: &Question, answer: Box<[u8]>) -> usize {
+    pub(super) fn remember(&mut self, question: &CacheKey, answer: Box<[u8]>) -> usize {
         let at = self.answers.len();
         self.answers.push(answer);
         self.known.insert(*question, at);
@@ -120,7 +120,7 @@ impl Answers {
     }
 
     /// Place of the answer to a question that was asked before.
-    pub(super) fn recall(&mut self, question: &Question) -> Option<usize> {
+    pub(super) fn recall(&mut self, question: &CacheKey) -> Option<usize> {
         if let Some(at) = self.front.get(question) {
             return Some(at);
         }
@@ -139,16 +139,16 @@ impl Answers {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::event::{Event, Field, Record};
+    use crate::event::{Field, LinuxEvent, Record};
 
     #[test]
     fn questions_are_the_same_only_when_all_of_them_is() {
         let question = |parts: &[&[u8]]| {
-            let mut question = Question::new(b"").unwrap();
+            let mut question = CacheKey::new(b"").unwrap();
             parts.iter().all(|part| question.push(part)).then_some(question)
         };
-        let long = [b'x'; Question::MOST];
-        for cut in 0..=Question::MOST {
+        let long = [b'x'; CacheKey::MOST];
+        for cut in 0..=CacheKey::MOST {
             let (a, b) = long.split_at(cut);
             assert_eq!(question(&[a, b]), question(&[&long]), "{cut}");
             assert_ne!(question(&[a]), question(&[&long, b"\0"]));
@@ -156,9 +156,9 @@ mod tests {
         assert_ne!(question(&[b"a"]), question(&[b"a\0"]));
         assert_ne!(question(&[b"ab", b"c"]), question(&[b"ab", b"d"]));
         assert_eq!(question(&[&long, b"x"]), None);
-        let mut event = Event::default();
+        let mut event = LinuxEvent::default();
         for len in 0..20 {
-            event.begin(crate::event::Stamp::default());
+            event.begin(crate::event::EventId::default());
             let value = event.keep(&long[..len]);
             event.keep(b"yyyyyyyyyyyyyyyyyyyyyyyyyyyyy");
             event.end();
@@ -166,7 +166,7 @@ mod tests {
             for before in 0..10 {
                 let mut asked = question(&[&long[..before]]).unwrap();
                 let record = Record::default();
-                assert!(asked.push_text(Place { event: &event, number: 0, record: &record, field }));
+                assert!(asked.push_text(FieldRef { event: &event, number: 0, record: &record, field }));
                 assert_eq!(Some(asked), question(&[&long[..before + len]]), "{before} {len}");
             }
         }
