@@ -74,7 +74,7 @@ fn events_arrive_in_their_index_and_each_once() {
         assert_eq!(requests.iter().filter(|r| r["method"] == "GET" && r["path"] == "/").count(), 1);
         assert_eq!(requests.len(), 11, "ten requests of a hundred");
         assert_eq!(requests[1]["headers"]["content-type"], "application/x-ndjson");
-        assert_eq!((figure(dir.path(), "delivered"), figure(dir.path(), "known")), (1000, 0));
+        assert_eq!((figure(dir.path(), "delivered"), figure(dir.path(), "duplicates")), (1000, 0));
     }
 }
 
@@ -115,7 +115,7 @@ fn single_documents_that_are_refused_for_now_are_sent_again_alone() {
         let (_, said) = auship.finish();
         let left = number(&said, "in the spool");
         assert_eq!((number(&said, "delivered") + left, number(&said, "lost")), (301, 0), "{said}");
-        assert_eq!((figure(dir.path(), "delivered"), figure(dir.path(), "known")), (301 - left, 0), "{said}");
+        assert_eq!((figure(dir.path(), "delivered"), figure(dir.path(), "duplicates")), (301 - left, 0), "{said}");
         all_there(&cluster, 301 - left);
         let sent = cluster.sent(&host);
         let (once, twice) = (sent.values().filter(|n| **n == 1).count(), sent.values().filter(|n| **n == 2).count());
@@ -188,8 +188,8 @@ fn answers_that_say_nothing_cost_and_double_nothing() {
         let (_, said) = auship.finish();
         assert_eq!((number(&said, "delivered"), number(&said, "lost")), (200, 0), "{behaviour}: {said}");
         all_there(&cluster, 200);
-        assert!(figure(dir.path(), "known") >= before, "{behaviour}: {said}");
-        assert!(number(&said, "known") >= before, "{said}");
+        assert!(figure(dir.path(), "duplicates") >= before, "{behaviour}: {said}");
+        assert!(number(&said, "duplicates") >= before, "{said}");
     }
 }
 
@@ -218,7 +218,7 @@ fn a_cluster_that_takes_nothing_for_now_gets_all_later() {
         let (_, said) = auship.finish();
         assert_eq!((number(&said, "delivered"), number(&said, "lost")), (200, 0), "{behaviour}: {said}");
         all_there(&cluster, 200);
-        assert_eq!((figure(dir.path(), "dead_lettered"), figure(dir.path(), "known")), (0, 0), "{behaviour}");
+        assert_eq!((figure(dir.path(), "dead_lettered"), figure(dir.path(), "duplicates")), (0, 0), "{behaviour}");
     }
 }
 
@@ -260,8 +260,8 @@ fn documents_of_a_blocked_index_hold_up_nobody_else_and_survive_the_end() {
     figure(dir.path(), "delivered");
     cluster.behave("ok");
     let (_, said) = Running::start(&path).finish();
-    assert_eq!((number(&said, "found"), number(&said, "delivered"), number(&said, "lost")), (11, 11, 0), "{said}");
-    assert_eq!(figure(dir.path(), "known"), 0, "only those were sent again: {said}");
+    assert_eq!((number(&said, "recovered"), number(&said, "delivered"), number(&said, "lost")), (11, 11, 0), "{said}");
+    assert_eq!(figure(dir.path(), "duplicates"), 0, "only those were sent again: {said}");
     all_there(&cluster, 100);
 }
 
@@ -341,7 +341,7 @@ fn when_all_hosts_fail_events_wait_and_one_that_comes_back_gets_them() {
     let (_, said) = auship.finish();
     assert_eq!((number(&said, "delivered"), number(&said, "lost")), (2000, 0), "{said}");
     all_there(&cluster, 2000);
-    assert_eq!(figure(dir.path(), "known"), 0);
+    assert_eq!(figure(dir.path(), "duplicates"), 0);
 }
 
 #[test]
@@ -464,7 +464,7 @@ fn a_kill_in_the_middle_leaves_every_event_there_once() {
     let delivered = number(&said, "delivered");
     assert_eq!(
         delivered + number(&said, "lost"),
-        number(&said, "found") + 100 + usize::from(said.contains("audit gaps 1")),
+        number(&said, "recovered") + 100 + usize::from(said.contains("audit gaps 1")),
         "{said}"
     );
     assert_eq!(number(&said, "lost"), 0, "{said}");
@@ -524,7 +524,7 @@ fn a_log_that_is_read_twice_is_there_once() {
     for known in [0, 200] {
         let said = run_to_end(&path, 200);
         assert_eq!((number(&said, "delivered"), number(&said, "lost")), (200, 0), "{said}");
-        assert_eq!(figure(dir.path(), "known"), known, "{said}");
+        assert_eq!(figure(dir.path(), "duplicates"), known, "{said}");
     }
     let indexes = cluster.indexes();
     assert_eq!(indexes.keys().collect::<Vec<_>>(), ["logs-auditd-default"]);
@@ -559,7 +559,7 @@ fn a_sender_that_is_killed_and_reads_the_log_again_leaves_it_there_once() {
         [r#"auship_output_lost_total{output="siem",reason="killed"}"#]
         .to_string();
     assert_eq!(killed, number(&said, "lost").to_string(), "none but those in memory then: {said}");
-    assert_eq!(figure(dir.path(), "delivered") + number(&said, "lost"), 3000 + number(&said, "found"), "{said}");
-    assert!(figure(dir.path(), "known") >= 900, "{said}");
+    assert_eq!(figure(dir.path(), "delivered") + number(&said, "lost"), 3000 + number(&said, "recovered"), "{said}");
+    assert!(figure(dir.path(), "duplicates") >= 900, "{said}");
     assert_eq!(cluster.errors(), "");
 }

@@ -201,7 +201,7 @@ fn figures_add_up_at_every_moment() {
     assert!(seen.len() > 20, "only {} different moments were seen", seen.len());
     let all = parse(&text);
     assert_eq!(all["auship_events_total"], 13_650.0, "{said}");
-    assert_eq!(all["auship_gap_events_total"], 1349.0);
+    assert_eq!(all["auship_missing_events_total"], 1349.0);
     assert_eq!(all["auship_events_filtered_total"], 150.0);
     assert_eq!(all["auship_filter_events_total{filter=\"noise\"}"], 150.0);
     let lost = |why: &str| all[&format!("auship_output_lost_total{{output=\"lossy\",reason=\"{why}\"}}")];
@@ -484,7 +484,7 @@ fn a_real_statsd_counts_what_the_books_say() {
 
 #[test]
 fn the_list_in_the_docs_is_whole() {
-    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/figures.md")).unwrap();
+    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
     let first_cell = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_string());
     let listed: BTreeSet<String> = docs.lines().filter_map(first_cell).collect();
     let written: BTreeSet<String> =

@@ -87,7 +87,7 @@ fn a_kill_loses_at_most_the_ring_and_says_so() {
     assert_eq!(arrived.len() + lost, 2100, "each arrived, or was said to be lost: {said}");
     assert!(lost <= 10, "{said}");
     assert!(arrived.is_sorted() && arrived.iter().collect::<BTreeSet<_>>().len() == arrived.len(), "{arrived:?}");
-    assert_eq!(number(&said, "found"), 2000, "{said}");
+    assert_eq!(number(&said, "recovered"), 2000, "{said}");
     assert!(said.contains("events found in the spool"), "{said}");
 }
 
@@ -155,7 +155,7 @@ fn at_the_end_a_dead_server_is_not_waited_for() {
     let server = Server::start(dir.path(), "ok", None, port);
     let (_, said) = Running::start(&config).finish();
     assert_eq!(
-        (number(&said, "events in"), number(&said, "found"), number(&said, "delivered")),
+        (number(&said, "events in"), number(&said, "recovered"), number(&said, "delivered")),
         (0, 700, 700),
         "{said}"
     );

@@ -1,5 +1,5 @@
 //! The one list of figures: Prometheus and the report have the names in [`METRICS`], statsd those in [`STATSD`].
-//! `docs/figures.md` explains them; a test holds it against this.
+//! `docs/metrics.md` explains them; a test holds it against this.
 
 use super::{OutputMetrics, Snapshot};
 use crate::{queue::counters::Loss, sink::BreakerState, timing::Latency};
@@ -46,19 +46,19 @@ pub const METRICS: &[Metric] = &[
     counter("auship_events_total", "Events read from the input."),
     counter("auship_events_filtered_total", "Events that filters dropped."),
     counter("auship_filter_events_total", "Events that a filter decided about."),
-    counter("auship_events_offered_total", "Events and gaps that the outputs were offered."),
-    counter("auship_events_late_total", "Events that came after one with a higher serial."),
+    counter("auship_events_dispatched_total", "Events and gaps that the outputs were offered."),
+    counter("auship_events_out_of_order_total", "Events that came after one with a higher serial."),
     counter("auship_gaps_total", "Gaps in the serials, reported as events of their own."),
-    counter("auship_gap_events_total", "Events missing in these gaps."),
+    counter("auship_missing_events_total", "Events missing in these gaps."),
     counter("auship_lines_unreadable_total", "Lines of the input that could not be read."),
     summary("auship_reader_pause_seconds", "Time between two reads of the input while more of it waited."),
-    gauge("auship_reader_pause_longest_seconds", "The longest of these times."),
+    gauge("auship_reader_pause_max_seconds", "The longest of these times."),
     gauge("auship_output_info", "An output's type and state: running, closing or ended."),
     counter("auship_output_events_total", "Events that the output took."),
-    counter("auship_output_found_total", "Events of processes before this one that the output found in its spool."),
+    counter("auship_output_recovered_total", "Events of processes before this one that the output found in its spool."),
     counter("auship_output_delivered_total", "Documents that arrived."),
-    counter("auship_output_known_total", "Documents among those that arrived that the server had already."),
-    counter("auship_output_left_out_total", "Events that the output's own settings leave out."),
+    counter("auship_output_duplicates_total", "Documents among those that arrived that the server had already."),
+    counter("auship_output_skipped_total", "Events that the output's own settings leave out."),
     counter("auship_output_dead_lettered_total", "Documents that the server will never take."),
     counter("auship_output_lost_total", "Documents lost, by reason."),
     gauge("auship_output_ring_documents", "Documents in memory."),
@@ -70,7 +70,7 @@ pub const METRICS: &[Metric] = &[
     counter("auship_output_request_errors_total", "Requests without an answer."),
     counter("auship_output_responses_total", "Answers by their status."),
     summary("auship_output_request_seconds", "From sending a request to its whole answer."),
-    gauge("auship_output_request_longest_seconds", "The longest of these times."),
+    gauge("auship_output_request_max_seconds", "The longest of these times."),
 ];
 
 /// The names that statsd gets, behind `auship.<short host name>.`, with statsd's letter for what each is. What is in
@@ -91,8 +91,8 @@ pub const STATSD: &[(&str, &str)] = &[
     ("parse", "ms"),
     ("output.<name>.events", "c"),
     ("output.<name>.delivered", "c"),
-    ("output.<name>.known", "c"),
-    ("output.<name>.left_out", "c"),
+    ("output.<name>.duplicates", "c"),
+    ("output.<name>.skipped", "c"),
     ("output.<name>.dead_lettered", "c"),
     ("output.<name>.lost", "c"),
     ("output.<name>.ring", "g"),
@@ -173,10 +173,10 @@ pub(super) fn samples(snapshot: &Snapshot) -> Vec<Sample> {
     for (filter, number) in &reading.filters {
         out.numbers("auship_filter_events_total", "filter", filter, *number);
     }
-    out.number("auship_events_offered_total", reading.dispatched);
-    out.number("auship_events_late_total", snapshot.out_of_order);
+    out.number("auship_events_dispatched_total", reading.dispatched);
+    out.number("auship_events_out_of_order_total", snapshot.out_of_order);
     out.number("auship_gaps_total", reading.gaps);
-    out.number("auship_gap_events_total", reading.missing);
+    out.number("auship_missing_events_total", reading.missing);
     out.number("auship_lines_unreadable_total", snapshot.unreadable);
     let pauses = &reading.pauses;
     for (share, name) in QUANTILES {
@@ -185,7 +185,7 @@ pub(super) fn samples(snapshot: &Snapshot) -> Vec<Sample> {
         }
     }
     out.summary("auship_reader_pause_seconds", pauses.count(), pauses.sum());
-    out.seconds("auship_reader_pause_longest_seconds", pauses.longest());
+    out.seconds("auship_reader_pause_max_seconds", pauses.longest());
     for output in &snapshot.outputs {
         out.labels = vec![("output", output.name.clone())];
         output_samples(output, &mut out);
@@ -211,10 +211,10 @@ fn output_samples(output: &OutputMetrics, out: &mut Samples) {
     let labels = out.labels.iter().cloned().chain(info).collect();
     out.all.push(Sample { name: "auship_output_info", part: "", labels, value: Value::Number(1) });
     out.number("auship_output_events_total", counters.events);
-    out.number("auship_output_found_total", counters.recovered);
+    out.number("auship_output_recovered_total", counters.recovered);
     out.number("auship_output_delivered_total", counters.delivered);
-    out.number("auship_output_known_total", counters.duplicates);
-    out.number("auship_output_left_out_total", counters.skipped);
+    out.number("auship_output_duplicates_total", counters.duplicates);
+    out.number("auship_output_skipped_total", counters.skipped);
     out.number("auship_output_dead_lettered_total", counters.dead_lettered);
     for why in Loss::ALL {
         out.numbers("auship_output_lost_total", "reason", why.name(), counters.lost_by(why));
@@ -237,6 +237,6 @@ fn output_samples(output: &OutputMetrics, out: &mut Samples) {
         }
         let Latency { count, sum, max, .. } = requests.latency;
         out.summary("auship_output_request_seconds", count, sum);
-        out.seconds("auship_output_request_longest_seconds", max);
+        out.seconds("auship_output_request_max_seconds", max);
     }
 }

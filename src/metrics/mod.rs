@@ -1,11 +1,11 @@
 //! Figures: what came of everything, taken by the reader about once a second, and written by a thread of its own, so
-//! that neither a disk nor a socket makes the reader wait. `docs/figures.md` lists their names.
+//! that neither a disk nor a socket makes the reader wait. `docs/metrics.md` lists their names.
 //!
 //! The equation, in every snapshot:
 //!
-//! - `events + gaps = filtered + offered`
-//! - for each output: `events + found = delivered + left_out + dead_lettered + lost + ring + spool`
-//! - for an output that was there from the start: `events = offered`
+//! - `events + gaps = filtered + dispatched`
+//! - for each output: `events + recovered = delivered + skipped + dead_lettered + lost + ring + spool`
+//! - for an output that was there from the start: `events = dispatched`
 //!
 //! | file | what it holds |
 //! |---|---|

@@ -242,8 +242,8 @@ fn counters(snapshot: &Snapshot) -> Vec<(String, u64)> {
         for (what, number) in [
             ("events", counters.events),
             ("delivered", counters.delivered),
-            ("known", counters.duplicates),
-            ("left_out", counters.skipped),
+            ("duplicates", counters.duplicates),
+            ("skipped", counters.skipped),
             ("dead_lettered", counters.dead_lettered),
             ("lost", counters.lost()),
         ] {

@@ -87,7 +87,7 @@ pub(super) fn status(snapshot: &Snapshot) -> String {
         let (name, counters) = (&output.name, &output.counters);
         for (what, number) in [
             ("delivered", counters.delivered),
-            ("left_out", counters.skipped),
+            ("skipped", counters.skipped),
             ("dead_lettered", counters.dead_lettered),
             ("lost", counters.lost()),
             ("ring", counters.ring),

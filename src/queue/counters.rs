@@ -1,6 +1,6 @@
 //! What came of the events an output was offered. The law, at every moment:
 //!
-//! `events + found = delivered + left_out + dead_lettered + lost + ring + spool`
+//! `events + recovered = delivered + skipped + dead_lettered + lost + ring + spool`
 //!
 //! All of it changes under the queue's lock, so that whoever looks sees it hold.
 
@@ -137,10 +137,10 @@ impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "delivered {}, lost {}", self.delivered, self.lost())?;
         for (what, number) in [
-            ("known", self.duplicates),
-            ("left out", self.skipped),
+            ("duplicates", self.duplicates),
+            ("skipped", self.skipped),
             ("dead-lettered", self.dead_lettered),
-            ("found", self.recovered),
+            ("recovered", self.recovered),
             ("in the ring", self.ring),
             ("in the spool", self.spool),
         ] {

@@ -16,8 +16,8 @@ pub fn adds_up(text: &str) -> bool {
     let all = parse(text);
     let of = |name: &str| all.get(name).copied().unwrap_or_else(|| panic!("no {name} in {text}"));
     let (events, gaps) = (of("auship_events_total"), of("auship_gaps_total"));
-    let offered = of("auship_events_offered_total");
-    assert_eq!(events + gaps, of("auship_events_filtered_total") + offered, "{text}");
+    let dispatched = of("auship_events_dispatched_total");
+    assert_eq!(events + gaps, of("auship_events_filtered_total") + dispatched, "{text}");
     let names: Vec<_> = all
         .keys()
         .filter_map(|key| key.strip_prefix("auship_output_events_total{output=\"")?.strip_suffix("\"}"))
@@ -29,10 +29,10 @@ pub fn adds_up(text: &str) -> bool {
             .filter(|(key, _)| key.starts_with(&format!("auship_output_lost_total{{output=\"{name}\"")))
             .map(|(_, value)| value)
             .sum();
-        assert_eq!(of("events_total"), offered, "{name}: {text}");
-        let gone = of("delivered_total") + of("left_out_total") + of("dead_lettered_total") + lost;
+        assert_eq!(of("events_total"), dispatched, "{name}: {text}");
+        let gone = of("delivered_total") + of("skipped_total") + of("dead_lettered_total") + lost;
         let here = of("ring_documents") + of("spool_documents");
-        assert_eq!(of("events_total") + of("found_total"), gone + here, "{name}: {text}");
+        assert_eq!(of("events_total") + of("recovered_total"), gone + here, "{name}: {text}");
     }
     !names.is_empty()
 }

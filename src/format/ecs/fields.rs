@@ -4,7 +4,7 @@ use super::view::says_nothing;
 use crate::{
     auparse::{FieldRef, Interpreter, Syscall, Type, syscall_names, unquoted},
     event::record_type,
-    format::flat::{Draft, Table},
+    format::flat::{FieldMapping, RuleSpec},
 };
 use std::borrow::Cow;
 
@@ -18,13 +18,13 @@ pub(super) mod record {
 
 /// Where a field goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Goes {
+pub(super) enum Destination {
     /// To `auditd.data`, under its name.
     Data,
     /// To a place of its own in the document; a second one of the event goes to `auditd.data`.
-    Place(Slot),
+    Place(KnownField),
     /// As above, when the event's main record has it.
-    Main(Slot),
+    Main(KnownField),
     /// A rule key: to `tags`.
     Key,
     /// A security label, which is taken apart into its pieces.
@@ -37,7 +37,7 @@ pub(super) enum Goes {
 
 /// Fields that have a place of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum KnownField {
     Pid,
     Ppid,
     Comm,
@@ -58,7 +58,7 @@ pub(super) enum Slot {
     Subject,
 }
 
-impl Slot {
+impl KnownField {
     /// How many there are.
     pub(super) const COUNT: usize = Self::Subject as usize + 1;
 }
@@ -77,7 +77,7 @@ enum Reading {
 /// What a field is to an ECS document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ecs {
-    pub(super) goes: Goes,
+    pub(super) goes: Destination,
     reading: Reading,
     /// How libauparse would read it.
     pub(super) meaning: Type,
@@ -90,7 +90,7 @@ impl Ecs {
     }
 }
 
-impl Table for Ecs {
+impl FieldMapping for Ecs {
     /// Dots in a key would make objects of it.
     fn name(name: &[u8]) -> Cow<'_, [u8]> {
         if !name.contains(&b'.') {
@@ -99,38 +99,38 @@ impl Table for Ecs {
         name.iter().map(|byte| if *byte == b'.' { b'_' } else { *byte }).collect()
     }
 
-    fn rule(place: FieldRef, _special: bool, meaning: Type) -> Draft<Self> {
+    fn rule(place: FieldRef, _special: bool, meaning: Type) -> RuleSpec<Self> {
         let (name, kind) = (place.event.bytes(place.field.name), place.record.record_type);
         let goes = match name {
             _ if kind == record_type::PATH => {
                 if name == b"obj" {
-                    Goes::Label
+                    Destination::Label
                 } else {
-                    Goes::Data
+                    Destination::Data
                 }
             }
-            b"saddr" if kind == record_type::SOCKADDR => Goes::Socket,
-            b"pid" => Goes::Place(Slot::Pid),
-            b"ppid" => Goes::Place(Slot::Ppid),
-            b"comm" => Goes::Place(Slot::Comm),
-            b"exe" => Goes::Place(Slot::Exe),
-            b"cwd" => Goes::Place(Slot::Cwd),
-            b"proctitle" => Goes::Place(Slot::Title),
-            b"ses" => Goes::Main(Slot::Session),
-            b"success" | b"res" => Goes::Main(Slot::Result),
-            b"uid" => Goes::Main(Slot::Uid),
-            b"gid" => Goes::Main(Slot::Gid),
-            b"euid" => Goes::Main(Slot::Euid),
-            b"egid" => Goes::Main(Slot::Egid),
-            b"suid" => Goes::Main(Slot::Suid),
-            b"sgid" => Goes::Main(Slot::Sgid),
-            b"fsuid" => Goes::Main(Slot::Fsuid),
-            b"fsgid" => Goes::Main(Slot::Fsgid),
-            b"auid" => Goes::Main(Slot::Auid),
-            b"subj" => Goes::Main(Slot::Subject),
-            b"key" => Goes::Key,
-            b"addr" => Goes::Addr,
-            _ => Goes::Data,
+            b"saddr" if kind == record_type::SOCKADDR => Destination::Socket,
+            b"pid" => Destination::Place(KnownField::Pid),
+            b"ppid" => Destination::Place(KnownField::Ppid),
+            b"comm" => Destination::Place(KnownField::Comm),
+            b"exe" => Destination::Place(KnownField::Exe),
+            b"cwd" => Destination::Place(KnownField::Cwd),
+            b"proctitle" => Destination::Place(KnownField::Title),
+            b"ses" => Destination::Main(KnownField::Session),
+            b"success" | b"res" => Destination::Main(KnownField::Result),
+            b"uid" => Destination::Main(KnownField::Uid),
+            b"gid" => Destination::Main(KnownField::Gid),
+            b"euid" => Destination::Main(KnownField::Euid),
+            b"egid" => Destination::Main(KnownField::Egid),
+            b"suid" => Destination::Main(KnownField::Suid),
+            b"sgid" => Destination::Main(KnownField::Sgid),
+            b"fsuid" => Destination::Main(KnownField::Fsuid),
+            b"fsgid" => Destination::Main(KnownField::Fsgid),
+            b"auid" => Destination::Main(KnownField::Auid),
+            b"subj" => Destination::Main(KnownField::Subject),
+            b"key" => Destination::Key,
+            b"addr" => Destination::Addr,
+            _ => Destination::Data,
         };
         let is_call = matches!(kind, record_type::SYSCALL | record::SECCOMP);
         let reading = match name {
@@ -155,10 +155,10 @@ impl Table for Ecs {
             _ if !name.iter().any(u8::is_ascii_graphic) => None,
             _ => Some(Self::name(name).into_owned()),
         };
-        Draft { plain, value, role: Self { goes, reading, meaning } }
+        RuleSpec { plain, value, role: Self { goes, reading, meaning } }
     }
 
-    fn say<'s>(
+    fn render<'s>(
         self,
         place: FieldRef<'s>,
         kind: Type,
@@ -166,7 +166,7 @@ impl Table for Ecs {
         interpreter: &'s mut Interpreter,
     ) -> &'s [u8] {
         let text = place.text();
-        if self.goes == Goes::Main(Slot::Result) && !says_nothing(text) {
+        if self.goes == Destination::Main(KnownField::Result) && !says_nothing(text) {
             return result(text);
         }
         match self.reading {

@@ -1,11 +1,11 @@
 //! `file`: the PATH record that an event is about.
 
 use super::{
-    fields::Slot,
+    fields::KnownField,
     gather::{Found, Gather},
     object::Objects,
     users::write_label,
-    view::Scene,
+    view::View,
 };
 use crate::{
     auparse::{FieldRef, unquoted},
@@ -32,8 +32,8 @@ pub(super) fn mode(text: &[u8]) -> Option<u32> {
 
 /// Which record it is: the one at `hint` among the PATH records, or the first behind it that is neither a parent
 /// directory nor unknown.
-pub(super) fn object(scene: &Scene, hint: usize) -> Option<usize> {
-    let event = scene.event;
+pub(super) fn object(view: &View, hint: usize) -> Option<usize> {
+    let event = view.event;
     let paths = || event.records().iter().enumerate().filter(|(_, record)| record.record_type == record_type::PATH);
     let count = paths().count();
     let hint = if count > hint { hint } else { 0 };
@@ -53,9 +53,9 @@ fn full(name: Vec<u8>, cwd: &[u8]) -> Vec<u8> {
 
 /// Whether the event's relative names begin at the working directory: not below a directory that the call has open.
 fn begins_at_cwd(gather: &Gather) -> bool {
-    let scene = gather.scene;
-    let Some(call) = scene.call_name(gather.flat.interpreter) else { return true };
-    filter::begins_at_cwd(call, |name| scene.find(name).map(|place| place.text()))
+    let view = gather.view;
+    let Some(call) = view.call_name(gather.flat.interpreter) else { return true };
+    filter::begins_at_cwd(call, |name| view.find(name).map(|place| place.text()))
 }
 
 /// The directory of a path, and what is behind it; nothing for what isn't below a directory.
@@ -78,13 +78,13 @@ fn extension(name: &[u8]) -> &[u8] {
 
 /// Writes `file`.
 pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
-    let event = gather.scene.event;
+    let event = gather.view.event;
     let record = &event.records()[number];
     let mut name = Vec::new();
     gather.path_name(number, &mut name);
     let mut cwd = Vec::new();
     if !name.starts_with(b"/") && begins_at_cwd(gather) {
-        gather.said(Slot::Cwd, &mut cwd);
+        gather.interpreted(KnownField::Cwd, &mut cwd);
     }
     let path = full(name, &cwd);
     let mut objects = Objects { out };

@@ -1,16 +1,16 @@
 //! One pass over an event's fields: each goes to its place in the document, or to `auditd.data`.
 
 use super::{
-    fields::{Ecs, Goes, Slot, label},
+    fields::{Destination, Ecs, KnownField, label},
     object::Objects,
-    view::{Scene, says_nothing},
+    view::{View, says_nothing},
 };
 use crate::{
     address::Address,
     auparse::{FieldRef, Type, unquoted},
     event::{PREFIX, is_absent, record_type},
     format::{
-        flat::{self, Key, RuleId, Table, Values},
+        flat::{self, FieldMapping, Key, RuleId, Values},
         json,
     },
 };
@@ -33,7 +33,7 @@ pub(super) struct Found<'e> {
 
 /// What a pass leaves besides `auditd.data`.
 pub(super) struct Gathered<'e> {
-    slots: [Option<Found<'e>>; Slot::COUNT],
+    slots: [Option<Found<'e>>; KnownField::COUNT],
     /// Where it came from, of a user's message.
     pub(super) from: Option<IpAddr>,
     /// There is a SOCKADDR record.
@@ -44,16 +44,16 @@ pub(super) struct Gathered<'e> {
 
 impl<'e> Gathered<'e> {
     pub(super) fn new() -> Self {
-        Self { slots: [None; Slot::COUNT], from: None, has_socket: false, address: None }
+        Self { slots: [None; KnownField::COUNT], from: None, has_socket: false, address: None }
     }
 
     /// The field that has this place.
-    pub(super) fn get(&self, slot: Slot) -> Option<Found<'e>> {
+    pub(super) fn get(&self, slot: KnownField) -> Option<Found<'e>> {
         self.slots[slot as usize]
     }
 
     /// Its value as recorded.
-    pub(super) fn text(&self, slot: Slot) -> &'e [u8] {
+    pub(super) fn text(&self, slot: KnownField) -> &'e [u8] {
         self.get(slot).map_or(b"", |found| found.place.text())
     }
 }
@@ -87,22 +87,22 @@ pub(super) struct Gather<'a, 'p, 'e> {
     pub(super) interpreted: &'a mut Vec<u8>,
     pub(super) paths: &'a mut Vec<u8>,
     pub(super) keys: &'a mut Values,
-    pub(super) scene: &'a Scene<'e>,
+    pub(super) view: &'a View<'e>,
     pub(super) found: Gathered<'e>,
 }
 
 impl<'e> Gather<'_, '_, 'e> {
     /// Goes through all records, the main one first.
     pub(super) fn records(&mut self) {
-        let main = self.scene.main;
+        let main = self.view.main;
         self.record(main);
-        for number in (0..self.scene.event.records().len()).filter(|number| *number != main) {
+        for number in (0..self.view.event.records().len()).filter(|number| *number != main) {
             self.record(number);
         }
     }
 
     fn record(&mut self, number: usize) {
-        let event = self.scene.event;
+        let event = self.view.event;
         let record = &event.records()[number];
         match record.record_type {
             record_type::EOE => return,
@@ -124,9 +124,9 @@ impl<'e> Gather<'_, '_, 'e> {
         let place = found.place;
         match self.flat.state.rules.get(found.id).role.goes {
             // A label is taken apart in PATH records, which are gone through elsewhere.
-            Goes::Data | Goes::Label => (),
+            Destination::Data | Destination::Label => (),
             // A place is for what says something; a second field of that name is under its type's.
-            Goes::Place(slot) => {
+            Destination::Place(slot) => {
                 if self.found.slots[slot as usize].is_none() && !says_nothing(place.text()) {
                     if let Some(key) = self.flat.state.rules.get(found.id).plain {
                         self.flat.state.keys.take(key, place.number);
@@ -135,15 +135,15 @@ impl<'e> Gather<'_, '_, 'e> {
                     return;
                 }
             }
-            Goes::Main(slot) => {
-                let is_main = place.number == self.scene.main && !says_nothing(place.text());
+            Destination::Main(slot) => {
+                let is_main = place.number == self.view.main && !says_nothing(place.text());
                 if is_main && self.found.slots[slot as usize].is_none() {
                     self.found.slots[slot as usize] = Some(found);
                     return;
                 }
             }
-            Goes::Key if says_nothing(place.text()) => (),
-            Goes::Key => {
+            Destination::Key if says_nothing(place.text()) => (),
+            Destination::Key => {
                 let value = self.flat.interpreter.value(place, Type::Escaped, None);
                 // The kernel joins several keys with this byte (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
                 for key in value.split(|byte| *byte == 1).filter(|key| !key.is_empty()) {
@@ -155,7 +155,7 @@ impl<'e> Gather<'_, '_, 'e> {
                 }
                 return;
             }
-            Goes::Socket => {
+            Destination::Socket => {
                 if !self.found.has_socket {
                     self.found.has_socket = true;
                     self.found.address = Address::read(place.text());
@@ -163,13 +163,13 @@ impl<'e> Gather<'_, '_, 'e> {
                     return;
                 }
             }
-            Goes::Addr => {
+            Destination::Addr => {
                 let address = str::from_utf8(unquoted(place.text())).ok().and_then(|text| text.parse().ok());
                 if let Some(address) = address
                     && self.found.from.is_none()
                 {
                     self.found.from = Some(address);
-                    if self.scene.normal.from_addr {
+                    if self.view.normal.from_addr {
                         return;
                     }
                 }
@@ -187,11 +187,11 @@ impl<'e> Gather<'_, '_, 'e> {
             return self.flat.note_typed(id);
         };
         let is_number = kind == Type::Exit && place.text().first().is_some_and(u8::is_ascii_digit);
-        let is_plain = (kind == Type::Text || is_number) && !matches!(role.goes, Goes::Main(Slot::Result));
+        let is_plain = (kind == Type::Text || is_number) && !matches!(role.goes, Destination::Main(KnownField::Result));
         if !(is_plain || place.text().starts_with(b"\"")) || !self.flat.plain(key, place) {
             self.flat.key(key);
-            let call = self.scene.call_of(place.record);
-            let value = role.say(place, kind, call, self.flat.interpreter);
+            let call = self.view.call_of(place.record);
+            let value = role.render(place, kind, call, self.flat.interpreter);
             flat::put(self.flat.out, &mut self.flat.state.bytes, true, key, value);
         }
         if role.is_interpreted() {
@@ -213,7 +213,7 @@ impl<'e> Gather<'_, '_, 'e> {
             }
             return;
         }
-        let call = self.scene.call_of(place.record);
+        let call = self.view.call_of(place.record);
         let said = self.flat.interpreter.value(place, meaning, call);
         if said != text && said.strip_prefix(b"0x") != Some(text) && said.len() <= LONGEST_MEANING {
             self.interpreted.extend_from_slice(self.flat.state.keys.json(key));
@@ -261,7 +261,7 @@ impl<'e> Gather<'_, '_, 'e> {
 
     /// A PATH record is an entry of `auditd.paths`.
     fn path(&mut self, number: usize) {
-        let event = self.scene.event;
+        let event = self.view.event;
         let record = &event.records()[number];
         let start = self.paths.len();
         let common = self.flat.state.rules.of_record(event, record);
@@ -283,7 +283,7 @@ impl<'e> Gather<'_, '_, 'e> {
                 continue;
             };
             seen[nth] = plain;
-            if role.goes == Goes::Label && !names(b"obj_") {
+            if role.goes == Destination::Label && !names(b"obj_") {
                 for (piece, text) in label(unquoted(place.text())) {
                     self.paths.extend_from_slice(b",\"obj_");
                     self.paths.extend_from_slice(piece.as_bytes());
@@ -304,7 +304,7 @@ impl<'e> Gather<'_, '_, 'e> {
                 continue;
             }
             self.paths.extend_from_slice(self.flat.state.keys.json(key));
-            let value = role.say(place, kind, None, self.flat.interpreter);
+            let value = role.render(place, kind, None, self.flat.interpreter);
             let hex = [&*Ecs::name(event.bytes(field.name)), b"_hex"].concat();
             if !json::string(self.paths, value) && !names(&hex) {
                 self.paths.push(b',');
@@ -323,25 +323,25 @@ impl<'e> Gather<'_, '_, 'e> {
 
     /// The value of a field, as `auditd.data` has it, is given to `use_it`; false when the event has no such field.
     pub(super) fn lookup(&mut self, name: &[u8], mut use_it: impl FnMut(&[u8])) -> bool {
-        let Some(place) = self.scene.find(name) else { return false };
+        let Some(place) = self.view.find(name) else { return false };
         debug_assert!(!says_nothing(place.text()));
-        let call = self.scene.call_of(place.record);
+        let call = self.view.call_of(place.record);
         let draft = Ecs::rule(place, false, self.flat.interpreter.field_type(place));
-        use_it(draft.role.say(place, draft.value, call, self.flat.interpreter));
+        use_it(draft.role.render(place, draft.value, call, self.flat.interpreter));
         true
     }
 
     /// Appends what the field in a slot says; false when there is none.
-    pub(super) fn said(&mut self, slot: Slot, out: &mut Vec<u8>) -> bool {
+    pub(super) fn interpreted(&mut self, slot: KnownField, out: &mut Vec<u8>) -> bool {
         let Some(Found { place, id }) = self.found.get(slot) else { return false };
         let rule = self.flat.state.rules.get(id);
-        out.extend_from_slice(rule.role.say(place, rule.value, None, self.flat.interpreter));
+        out.extend_from_slice(rule.role.render(place, rule.value, None, self.flat.interpreter));
         true
     }
 
     /// Appends the name of a PATH record; false when it has none.
     pub(super) fn path_name(&mut self, number: usize, out: &mut Vec<u8>) -> bool {
-        let event = self.scene.event;
+        let event = self.view.event;
         let record = &event.records()[number];
         let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
         let Some(field) = field.filter(|f| !is_absent(event.bytes(f.value))) else { return false };
@@ -368,7 +368,7 @@ impl<'e> Gather<'_, '_, 'e> {
 
     /// What libauparse makes of the field of that name, if it says `text` and means something else.
     pub(super) fn meaning_of(&mut self, name: &[u8], text: &[u8], out: &mut Vec<u8>) {
-        let place = self.scene.find(name).filter(|place| unquoted(place.text()) == text && is_id(text));
+        let place = self.view.find(name).filter(|place| unquoted(place.text()) == text && is_id(text));
         let Some(place) = place else { return };
         let kind = self.flat.interpreter.field_type(place);
         let meaning = self.flat.interpreter.value(place, kind, None);

@@ -6,7 +6,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `normal/` | what each system call and record type means |
-//! | `scene.rs` | which records an event has, and with that what it means |
+//! | `view.rs` | which records an event has, and with that what it means |
 //! | `fields.rs` | where each field goes, and how its value is read |
 //! | `gather.rs` | one pass over all fields: `auditd.data`, `auditd.paths`, and what has a place of its own |
 //! | `users.rs`, `process.rs`, `file.rs`, `network.rs`, `summary.rs` | the document's objects |
@@ -36,14 +36,14 @@ use crate::{
     processes::Processes,
     sequence::Gap,
 };
-use fields::{Ecs as Field, Slot};
+use fields::{Ecs as Field, KnownField};
 use gather::{Gather, Gathered, Work};
 use network::Network;
-use normalization::{Normals, Object};
+use normalization::{Normalizations, Object};
 use object::Objects;
 use summary::Summary;
 use users::Users;
-use view::Scene;
+use view::View;
 
 /// The version of ECS that the mapping was checked against.
 pub const ECS_VERSION: &str = "9.4.0";
@@ -82,7 +82,7 @@ pub struct Ecs {
     settings: Settings,
     /// This machine, for ids.
     machine: Vec<u8>,
-    normals: Normals,
+    normals: Normalizations,
     processes: Processes,
     flat: Flat<Field>,
     work: Work,
@@ -109,7 +109,7 @@ impl Ecs {
         Self {
             machine: settings.machine(),
             settings,
-            normals: Normals::new(),
+            normals: Normalizations::new(),
             processes,
             flat: Flat::new(true),
             work: Work::default(),
@@ -130,40 +130,40 @@ impl Ecs {
         }
         self.flat.begin(event);
         self.work.clear(KEEP);
-        let scene = Scene::new(event, &self.normals, interpreter);
-        self.arguments.gather(event, interpreter, scene.execve);
+        let view = View::new(event, &self.normals, interpreter);
+        self.arguments.gather(event, interpreter, view.execve);
         let Work { data, interpreted, paths, keys } = &mut self.work;
-        let flat = flat::Writer { state: &mut self.flat, event, call: scene.call, interpreter, out: data };
-        let mut gather = Gather { flat, interpreted, paths, keys, scene: &scene, found: Gathered::new() };
+        let flat = flat::Writer { state: &mut self.flat, event, call: view.call, interpreter, out: data };
+        let mut gather = Gather { flat, interpreted, paths, keys, view: &view, found: Gathered::new() };
         gather.records();
 
-        let path = match scene.normal.object {
-            Object::Path(_, hint) => file::object(&scene, hint),
+        let path = match view.normal.object {
+            Object::Path(_, hint) => file::object(&view, hint),
             _ => None,
         };
         self.summary.gather(&mut gather, path);
         // The reference names no file where it knows no call, or what a security module refused; the records do.
-        let path = path.or_else(|| match (scene.normal.object, scene.also.map(|also| also.object)) {
+        let path = path.or_else(|| match (view.normal.object, view.secondary.map(|secondary| secondary.object)) {
             (Object::Socket, _) => None,
-            (_, Some(Object::Path(_, hint))) => file::object(&scene, hint),
-            _ => file::object(&scene, 0),
+            (_, Some(Object::Path(_, hint))) => file::object(&view, hint),
+            _ => file::object(&view, 0),
         });
         self.users.gather(&mut gather, &self.summary);
         self.network.gather(&mut gather);
 
-        let outcome = gather.found.get(Slot::Result).map(|found| fields::result(found.place.text()));
+        let outcome = gather.found.get(KnownField::Result).map(|found| fields::result(found.place.text()));
         begin(&mut self.clock, event.id, &id::of_event(event, &self.machine), out);
-        write_event(&scene, outcome, gather.flat.interpreter, self.settings.event_original, out);
+        write_event(&view, outcome, gather.flat.interpreter, self.settings.event_original, out);
         out.extend_from_slice(&self.fixed);
         write_host(&self.settings, event.node(), out);
         process::write(&mut gather, &self.arguments, &mut self.processes, &mut self.words, out);
-        let subject = gather.found.text(Slot::Subject);
+        let subject = gather.found.text(KnownField::Subject);
         self.users.write(&mut Objects { out }, subject);
         if let Some(path) = path {
             file::write(&mut gather, path, out);
         }
-        let session = unquoted(gather.found.text(Slot::Session));
-        gather.flat.typed();
+        let session = unquoted(gather.found.text(KnownField::Session));
+        gather.flat.write_qualified();
         gather.flat.others();
         gather.flat.bytes();
 
@@ -174,7 +174,7 @@ impl Ecs {
             objects.list("tags", self.work.keys.iter());
         }
         let auditd = objects.open("auditd");
-        objects.text("message_type", &event.bytes(scene.first().name).to_ascii_lowercase());
+        objects.text("message_type", &event.bytes(view.first().name).to_ascii_lowercase());
         objects.number("sequence", event.id.serial);
         objects.text("result", outcome.unwrap_or(b"unknown"));
         if !session.is_empty() {
@@ -234,12 +234,12 @@ fn begin(clock: &mut Clock, event: EventId, id: &id::Id, out: &mut Vec<u8>) {
 }
 
 /// The rest of `event`.
-fn write_event(scene: &Scene, outcome: Option<&[u8]>, interpreter: &Interpreter, original: bool, out: &mut Vec<u8>) {
-    let event = scene.event;
+fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, original: bool, out: &mut Vec<u8>) {
+    let event = view.event;
     let mut objects = Objects { out };
-    objects.text("kind", if scene.is_alert() { b"alert" } else { b"event" });
-    let both = |of: fn(&normalization::Normal) -> &'static [&'static str]| {
-        of(scene.normal).iter().chain(scene.also.map_or(&[][..], of)).map(|word| word.as_bytes())
+    objects.text("kind", if view.is_alert() { b"alert" } else { b"event" });
+    let both = |of: fn(&normalization::Normalization) -> &'static [&'static str]| {
+        of(view.normal).iter().chain(view.secondary.map_or(&[][..], of)).map(|word| word.as_bytes())
     };
     let (category, types) = (both(|normal| normal.category), both(|normal| normal.types));
     if category.clone().next().is_some() {
@@ -249,11 +249,11 @@ fn write_event(scene: &Scene, outcome: Option<&[u8]>, interpreter: &Interpreter,
         objects.list("type", types);
     }
     // Where the reference has no word the call's or the record's own name is one.
-    match (scene.normal.action, scene.call_name(interpreter)) {
-        ("", Some(call)) if scene.first().record_type == record_type::SYSCALL => {
+    match (view.normal.action, view.call_name(interpreter)) {
+        ("", Some(call)) if view.first().record_type == record_type::SYSCALL => {
             objects.text("action", syscall_names(call).0)
         }
-        ("", _) => objects.text("action", &event.bytes(scene.first().name).to_ascii_lowercase()),
+        ("", _) => objects.text("action", &event.bytes(view.first().name).to_ascii_lowercase()),
         (action, _) => objects.text("action", action.as_bytes()),
     };
     objects.text(

@@ -61,7 +61,7 @@ impl Network {
     /// Finds them in socket addresses, and in the address fields of user space's messages.
     pub(super) fn gather(&mut self, gather: &mut Gather) {
         *self = Self::default();
-        let name = gather.scene.call_name(gather.flat.interpreter).unwrap_or_default();
+        let name = gather.view.call_name(gather.flat.interpreter).unwrap_or_default();
         let (whole, inside) = syscall_names(name);
         let direction = direction(inside.unwrap_or(whole));
         if gather.found.has_socket && !direction.is_empty() {
@@ -69,16 +69,16 @@ impl Network {
             let end = End::of_socket(gather.found.address.as_ref());
             if direction == "ingress" { self.source = end } else { self.destination = end }
         }
-        if gather.scene.call.is_some() {
+        if gather.view.call.is_some() {
             return;
         }
-        if gather.scene.first().record_type == record::NETFILTER_PKT {
+        if gather.view.first().record_type == record::NETFILTER_PKT {
             return self.packet(gather);
         }
         if self.source.ip.is_none() {
             self.source.ip = gather.found.from;
         }
-        if gather.scene.normal.from_addr && gather.scene.find(b"addr").is_some() {
+        if gather.view.normal.from_addr && gather.view.find(b"addr").is_some() {
             self.direction = "ingress";
         }
         if let Some(host) = text_of(gather, b"hostname")
@@ -148,6 +148,6 @@ fn parsed<T: FromStr>(gather: &Gather, name: &[u8]) -> Option<T> {
 
 /// A field's text, when it is UTF-8.
 fn text_of(gather: &Gather, name: &[u8]) -> Option<String> {
-    let place: FieldRef = gather.scene.find(name)?;
+    let place: FieldRef = gather.view.find(name)?;
     str::from_utf8(unquoted(place.text())).ok().map(String::from)
 }

@@ -1,6 +1,6 @@
 //! `process`, and its parent.
 
-use super::{KEEP_WORDS, fields::Slot, gather::Gather, object::Objects};
+use super::{KEEP_WORDS, fields::KnownField, gather::Gather, object::Objects};
 use crate::{auparse::unquoted, format::arguments::Arguments, processes::Processes};
 
 /// A process number, as ECS' `long` holds it.
@@ -16,9 +16,9 @@ pub(super) fn write(
     words: &mut [Vec<u8>; 2],
     out: &mut Vec<u8>,
 ) {
-    let event = gather.scene.event;
-    let (pid, ppid) = (number(gather.found.text(Slot::Pid)), number(gather.found.text(Slot::Ppid)));
-    for (slot, number) in [(Slot::Pid, pid), (Slot::Ppid, ppid)] {
+    let event = gather.view.event;
+    let (pid, ppid) = (number(gather.found.text(KnownField::Pid)), number(gather.found.text(KnownField::Ppid)));
+    for (slot, number) in [(KnownField::Pid, pid), (KnownField::Ppid, ppid)] {
         // What is no number has no place in a number's field.
         if number.is_none()
             && let Some(found) = gather.found.get(slot)
@@ -31,8 +31,8 @@ pub(super) fn write(
         word.shrink_to(KEEP_WORDS);
     }
     let [comm, exe] = words;
-    gather.said(Slot::Comm, comm);
-    gather.said(Slot::Exe, exe);
+    gather.interpreted(KnownField::Comm, comm);
+    gather.interpreted(KnownField::Exe, exe);
 
     let mut objects = Objects { out };
     let process = objects.open("process");
@@ -51,9 +51,11 @@ pub(super) fn write(
         objects.number("args_count", arguments.len() as u64);
         objects.text("command_line", arguments.command());
     }
-    for (slot, name, field) in [(Slot::Title, "title", "proctitle"), (Slot::Cwd, "working_directory", "cwd")] {
+    for (slot, name, field) in
+        [(KnownField::Title, "title", "proctitle"), (KnownField::Cwd, "working_directory", "cwd")]
+    {
         let mut value = Vec::new();
-        if gather.said(slot, &mut value) {
+        if gather.interpreted(slot, &mut value) {
             text(&mut objects, name, &value, gather, field);
         }
     }
@@ -74,19 +76,19 @@ pub(super) fn write(
     objects.close(parent);
     objects.close(process);
 
-    let call = gather.scene.call_name(gather.flat.interpreter);
+    let call = gather.view.call_name(gather.flat.interpreter);
     if call.is_some()
         && let Some(pid) = pid
         && !comm.is_empty()
     {
         processes.note(node, pid, comm);
         let succeeded =
-            gather.found.get(Slot::Result).is_some_and(|f| super::fields::result(f.place.text()) == b"success");
+            gather.found.get(KnownField::Result).is_some_and(|f| super::fields::result(f.place.text()) == b"success");
         let began = (arguments.len() > 0 && succeeded).then_some(arguments);
         processes.note_program(node, pid, exe, began.map(Arguments::iter));
         // A new process is its parent's double until it executes something.
         if matches!(call, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
-            && let Some(child) = event.value(&event.records()[gather.scene.main], b"exit").and_then(number)
+            && let Some(child) = event.value(&event.records()[gather.view.main], b"exit").and_then(number)
             && child > 0
         {
             processes.note(node, child, comm);

@@ -1,6 +1,8 @@
 //! `auditd.summary`: who, what and how in a few words, as the reference has it.
 
-use super::{KEEP_WORDS, fields::Slot, file, gather::Gather, normalization::Object, object::Objects, users::is_unset};
+use super::{
+    KEEP_WORDS, fields::KnownField, file, gather::Gather, normalization::Object, object::Objects, users::is_unset,
+};
 use crate::{address::Address, auparse::unquoted};
 
 /// Interpreters: what they run is told by the command's name.
@@ -36,10 +38,10 @@ impl Summary {
             words.clear();
             words.shrink_to(KEEP_WORDS);
         }
-        let normal = gather.scene.normal;
-        let auid = unquoted(gather.found.text(Slot::Auid));
+        let normal = gather.view.normal;
+        let auid = unquoted(gather.found.text(KnownField::Auid));
         self.actor.extend_from_slice(if is_unset(auid) { b"unset" } else { auid });
-        self.actor2.extend_from_slice(unquoted(gather.found.text(Slot::Uid)));
+        self.actor2.extend_from_slice(unquoted(gather.found.text(KnownField::Uid)));
         self.how(gather);
         self.what = "";
         match normal.object {
@@ -74,19 +76,19 @@ impl Summary {
     }
 
     fn how(&mut self, gather: &mut Gather) {
-        if !gather.said(Slot::Exe, &mut self.how) && !gather.said(Slot::Comm, &mut self.how) {
+        if !gather.interpreted(KnownField::Exe, &mut self.how) && !gather.interpreted(KnownField::Comm, &mut self.how) {
             return;
         }
         if INTERPRETERS.iter().any(|interpreter| self.how.starts_with(interpreter)) {
             let len = self.how.len();
-            if gather.said(Slot::Comm, &mut self.how) {
+            if gather.interpreted(KnownField::Comm, &mut self.how) {
                 self.how.drain(..len);
             }
         }
     }
 
     fn path(&mut self, gather: &mut Gather, number: usize) {
-        let event = gather.scene.event;
+        let event = gather.view.event;
         gather.path_name(number, &mut self.object);
         // The reference takes every mode for a file's.
         if event.value(&event.records()[number], b"mode").is_some_and(|mode| file::mode(mode).is_some()) {

@@ -2,7 +2,7 @@
 
 use super::{
     KEEP_WORDS,
-    fields::{Slot, label},
+    fields::{KnownField, label},
     gather::Gather,
     normalization::Accounts,
     object::Objects,
@@ -66,11 +66,11 @@ impl Users {
             user: users.who(gather, user),
             group: users.who(gather, group),
         };
-        self.real = member(self, gather, Slot::Uid, Slot::Gid);
-        self.effective = member(self, gather, Slot::Euid, Slot::Egid);
-        self.saved = member(self, gather, Slot::Suid, Slot::Sgid);
-        self.filesystem = member(self, gather, Slot::Fsuid, Slot::Fsgid);
-        self.audit = self.who(gather, Slot::Auid);
+        self.real = member(self, gather, KnownField::Uid, KnownField::Gid);
+        self.effective = member(self, gather, KnownField::Euid, KnownField::Egid);
+        self.saved = member(self, gather, KnownField::Suid, KnownField::Sgid);
+        self.filesystem = member(self, gather, KnownField::Fsuid, KnownField::Fsgid);
+        self.audit = self.who(gather, KnownField::Auid);
         self.accounts(gather, summary);
         if self.is_same(self.effective.user, self.real.user) {
             self.effective.user = Who::default();
@@ -80,7 +80,7 @@ impl Users {
         }
     }
 
-    fn who(&mut self, gather: &mut Gather, slot: Slot) -> Who {
+    fn who(&mut self, gather: &mut Gather, slot: KnownField) -> Who {
         let Some(found) = gather.found.get(slot) else { return Who::default() };
         let text = unquoted(found.place.text());
         if is_unset(text) {
@@ -94,7 +94,7 @@ impl Users {
 
     /// What logins, sessions and changes of accounts say: there `user` is who is behind it, as far as is known.
     fn accounts(&mut self, gather: &mut Gather, summary: &Summary) {
-        let accounts = gather.scene.normal.accounts;
+        let accounts = gather.view.normal.accounts;
         if accounts == Accounts::None {
             return;
         }
@@ -115,14 +115,14 @@ impl Users {
         // The process' own users, where they have no place in this any more.
         let is_told = |own: Who| [self.real, self.effective].iter().any(|m| self.get(m.user.id) == self.get(own.id));
         if !is_told(uid)
-            && let Some(found) = gather.found.get(Slot::Uid)
+            && let Some(found) = gather.found.get(KnownField::Uid)
         {
             gather.data(found);
         }
         if euid != Who::default()
             && !self.is_same(euid, uid)
             && !is_told(euid)
-            && let Some(found) = gather.found.get(Slot::Euid)
+            && let Some(found) = gather.found.get(KnownField::Euid)
         {
             gather.data(found);
         }

@@ -2,7 +2,7 @@
 
 use super::{
     fields::record,
-    normalization::{Normal, Normals},
+    normalization::{Normalization, Normalizations},
 };
 use crate::{
     auparse::{FieldRef, Interpreter, Syscall, syscall_names},
@@ -15,21 +15,21 @@ use crate::{
 const ALERTS: [std::ops::RangeInclusive<i32>; 2] = [1700..=1799, 2100..=2299];
 
 /// An event, looked at once.
-pub(super) struct Scene<'e> {
+pub(super) struct View<'e> {
     pub(super) event: &'e LinuxEvent,
     /// The record whose ids, result and session are the event's: the SYSCALL record, else the first one.
     pub(super) main: usize,
     pub(super) call: Option<Syscall>,
     /// What a SECCOMP record is about, which names a call itself.
     seccomp: Option<Syscall>,
-    pub(super) normal: &'static Normal,
+    pub(super) normal: &'static Normalization,
     /// The call's, where the event is about something else that it brought with it.
-    pub(super) also: Option<&'static Normal>,
+    pub(super) secondary: Option<&'static Normalization>,
     pub(super) execve: bool,
 }
 
-impl<'e> Scene<'e> {
-    pub(super) fn new(event: &'e LinuxEvent, normals: &Normals, interpreter: &mut Interpreter) -> Self {
+impl<'e> View<'e> {
+    pub(super) fn new(event: &'e LinuxEvent, normals: &Normalizations, interpreter: &mut Interpreter) -> Self {
         let records = event.records();
         let syscall = records.iter().position(|r| r.record_type == record_type::SYSCALL);
         let call = syscall.and_then(|n| interpreter.syscall(event, n, &records[n]));
@@ -39,23 +39,30 @@ impl<'e> Scene<'e> {
         let of_call = syscall.is_some().then_some(call).or_else(|| seccomp.map(Some));
         let of_call = of_call
             .map(|call| normals.of_call(call.map_or(b"", |call| syscall_names(interpreter.syscall_name(call)).0)));
-        let mut scene =
-            Self { event, main: syscall.unwrap_or(0), call, seccomp, normal: Normal::UNKNOWN, also: None, execve };
+        let mut view = Self {
+            event,
+            main: syscall.unwrap_or(0),
+            call,
+            seccomp,
+            normal: Normalization::UNKNOWN,
+            secondary: None,
+            execve,
+        };
         match (syscall, of_call) {
-            (Some(0), Some(normal)) => scene.normal = normal,
+            (Some(0), Some(normal)) => view.normal = normal,
             _ => {
                 let first = &records[0];
                 let has = |name: &[u8]| event.value(first, name).is_some_and(|v| !is_absent(v));
                 let is_avc = first.record_type == record_type::AVC;
                 let (selinux, apparmor) = (is_avc && has(b"seresult"), is_avc && has(b"apparmor"));
                 if let Some(normal) = normals.of_record(event.bytes(first.name), selinux, apparmor) {
-                    scene.normal = normal;
+                    view.normal = normal;
                 }
                 // A call and its own record (of a change of the time) mean the same once.
-                scene.also = of_call.filter(|of_call| of_call.action != scene.normal.action);
+                view.secondary = of_call.filter(|of_call| of_call.action != view.normal.action);
             }
         }
-        scene
+        view
     }
 
     /// `event.kind` is `alert`.

@@ -1,6 +1,6 @@
 //! Members that have several values, and the exact bytes of what isn't UTF-8.
 
-use super::{Key, RuleId, Table, Writer};
+use super::{FieldMapping, Key, RuleId, Writer};
 use crate::{
     auparse::FieldRef,
     event::{PREFIX, is_absent, record_type},
@@ -53,9 +53,9 @@ impl Values {
 
 /// A field that goes to a typed key: its rule, and its place among all fields of the event. Sorts by both.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TypedField(u64);
+pub struct QualifiedField(u64);
 
-impl TypedField {
+impl QualifiedField {
     fn new(rule: RuleId, at: usize) -> Self {
         Self(u64::from(rule.number()) << 32 | at as u64)
     }
@@ -69,7 +69,7 @@ impl TypedField {
     }
 }
 
-impl<R: Table> Writer<'_, '_, R> {
+impl<R: FieldMapping> Writer<'_, '_, R> {
     /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
     pub fn list(&mut self, key: Key, values: &mut Values) {
         let key = self.begin(key);
@@ -126,9 +126,9 @@ impl<R: Table> Writer<'_, '_, R> {
     }
 
     /// `<type>_<name>` for all that has no plain key of its own: one entry a record, "" where it has none.
-    pub fn typed(&mut self) {
+    pub fn write_qualified(&mut self) {
         let event = self.event;
-        if !self.state.has_typed {
+        if !self.state.has_qualified {
             return;
         }
         // All fields of the noted rules, sorted by rule: one pass, however many there are.
@@ -138,7 +138,7 @@ impl<R: Table> Writer<'_, '_, R> {
             for (field, at) in event.fields(record).iter().zip(record.fields.clone()) {
                 let id = self.state.ids[at];
                 if id.is_rule() && self.state.rules.is_noted(id) && !is_absent(event.bytes(field.value)) {
-                    fields.push(TypedField::new(id, at));
+                    fields.push(QualifiedField::new(id, at));
                 }
             }
         }
@@ -149,8 +149,8 @@ impl<R: Table> Writer<'_, '_, R> {
         let pad = groups.saturating_mul(event.records().len()) <= MAX_ENTRIES;
         for group in fields.chunk_by(|a, b| a.rule() == b.rule()) {
             let id = group[0].rule();
-            self.typed_values(id, group, pad, &mut values);
-            let key = self.state.rules.get(id).typed;
+            self.qualified_values(id, group, pad, &mut values);
+            let key = self.state.rules.get(id).qualified;
             if let [_] = group {
                 let key = self.begin(key);
                 let value = values.iter().find(|v| !v.is_empty()).unwrap_or_default();
@@ -164,7 +164,7 @@ impl<R: Table> Writer<'_, '_, R> {
     }
 
     /// The values of one rule's fields, with "" for records of its type without one.
-    fn typed_values(&mut self, id: RuleId, fields: &[TypedField], pad: bool, values: &mut Values) {
+    fn qualified_values(&mut self, id: RuleId, fields: &[QualifiedField], pad: bool, values: &mut Values) {
         values.clear();
         let event = self.event;
         let first = fields.first().map_or(0, |field| field.at());
@@ -188,7 +188,7 @@ impl<R: Table> Writer<'_, '_, R> {
                     values.push_window(meaning, len);
                     continue;
                 }
-                values.push(role.say(place, kind, call, self.interpreter));
+                values.push(role.render(place, kind, call, self.interpreter));
             }
             rest = &rest[here..];
         }

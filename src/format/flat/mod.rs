@@ -20,9 +20,9 @@ use crate::{
     format::json,
 };
 pub use keys::{Key, Keys};
-use lists::TypedField;
+use lists::QualifiedField;
 pub use lists::Values;
-pub use rules::{Draft, RecordRules, RuleId, Rules, Table, heads};
+pub use rules::{FieldMapping, RecordRules, RuleId, RuleSpec, Rules, heads};
 
 /// What is kept between events for one such object.
 pub struct Flat<R> {
@@ -31,9 +31,9 @@ pub struct Flat<R> {
     /// The rule of each of the event's fields.
     ids: Vec<RuleId>,
     /// Some rule's fields go to `<type>_<name>`; which, the rules know.
-    has_typed: bool,
+    has_qualified: bool,
     /// Those fields.
-    gathered: Vec<TypedField>,
+    gathered: Vec<QualifiedField>,
     /// The values of the list at hand.
     pub values: Values,
     /// Fields that found no rule, as recorded.
@@ -44,14 +44,14 @@ pub struct Flat<R> {
     whole: bool,
 }
 
-impl<R: Table> Flat<R> {
+impl<R: FieldMapping> Flat<R> {
     /// For a format's object. `whole`: long strings aren't cut into pieces.
     pub fn new(whole: bool) -> Self {
         Self {
             rules: Rules::default(),
             keys: Keys::default(),
             ids: Vec::new(),
-            has_typed: false,
+            has_qualified: false,
             gathered: Vec::new(),
             values: Values::default(),
             others: Values::default(),
@@ -67,7 +67,7 @@ impl<R: Table> Flat<R> {
         if self.ids.len() < count {
             self.ids.resize(count, RuleId::NONE);
         }
-        self.has_typed = false;
+        self.has_qualified = false;
         self.bytes.clear();
         self.rules.begin(&mut self.keys)
     }
@@ -83,7 +83,7 @@ pub struct Writer<'a, 'p, R> {
     pub call: Option<Syscall>,
 }
 
-impl<R: Table> Writer<'_, '_, R> {
+impl<R: FieldMapping> Writer<'_, '_, R> {
     /// Writes a key, and the comma before it.
     pub fn key(&mut self, key: Key) {
         self.out.extend_from_slice(self.state.keys.json(key));
@@ -152,7 +152,7 @@ impl<R: Table> Writer<'_, '_, R> {
     /// Notes that fields of this rule need the typed key in this event.
     pub fn note_typed(&mut self, id: RuleId) {
         self.state.rules.note(id);
-        self.state.has_typed = true;
+        self.state.has_qualified = true;
     }
 }
 

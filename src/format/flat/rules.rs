@@ -42,7 +42,7 @@ impl RuleId {
 }
 
 /// What a format says about fields of one name in records of one type.
-pub struct Draft<R> {
+pub struct RuleSpec<R> {
     /// The key they have; none when that name is one of the format's own.
     pub plain: Option<Vec<u8>>,
     /// How their values are read.
@@ -52,7 +52,7 @@ pub struct Draft<R> {
 }
 
 /// A format's own part of the rules: what a field is to it.
-pub trait Table: Copy + PartialEq + Sized {
+pub trait FieldMapping: Copy + PartialEq + Sized {
     /// A field's name as keys have it.
     fn name(name: &[u8]) -> Cow<'_, [u8]> {
         Cow::Borrowed(name)
@@ -64,10 +64,10 @@ pub trait Table: Copy + PartialEq + Sized {
     }
 
     /// The rule of a field, which libauparse would read as `value`. `special`: as above.
-    fn rule(place: FieldRef, special: bool, value: Type) -> Draft<Self>;
+    fn rule(place: FieldRef, special: bool, value: Type) -> RuleSpec<Self>;
 
     /// What the field says.
-    fn say<'s>(
+    fn render<'s>(
         self,
         place: FieldRef<'s>,
         kind: Type,
@@ -89,8 +89,8 @@ pub struct Rule<R> {
     /// The key it has as a rule; none for a field that bears one of our own keys' names.
     pub plain: Option<Key>,
     /// `<type>_<name>`, for when the plain key is another's.
-    pub typed: Key,
-    /// The event in which a field of this rule went to the typed key.
+    pub qualified: Key,
+    /// The event in which a field of this rule went to the qualified key.
     noted: u64,
     memo: Option<Box<Memo>>,
 }
@@ -143,7 +143,7 @@ impl<R> Default for Rules<R> {
     }
 }
 
-impl<R: Table> Rules<R> {
+impl<R: FieldMapping> Rules<R> {
     /// Begins an event: what was made may be forgotten now.
     pub fn begin(&mut self, keys: &mut Keys) -> bool {
         let full = self.all.len() > MAX_RULES || keys.len() > 2 * MAX_RULES || self.layouts.len() > 512;
@@ -156,7 +156,7 @@ impl<R: Table> Rules<R> {
         full
     }
 
-    /// Notes that fields of this rule need the typed key in this event.
+    /// Notes that fields of this rule need the qualified key in this event.
     pub fn note(&mut self, id: RuleId) {
         self.all[id.0 as usize].noted = self.event;
     }
@@ -188,7 +188,7 @@ impl<R: Table> Rules<R> {
         }
     }
 
-    /// A field of this rule needs the typed key in this event.
+    /// A field of this rule needs the qualified key in this event.
     pub fn is_noted(&self, id: RuleId) -> bool {
         self.get(id).noted == self.event
     }
@@ -291,7 +291,7 @@ impl<R: Table> Rules<R> {
         interpreter: &mut Interpreter,
     ) -> Rule<R> {
         let name = place.event.bytes(place.field.name);
-        let typed = keys.key(&R::name(&[&self.layouts[layout].prefix[..], name].concat()));
+        let qualified = keys.key(&R::name(&[&self.layouts[layout].prefix[..], name].concat()));
         let draft = R::rule(place, special, interpreter.field_type(place));
         Rule {
             name: Box::from(name),
@@ -299,7 +299,7 @@ impl<R: Table> Rules<R> {
             role: draft.role,
             value: draft.value,
             plain: draft.plain.map(|name| keys.key(&name)),
-            typed,
+            qualified,
             noted: 0,
             memo: None,
         }

@@ -1,8 +1,8 @@
 //! `details`: one flat object with every field of every record under a key of its own.
 
 use super::{
-    Details, MozDef, Scene,
-    rules::{Moz, OF_PATH, Role, truth},
+    Details, EventView, MozDef,
+    rules::{MozDefField, OF_PATH, Role, truth},
 };
 use crate::{
     address::Address,
@@ -59,11 +59,11 @@ const UNSET: &[u8] = b"4294967295";
 
 /// Writes one event's details.
 pub(super) struct Writer<'a, 'p> {
-    flat: flat::Writer<'a, 'p, Moz>,
+    flat: flat::Writer<'a, 'p, MozDefField>,
     fixed: &'a FixedKeys,
     arguments: &'a Arguments,
     processes: &'a mut Processes,
-    scene: &'a Scene<'a>,
+    view: &'a EventView<'a>,
     full: bool,
     is_socket: bool,
     /// Whether a PATH has a field, for each field that is a PATH's first; found out when needed.
@@ -76,33 +76,33 @@ pub(super) struct Writer<'a, 'p> {
 
 impl MozDef {
     /// Appends the members of `details`.
-    pub(super) fn details(&mut self, scene: &Scene, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
-        let is_socket = scene.call.is_some_and(|call| interpreter.syscall_name(call) == b"socket");
+    pub(super) fn details(&mut self, view: &EventView, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
+        let is_socket = view.call.is_some_and(|call| interpreter.syscall_name(call) == b"socket");
         self.comm.clear();
-        let flat = flat::Writer { state: &mut self.flat, event: scene.event, interpreter, out, call: scene.call };
+        let flat = flat::Writer { state: &mut self.flat, event: view.event, interpreter, out, call: view.call };
         let mut writer = Writer {
             flat,
             fixed: &self.fixed,
             arguments: &self.arguments,
             processes: &mut self.processes,
-            scene,
+            view,
             full: self.settings.details == Details::Full,
             is_socket,
             of_path: Default::default(),
-            node: scene.event.node_id(),
+            node: view.event.node_id(),
             pid: None,
             comm: &mut self.comm,
         };
         writer.own();
-        if let Some(syscall) = scene.syscall {
+        if let Some(syscall) = view.syscall {
             writer.record(syscall);
         }
-        for number in 0..scene.event.records().len() {
-            if Some(number) != scene.syscall {
+        for number in 0..view.event.records().len() {
+            if Some(number) != view.syscall {
                 writer.record(number);
             }
         }
-        writer.flat.typed();
+        writer.flat.write_qualified();
         writer.flat.others();
         if writer.full {
             writer.flat.bytes();
@@ -119,10 +119,10 @@ impl Writer<'_, '_> {
         self.flat.state.keys.take(serial, usize::MAX);
         // The first member has no comma before it.
         self.flat.out.extend_from_slice(&self.flat.state.keys.json(serial)[1..]);
-        json::string(self.flat.out, self.scene.event.id.serial.to_string().as_bytes());
+        json::string(self.flat.out, self.view.event.id.serial.to_string().as_bytes());
         if self.full {
             self.flat.begin(types);
-            json::list(self.flat.out, self.scene.event.record_types());
+            json::list(self.flat.out, self.view.event.record_types());
         }
         if self.arguments.len() > 0 {
             let key = self.flat.begin(command);
@@ -145,8 +145,8 @@ impl Writer<'_, '_> {
 
     /// All PATH names, when there is more than one PATH.
     fn paths(&mut self) {
-        let (event, scene) = (self.scene.event, self.scene);
-        if scene.first_path == scene.last_path {
+        let (event, view) = (self.view.event, self.view);
+        if view.first_path == view.last_path {
             return;
         }
         let mut names = std::mem::take(&mut self.flat.state.values);
@@ -168,14 +168,14 @@ impl Writer<'_, '_> {
 
     /// Where a connection came from or went to.
     fn addresses(&mut self) {
-        let Some(call) = self.scene.call else { return };
+        let Some(call) = self.view.call else { return };
         let fixed = self.fixed;
         let (host_key, port_key) = match self.flat.interpreter.syscall_name(call) {
             b"accept" | b"accept4" => fixed.source,
             b"connect" | b"sendto" | b"sendmsg" => fixed.destination,
             _ => return,
         };
-        let saddr = self.scene.value(self.scene.sockaddr, b"saddr");
+        let saddr = self.view.value(self.view.sockaddr, b"saddr");
         if let Some(Address::Internet(host, port)) = saddr.and_then(Address::read) {
             self.flat.begin(host_key);
             json::string(self.flat.out, host.to_string().as_bytes());
@@ -186,13 +186,13 @@ impl Writer<'_, '_> {
 
     /// All fields of one record.
     fn record(&mut self, number: usize) {
-        let (event, record) = (self.scene.event, self.scene.record(number));
+        let (event, record) = (self.view.event, self.view.record(number));
         if record.record_type == record_type::EOE {
             return;
         }
         let fields = event.fields(record);
         let is_syscall = record.record_type == record_type::SYSCALL;
-        let call = if is_syscall { self.scene.call } else { None };
+        let call = if is_syscall { self.view.call } else { None };
         let common = self.flat.state.rules.of_record(event, record);
         for (nth, field) in fields.iter().enumerate() {
             let place = FieldRef { event, number, record, field: *field };
@@ -366,9 +366,9 @@ impl Writer<'_, '_> {
         }
         self.processes.note(self.node, pid, comm);
         // A new process has its parent's name until it executes something.
-        let makes = self.scene.call.map(|call| self.flat.interpreter.syscall_name(call));
+        let makes = self.view.call.map(|call| self.flat.interpreter.syscall_name(call));
         if matches!(makes, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
-            && let Some(child) = self.scene.value(self.scene.syscall, b"exit").and_then(number)
+            && let Some(child) = self.view.value(self.view.syscall, b"exit").and_then(number)
             && child > 0
         {
             self.processes.note(self.node, child, comm);

@@ -23,7 +23,7 @@ use crate::{
     sequence::Gap,
 };
 use category::Category;
-use rules::Moz;
+use rules::MozDefField;
 
 /// Which fields a document has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +57,7 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub struct MozDef {
     settings: Settings,
     processes: Processes,
-    flat: Flat<Moz>,
+    flat: Flat<MozDefField>,
     fixed: details::FixedKeys,
     comm: Vec<u8>,
     arguments: Arguments,
@@ -72,7 +72,7 @@ pub struct MozDef {
 }
 
 /// The places of an event's records that decide what it is about.
-struct Scene<'e> {
+struct EventView<'e> {
     event: &'e LinuxEvent,
     syscall: Option<usize>,
     call: Option<Syscall>,
@@ -86,9 +86,9 @@ struct Scene<'e> {
     openat2: Option<usize>,
 }
 
-impl<'e> Scene<'e> {
+impl<'e> EventView<'e> {
     fn new(event: &'e LinuxEvent) -> Self {
-        let mut scene = Self {
+        let mut view = Self {
             event,
             syscall: None,
             call: None,
@@ -103,21 +103,21 @@ impl<'e> Scene<'e> {
         };
         for (n, record) in event.records().iter().enumerate() {
             match record.record_type {
-                record_type::SYSCALL => scene.syscall = scene.syscall.or(Some(n)),
+                record_type::SYSCALL => view.syscall = view.syscall.or(Some(n)),
                 record_type::PATH => {
-                    scene.first_path = scene.first_path.or(Some(n));
-                    scene.last_path = Some(n);
+                    view.first_path = view.first_path.or(Some(n));
+                    view.last_path = Some(n);
                 }
-                record_type::EXECVE => scene.execve = true,
-                record_type::SOCKADDR => scene.sockaddr = scene.sockaddr.or(Some(n)),
-                record_type::AVC | record_type::USER_AVC => scene.avc = scene.avc.or(Some(n)),
-                record_type::ANOM_PROMISCUOUS => scene.promiscuous = scene.promiscuous.or(Some(n)),
-                record_type::OBJ_PID => scene.obj_pid = scene.obj_pid.or(Some(n)),
-                record_type::OPENAT2 => scene.openat2 = scene.openat2.or(Some(n)),
+                record_type::EXECVE => view.execve = true,
+                record_type::SOCKADDR => view.sockaddr = view.sockaddr.or(Some(n)),
+                record_type::AVC | record_type::USER_AVC => view.avc = view.avc.or(Some(n)),
+                record_type::ANOM_PROMISCUOUS => view.promiscuous = view.promiscuous.or(Some(n)),
+                record_type::OBJ_PID => view.obj_pid = view.obj_pid.or(Some(n)),
+                record_type::OPENAT2 => view.openat2 = view.openat2.or(Some(n)),
                 _ => (),
             }
         }
-        scene
+        view
     }
 
     fn record(&self, number: usize) -> &'e Record {
@@ -215,16 +215,16 @@ impl MozDef {
         if self.flat.begin(event) {
             self.fixed = details::FixedKeys::new(&mut self.flat.keys);
         }
-        let mut scene = Scene::new(event);
-        scene.call = scene.syscall.and_then(|n| interpreter.syscall(event, n, scene.record(n)));
-        let category = scene.category(interpreter);
-        if self.settings.skip_empty_execve && scene.is_empty_execve(category) {
+        let mut view = EventView::new(event);
+        view.call = view.syscall.and_then(|n| interpreter.syscall(event, n, view.record(n)));
+        let category = view.category(interpreter);
+        if self.settings.skip_empty_execve && view.is_empty_execve(category) {
             return false;
         }
-        self.arguments.gather(event, interpreter, scene.execve);
+        self.arguments.gather(event, interpreter, view.execve);
 
-        self.envelope(&scene, category, interpreter, out);
-        self.details(&scene, interpreter, out);
+        self.envelope(&view, category, interpreter, out);
+        self.details(&view, interpreter, out);
         out.extend_from_slice(b"}}");
         self.arguments.shrink();
         true
@@ -252,10 +252,10 @@ impl MozDef {
         true
     }
 
-    fn envelope(&mut self, scene: &Scene, category: Category, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
+    fn envelope(&mut self, view: &EventView, category: Category, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
         out.extend_from_slice(br#"{"category":""#);
         if category == Category::Record {
-            let name = scene.event.bytes(scene.record(0).name).to_ascii_lowercase();
+            let name = view.event.bytes(view.record(0).name).to_ascii_lowercase();
             json::escape(out, &name);
         } else {
             out.extend_from_slice(category.word().as_bytes());
@@ -263,17 +263,17 @@ impl MozDef {
         out.extend_from_slice(br#"","summary":""#);
         let mut line = std::mem::take(&mut self.summary);
         line.clear();
-        summary::write(scene, category, &self.arguments, interpreter, &mut line);
+        summary::write(view, category, &self.arguments, interpreter, &mut line);
         summary::cut(&line, out);
         self.summary = line;
         out.push(b'"');
         out.extend_from_slice(&self.severity);
-        json::escape(out, scene.event.node().filter(|n| !n.is_empty()).unwrap_or(self.settings.hostname.as_bytes()));
+        json::escape(out, view.event.node().filter(|n| !n.is_empty()).unwrap_or(self.settings.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
-        self.clock.write(scene.event.id, out);
+        self.clock.write(view.event.id, out);
         out.extend_from_slice(b"+00:00");
         out.extend_from_slice(&self.tags);
-        if scene.event.partial {
+        if view.event.partial {
             out.extend_from_slice(br#","partial""#);
         }
         out.extend_from_slice(br#"],"source":"auditd","details":{"#);

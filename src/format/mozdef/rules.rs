@@ -3,7 +3,7 @@
 use crate::{
     auparse::{FieldRef, Interpreter, Syscall, Type, unquoted},
     event::{LinuxEvent, Record, record_type},
-    format::flat::{Draft, Table},
+    format::flat::{FieldMapping, RuleSpec},
 };
 
 /// What a field is to a document besides a value under a key.
@@ -105,22 +105,22 @@ const APPARMOR: &[(&[u8], &str)] = &[
 
 /// What a field is to a MozDef document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moz {
+pub(super) struct MozDefField {
     pub(super) role: Role,
     /// Part of `details = classic`.
     pub(super) classic: bool,
 }
 
-impl Table for Moz {
+impl FieldMapping for MozDefField {
     fn is_special(event: &LinuxEvent, record: &Record) -> bool {
         matches!(record.record_type, record_type::AVC | record_type::USER_AVC)
             && event.fields(record).iter().any(|f| event.bytes(f.name) == b"apparmor")
     }
 
-    fn rule(place: FieldRef, apparmor: bool, value: Type) -> Draft<Self> {
+    fn rule(place: FieldRef, apparmor: bool, value: Type) -> RuleSpec<Self> {
         let name = place.event.bytes(place.field.name);
         let kind = place.record.record_type;
-        let draft = |plain: &[u8], value, role, classic| Draft {
+        let draft = |plain: &[u8], value, role, classic| RuleSpec {
             plain: Some(plain.to_vec()),
             value,
             role: Self { role, classic },
@@ -140,13 +140,13 @@ impl Table for Moz {
             b"prom" if kind == record_type::ANOM_PROMISCUOUS => draft(b"promiscuous", value, role, false),
             b"old_prom" if kind == record_type::ANOM_PROMISCUOUS => draft(b"old_promiscuous", value, role, false),
             _ if DERIVED.contains(&name) || name.is_empty() => {
-                Draft { plain: None, value, role: Self { role, classic: false } }
+                RuleSpec { plain: None, value, role: Self { role, classic: false } }
             }
             _ => draft(name, value, role, false),
         }
     }
 
-    fn say<'s>(
+    fn render<'s>(
         self,
         place: FieldRef<'s>,
         kind: Type,

@@ -1,6 +1,6 @@
 //! `summary`: one line for a person. Its second word is matched by deployed alerts.
 
-use super::{Scene, category::Category};
+use super::{EventView, category::Category};
 use crate::{
     address::{self, Address},
     auparse::{FieldRef, Interpreter, Type},
@@ -15,14 +15,14 @@ const MAX_BYTES: usize = 4 * MAX_CHARS;
 
 /// Appends the summary, not yet cut to its length.
 pub(super) fn write(
-    scene: &Scene,
+    view: &EventView,
     category: Category,
     arguments: &Arguments,
     interpreter: &mut Interpreter,
     line: &mut Vec<u8>,
 ) {
     line.extend_from_slice(category.title().as_bytes());
-    let mut line = Line { scene, interpreter, out: line };
+    let mut line = Line { view, interpreter, out: line };
     match category {
         Category::Time | Category::Socket | Category::Listen => (),
         Category::Execve if arguments.len() > 0 => line.after(b": ", arguments.command()),
@@ -37,7 +37,7 @@ pub(super) fn write(
             line.path();
         }
         Category::Ptrace => {
-            if let Some(target) = scene.obj_pid {
+            if let Some(target) = view.obj_pid {
                 line.after(b": ", b"");
                 line.of(target, b"ocomm");
             }
@@ -52,7 +52,7 @@ pub(super) fn write(
 }
 
 struct Line<'a, 'p> {
-    scene: &'a Scene<'a>,
+    view: &'a EventView<'a>,
     interpreter: &'a mut Interpreter<'p>,
     out: &'a mut Vec<u8>,
 }
@@ -65,8 +65,8 @@ impl Line<'_, '_> {
 
     /// Appends a field of the record at that place, decoded; false when it has none.
     fn of(&mut self, number: usize, name: &[u8]) -> bool {
-        let event = self.scene.event;
-        let record = self.scene.record(number);
+        let event = self.view.event;
+        let record = self.view.record(number);
         let Some(field) = event.fields(record).iter().find(|f| event.bytes(f.name) == name) else {
             return false;
         };
@@ -83,25 +83,25 @@ impl Line<'_, '_> {
 
     /// As [`Pipeline::of`], of the first record of a type.
     fn field(&mut self, kind: i32, name: &[u8]) -> bool {
-        let at = self.scene.event.records().iter().position(|r| r.record_type == kind);
+        let at = self.view.event.records().iter().position(|r| r.record_type == kind);
         at.is_some_and(|number| self.of(number, name))
     }
 
     /// The last PATH's name, or the file descriptor.
     fn path(&mut self) {
-        if let Some(number) = self.scene.last_path
+        if let Some(number) = self.view.last_path
             && self.of(number, b"name")
         {
             return;
         }
-        if let Some(fd) = self.scene.value(self.scene.syscall, b"a0") {
+        if let Some(fd) = self.view.value(self.view.syscall, b"a0") {
             self.after(b"fd ", fd);
         }
     }
 
     fn address(&mut self) {
-        let saddr = self.scene.value(self.scene.sockaddr, b"saddr");
-        let (Some(number), Some(saddr)) = (self.scene.sockaddr, saddr) else {
+        let saddr = self.view.value(self.view.sockaddr, b"saddr");
+        let (Some(number), Some(saddr)) = (self.view.sockaddr, saddr) else {
             return;
         };
         if let Some(address) = Address::read(saddr) {
@@ -115,19 +115,19 @@ impl Line<'_, '_> {
     }
 
     fn promiscuous(&mut self) {
-        let Some(number) = self.scene.promiscuous else {
+        let Some(number) = self.view.promiscuous else {
             return;
         };
         self.after(b": Interface ", b"");
         self.of(number, b"dev");
-        let prom = self.scene.value(Some(number), b"prom").and_then(|v| str::from_utf8(v).ok()?.parse::<u64>().ok());
+        let prom = self.view.value(Some(number), b"prom").and_then(|v| str::from_utf8(v).ok()?.parse::<u64>().ok());
         // IFF_PROMISC (<linux/if.h>)
         let on = prom.unwrap_or(0) & 256 != 0;
         self.after(b" set promiscuous ", if on { b"on" } else { b"off" });
     }
 
     fn apparmor(&mut self) {
-        let Some(number) = self.scene.avc else { return };
+        let Some(number) = self.view.avc else { return };
         self.after(b": ", b"");
         if !self.of(number, b"info") {
             self.of(number, b"operation");
@@ -135,10 +135,10 @@ impl Line<'_, '_> {
     }
 
     fn selinux(&mut self) {
-        let Some(number) = self.scene.avc else { return };
-        if let Some(result) = self.scene.value(Some(number), b"seresult") {
+        let Some(number) = self.view.avc else { return };
+        if let Some(result) = self.view.value(Some(number), b"seresult") {
             self.after(b": ", result);
-            let permissions = self.scene.value(Some(number), b"seperms").unwrap_or_default();
+            let permissions = self.view.value(Some(number), b"seperms").unwrap_or_default();
             let listed: Vec<u8> = permissions.iter().map(|b| if *b == b',' { b' ' } else { *b }).collect();
             self.after(b" { ", &listed);
             self.after(b" }", b"");
@@ -154,7 +154,7 @@ impl Line<'_, '_> {
     }
 
     fn syscall(&mut self) {
-        let name = match self.scene.call {
+        let name = match self.view.call {
             Some(call) => self.interpreter.syscall_name(call).to_vec(),
             None => Vec::new(),
         };
@@ -163,8 +163,8 @@ impl Line<'_, '_> {
 
     /// `<TYPE>: <op or exe or acct> <res>`
     fn record(&mut self) {
-        let event = self.scene.event;
-        self.after(b"", event.bytes(self.scene.record(0).name));
+        let event = self.view.event;
+        self.after(b"", event.bytes(self.view.record(0).name));
         self.out.push(b':');
         for names in [&[&b"op"[..], b"exe", b"acct"][..], &[b"res"]] {
             self.out.push(b' ');

@@ -42,7 +42,7 @@ pub(super) enum Accounts {
 
 /// What events of one kind are. Lists of names are tried in order: the first field that the event has counts.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Normal {
+pub(super) struct Normalization {
     /// `event.kind` is `alert`.
     pub(super) alert: bool,
     /// `event.category`
@@ -67,7 +67,7 @@ pub(super) struct Normal {
     pub(super) accounts: Accounts,
 }
 
-impl Normal {
+impl Normalization {
     const NOTHING: Self = Self {
         alert: false,
         category: &[],
@@ -88,26 +88,26 @@ impl Normal {
 }
 
 /// All of them, by name.
-pub(super) struct Normals {
-    calls: HashMap<&'static [u8], &'static Normal, RandomState>,
-    records: HashMap<&'static [u8], &'static Normal, RandomState>,
+pub(super) struct Normalizations {
+    calls: HashMap<&'static [u8], &'static Normalization, RandomState>,
+    records: HashMap<&'static [u8], &'static Normalization, RandomState>,
 }
 
-impl Normals {
+impl Normalizations {
     pub(super) fn new() -> Self {
-        let by_name = |table: &'static [(Normal, &'static [&'static str])]| {
+        let by_name = |table: &'static [(Normalization, &'static [&'static str])]| {
             table.iter().flat_map(|(normal, names)| names.iter().map(move |name| (name.as_bytes(), normal))).collect()
         };
         Self { calls: by_name(calls::CALLS), records: by_name(records::RECORDS) }
     }
 
     /// Of a system call, by its whole name.
-    pub(super) fn of_call(&self, name: &[u8]) -> &'static Normal {
+    pub(super) fn of_call(&self, name: &[u8]) -> &'static Normalization {
         self.calls.get(name).copied().unwrap_or(&calls::OTHER)
     }
 
     /// Of a record type. `is_selinux`, `is_apparmor`: what an AVC record is about.
-    pub(super) fn of_record(&self, name: &[u8], is_selinux: bool, is_apparmor: bool) -> Option<&'static Normal> {
+    pub(super) fn of_record(&self, name: &[u8], is_selinux: bool, is_apparmor: bool) -> Option<&'static Normalization> {
         match name {
             b"AVC" if is_apparmor => Some(&records::APPARMOR),
             b"AVC" if is_selinux => Some(&records::SELINUX),
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn calls_and_records_are_found() {
-        let normals = Normals::new();
+        let normals = Normalizations::new();
         assert_eq!(normals.of_call(b"execve").action, "executed");
         assert_eq!(normals.of_call(b"getpeername").category, ["process"]);
         assert_eq!(normals.of_record(b"USER_LOGIN", false, false).unwrap().action, "logged-in");

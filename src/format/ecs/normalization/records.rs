@@ -1,18 +1,18 @@
 //! Record types.
 
-use super::{Accounts, Normal, Object};
+use super::{Accounts, Normalization, Object};
 
-const NOTHING: Normal = Normal::NOTHING;
-const PROCESS: Normal = Normal { category: &["process"], types: &["info"], ..NOTHING };
-const SERVICE: Normal = Normal { object: Object::Named("service"), ..PROCESS };
-const HOST: Normal = Normal { category: &["host"], types: &["info"], ..NOTHING };
-const MACHINE: Normal = Normal { object: Object::Named("virtual-machine"), ..HOST };
-const CONFIGURATION: Normal = Normal { category: &["configuration"], types: &["change"], ..NOTHING };
-const IAM: Normal = Normal { category: &["iam"], types: &["user", "info"], ..NOTHING };
-const ACCOUNT: Normal =
-    Normal { category: &["iam"], object: Object::Named("account"), primary: &["id", "acct"], ..NOTHING };
+const NOTHING: Normalization = Normalization::NOTHING;
+const PROCESS: Normalization = Normalization { category: &["process"], types: &["info"], ..NOTHING };
+const SERVICE: Normalization = Normalization { object: Object::Named("service"), ..PROCESS };
+const HOST: Normalization = Normalization { category: &["host"], types: &["info"], ..NOTHING };
+const MACHINE: Normalization = Normalization { object: Object::Named("virtual-machine"), ..HOST };
+const CONFIGURATION: Normalization = Normalization { category: &["configuration"], types: &["change"], ..NOTHING };
+const IAM: Normalization = Normalization { category: &["iam"], types: &["user", "info"], ..NOTHING };
+const ACCOUNT: Normalization =
+    Normalization { category: &["iam"], object: Object::Named("account"), primary: &["id", "acct"], ..NOTHING };
 /// What user space says of sessions.
-const SESSION: Normal = Normal {
+const SESSION: Normalization = Normalization {
     actor: &["auid"],
     actor2: &["acct", "id", "uid"],
     object: Object::Named("user-session"),
@@ -21,12 +21,13 @@ const SESSION: Normal = Normal {
     how: &["exe", "terminal"],
     ..NOTHING
 };
-const AUTHENTICATION: Normal =
-    Normal { category: &["authentication"], types: &["info"], accounts: Accounts::Login, ..SESSION };
-const ALERT: Normal = Normal { alert: true, category: &["intrusion_detection"], types: &["info"], ..NOTHING };
-const AUTHENTICATION_ALERT: Normal =
-    Normal { category: &["authentication", "intrusion_detection"], types: &["start", "denied"], ..ALERT };
-const LOGIN_ALERT: Normal = Normal {
+const AUTHENTICATION: Normalization =
+    Normalization { category: &["authentication"], types: &["info"], accounts: Accounts::Login, ..SESSION };
+const ALERT: Normalization =
+    Normalization { alert: true, category: &["intrusion_detection"], types: &["info"], ..NOTHING };
+const AUTHENTICATION_ALERT: Normalization =
+    Normalization { category: &["authentication", "intrusion_detection"], types: &["start", "denied"], ..ALERT };
+const LOGIN_ALERT: Normalization = Normalization {
     alert: true,
     category: &["authentication", "intrusion_detection"],
     types: &["start", "denied"],
@@ -34,7 +35,7 @@ const LOGIN_ALERT: Normal = Normal {
 };
 
 /// AVC records of SELinux.
-pub(super) const SELINUX: Normal = Normal {
+pub(super) const SELINUX: Normalization = Normalization {
     action: "violated-selinux-policy",
     actor: &["scontext"],
     primary: &["tcontext"],
@@ -43,7 +44,7 @@ pub(super) const SELINUX: Normal = Normal {
 };
 
 /// AVC records of AppArmor.
-pub(super) const APPARMOR: Normal = Normal {
+pub(super) const APPARMOR: Normalization = Normalization {
     action: "violated-apparmor-policy",
     object: Object::Named("policy"),
     primary: &["operation"],
@@ -51,9 +52,9 @@ pub(super) const APPARMOR: Normal = Normal {
     ..NOTHING
 };
 
-pub(super) const RECORDS: &[(Normal, &[&str])] = &[
+pub(super) const RECORDS: &[(Normalization, &[&str])] = &[
     (
-        Normal {
+        Normalization {
             action: "loaded-kernel-module",
             category: &["driver"],
             types: &["start"],
@@ -64,13 +65,13 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["KERN_MODULE"],
     ),
     (
-        Normal { action: "changed-system-time", types: &["change"], object: Object::Named("system"), ..HOST },
+        Normalization { action: "changed-system-time", types: &["change"], object: Object::Named("system"), ..HOST },
         &["TIME_ADJNTPVAL", "TIME_INJOFFSET"],
     ),
-    (Normal { action: "locked-account", ..IAM }, &["ACCT_LOCK"]),
-    (Normal { action: "unlocked-account", ..IAM }, &["ACCT_UNLOCK"]),
+    (Normalization { action: "locked-account", ..IAM }, &["ACCT_LOCK"]),
+    (Normalization { action: "unlocked-account", ..IAM }, &["ACCT_UNLOCK"]),
     (
-        Normal {
+        Normalization {
             action: "added-group-account-to",
             types: &["group", "creation"],
             accounts: Accounts::OfGroup,
@@ -79,11 +80,16 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ADD_GROUP"],
     ),
     (
-        Normal { action: "added-user-account", types: &["user", "creation"], accounts: Accounts::OfUser, ..ACCOUNT },
+        Normalization {
+            action: "added-user-account",
+            types: &["user", "creation"],
+            accounts: Accounts::OfUser,
+            ..ACCOUNT
+        },
         &["ADD_USER"],
     ),
     (
-        Normal {
+        Normalization {
             action: "deleted-group-account-from",
             types: &["group", "deletion"],
             accounts: Accounts::OfGroup,
@@ -92,11 +98,16 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["DEL_GROUP"],
     ),
     (
-        Normal { action: "deleted-user-account", types: &["user", "deletion"], accounts: Accounts::OfUser, ..ACCOUNT },
+        Normalization {
+            action: "deleted-user-account",
+            types: &["user", "deletion"],
+            accounts: Accounts::OfUser,
+            ..ACCOUNT
+        },
         &["DEL_USER"],
     ),
     (
-        Normal {
+        Normalization {
             action: "modified-group-account",
             types: &["group", "change"],
             accounts: Accounts::ByUserOfGroup,
@@ -104,11 +115,11 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["GRP_MGMT"],
     ),
-    (Normal { action: "assigned-user-role-to", types: &["user", "change"], ..ACCOUNT }, &["ROLE_ASSIGN"]),
-    (Normal { action: "modified-role", types: &["change"], ..IAM }, &["ROLE_MODIFY"]),
-    (Normal { action: "removed-user-role-from", types: &["user", "change"], ..ACCOUNT }, &["ROLE_REMOVE"]),
+    (Normalization { action: "assigned-user-role-to", types: &["user", "change"], ..ACCOUNT }, &["ROLE_ASSIGN"]),
+    (Normalization { action: "modified-role", types: &["change"], ..IAM }, &["ROLE_MODIFY"]),
+    (Normalization { action: "removed-user-role-from", types: &["user", "change"], ..ACCOUNT }, &["ROLE_REMOVE"]),
     (
-        Normal {
+        Normalization {
             action: "modified-user-account",
             category: &["iam"],
             types: &["user", "change"],
@@ -118,7 +129,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["USER_MGMT"],
     ),
     (
-        Normal {
+        Normalization {
             action: "changed-password",
             category: &["iam"],
             types: &["user", "change"],
@@ -128,7 +139,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["USER_CHAUTHTOK"],
     ),
     (
-        Normal {
+        Normalization {
             action: "changed-group-password",
             category: &["iam"],
             types: &["group", "change"],
@@ -138,11 +149,11 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["GRP_CHAUTHTOK"],
     ),
-    (Normal { action: "acquired-credentials", ..AUTHENTICATION }, &["CRED_ACQ"]),
-    (Normal { action: "disposed-credentials", ..AUTHENTICATION }, &["CRED_DISP"]),
-    (Normal { action: "refreshed-credentials", ..AUTHENTICATION }, &["CRED_REFR"]),
+    (Normalization { action: "acquired-credentials", ..AUTHENTICATION }, &["CRED_ACQ"]),
+    (Normalization { action: "disposed-credentials", ..AUTHENTICATION }, &["CRED_DISP"]),
+    (Normalization { action: "refreshed-credentials", ..AUTHENTICATION }, &["CRED_REFR"]),
     (
-        Normal {
+        Normalization {
             action: "authenticated-to-group",
             category: &["authentication"],
             types: &["info"],
@@ -152,7 +163,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["GRP_AUTH"],
     ),
     (
-        Normal {
+        Normalization {
             action: "changed-login-id-to",
             category: &["authentication"],
             types: &["start"],
@@ -165,10 +176,10 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["LOGIN"],
     ),
-    (Normal { action: "was-authorized", ..AUTHENTICATION }, &["USER_ACCT"]),
-    (Normal { action: "authenticated", ..AUTHENTICATION }, &["USER_AUTH"]),
+    (Normalization { action: "was-authorized", ..AUTHENTICATION }, &["USER_ACCT"]),
+    (Normalization { action: "authenticated", ..AUTHENTICATION }, &["USER_AUTH"]),
     (
-        Normal {
+        Normalization {
             action: "ended-session",
             category: &["session"],
             types: &["end"],
@@ -177,12 +188,12 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["USER_END"],
     ),
-    (Normal { action: "error", from_addr: true, ..AUTHENTICATION }, &["USER_ERR"]),
-    (Normal { action: "logged-in", types: &["start"], from_addr: true, ..AUTHENTICATION }, &["USER_LOGIN"]),
-    (Normal { action: "logged-out", types: &["end"], ..AUTHENTICATION }, &["USER_LOGOUT"]),
-    (Normal { action: "changed-role-to", primary: &["selected-context"], ..SESSION }, &["USER_ROLE_CHANGE"]),
+    (Normalization { action: "error", from_addr: true, ..AUTHENTICATION }, &["USER_ERR"]),
+    (Normalization { action: "logged-in", types: &["start"], from_addr: true, ..AUTHENTICATION }, &["USER_LOGIN"]),
+    (Normalization { action: "logged-out", types: &["end"], ..AUTHENTICATION }, &["USER_LOGOUT"]),
+    (Normalization { action: "changed-role-to", primary: &["selected-context"], ..SESSION }, &["USER_ROLE_CHANGE"]),
     (
-        Normal {
+        Normalization {
             action: "started-session",
             category: &["session"],
             types: &["start"],
@@ -192,20 +203,23 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["USER_START"],
     ),
-    (Normal { action: "issued-vm-control", primary: &["op"], secondary: &["vm"], ..MACHINE }, &["VIRT_CONTROL"]),
-    (Normal { action: "created-vm-image", ..HOST }, &["VIRT_CREATE"]),
-    (Normal { action: "deleted-vm-image", ..HOST }, &["VIRT_DESTROY"]),
-    (Normal { action: "checked-integrity-of", ..HOST }, &["VIRT_INTEGRITY_CHECK"]),
-    (Normal { action: "assigned-vm-id", primary: &["vm"], ..MACHINE }, &["VIRT_MACHINE_ID"]),
-    (Normal { action: "migrated-vm-from", ..HOST }, &["VIRT_MIGRATE_IN"]),
-    (Normal { action: "migrated-vm-to", ..HOST }, &["VIRT_MIGRATE_OUT"]),
-    (Normal { action: "assigned-vm-resource", primary: &["resrc"], secondary: &["vm"], ..MACHINE }, &["VIRT_RESOURCE"]),
-    (Normal { action: "changed-group", types: &["change"], ..PROCESS }, &["CHGRP_ID"]),
-    (Normal { action: "changed-user-id", types: &["change"], ..PROCESS }, &["CHUSER_ID"]),
-    (Normal { action: "sent-test", ..PROCESS }, &["TEST"]),
-    (Normal { action: "unknown", ..PROCESS }, &["TRUSTED_APP"]),
+    (Normalization { action: "issued-vm-control", primary: &["op"], secondary: &["vm"], ..MACHINE }, &["VIRT_CONTROL"]),
+    (Normalization { action: "created-vm-image", ..HOST }, &["VIRT_CREATE"]),
+    (Normalization { action: "deleted-vm-image", ..HOST }, &["VIRT_DESTROY"]),
+    (Normalization { action: "checked-integrity-of", ..HOST }, &["VIRT_INTEGRITY_CHECK"]),
+    (Normalization { action: "assigned-vm-id", primary: &["vm"], ..MACHINE }, &["VIRT_MACHINE_ID"]),
+    (Normalization { action: "migrated-vm-from", ..HOST }, &["VIRT_MIGRATE_IN"]),
+    (Normalization { action: "migrated-vm-to", ..HOST }, &["VIRT_MIGRATE_OUT"]),
     (
-        Normal {
+        Normalization { action: "assigned-vm-resource", primary: &["resrc"], secondary: &["vm"], ..MACHINE },
+        &["VIRT_RESOURCE"],
+    ),
+    (Normalization { action: "changed-group", types: &["change"], ..PROCESS }, &["CHGRP_ID"]),
+    (Normalization { action: "changed-user-id", types: &["change"], ..PROCESS }, &["CHUSER_ID"]),
+    (Normalization { action: "sent-test", ..PROCESS }, &["TEST"]),
+    (Normalization { action: "unknown", ..PROCESS }, &["TRUSTED_APP"]),
+    (
+        Normalization {
             action: "ran-command",
             types: &["start"],
             object: Object::Named("process"),
@@ -214,9 +228,12 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["USER_CMD"],
     ),
-    (Normal { action: "booted-system", types: &["start"], object: Object::Named("system"), ..HOST }, &["SYSTEM_BOOT"]),
     (
-        Normal {
+        Normalization { action: "booted-system", types: &["start"], object: Object::Named("system"), ..HOST },
+        &["SYSTEM_BOOT"],
+    ),
+    (
+        Normalization {
             action: "changed-to-runlevel",
             types: &["change"],
             object: Object::Named("system"),
@@ -226,13 +243,13 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["SYSTEM_RUNLEVEL"],
     ),
     (
-        Normal { action: "shutdown-system", types: &["end"], object: Object::Named("system"), ..HOST },
+        Normalization { action: "shutdown-system", types: &["end"], object: Object::Named("system"), ..HOST },
         &["SYSTEM_SHUTDOWN"],
     ),
-    (Normal { action: "started-service", types: &["start"], primary: &["unit"], ..SERVICE }, &["SERVICE_START"]),
-    (Normal { action: "stopped-service", types: &["end"], primary: &["unit"], ..SERVICE }, &["SERVICE_STOP"]),
+    (Normalization { action: "started-service", types: &["start"], primary: &["unit"], ..SERVICE }, &["SERVICE_START"]),
+    (Normalization { action: "stopped-service", types: &["end"], primary: &["unit"], ..SERVICE }, &["SERVICE_STOP"]),
     (
-        Normal {
+        Normalization {
             action: "changed-audit-configuration",
             category: &["process", "configuration"],
             types: &["change"],
@@ -242,9 +259,9 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["CONFIG_CHANGE"],
     ),
-    (Normal { action: "aborted-auditd-startup", types: &["end"], ..SERVICE }, &["DAEMON_ABORT"]),
+    (Normalization { action: "aborted-auditd-startup", types: &["end"], ..SERVICE }, &["DAEMON_ABORT"]),
     (
-        Normal {
+        Normalization {
             action: "remote-audit-connected",
             category: &["network"],
             types: &["connection", "start"],
@@ -254,7 +271,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["DAEMON_ACCEPT"],
     ),
     (
-        Normal {
+        Normalization {
             action: "remote-audit-disconnected",
             category: &["network"],
             types: &["connection", "start"],
@@ -264,7 +281,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["DAEMON_CLOSE"],
     ),
     (
-        Normal {
+        Normalization {
             action: "changed-auditd-configuration",
             category: &["process", "configuration"],
             types: &["change"],
@@ -273,10 +290,10 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["DAEMON_CONFIG"],
     ),
-    (Normal { action: "shutdown-audit", types: &["end"], ..SERVICE }, &["DAEMON_END"]),
-    (Normal { action: "audit-error", ..SERVICE }, &["DAEMON_ERR"]),
+    (Normalization { action: "shutdown-audit", types: &["end"], ..SERVICE }, &["DAEMON_END"]),
+    (Normalization { action: "audit-error", ..SERVICE }, &["DAEMON_ERR"]),
     (
-        Normal {
+        Normalization {
             action: "reconfigured-auditd",
             category: &["process", "configuration"],
             types: &["info"],
@@ -285,16 +302,21 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["DAEMON_RECONFIG"],
     ),
-    (Normal { action: "resumed-audit-logging", types: &["change"], ..SERVICE }, &["DAEMON_RESUME"]),
-    (Normal { action: "rotated-audit-logs", types: &["change"], ..SERVICE }, &["DAEMON_ROTATE"]),
-    (Normal { action: "started-audit", types: &["start"], ..SERVICE }, &["DAEMON_START"]),
-    (Normal { action: "initialized-audit-subsystem", ..PROCESS }, &["KERNEL"]),
+    (Normalization { action: "resumed-audit-logging", types: &["change"], ..SERVICE }, &["DAEMON_RESUME"]),
+    (Normalization { action: "rotated-audit-logs", types: &["change"], ..SERVICE }, &["DAEMON_ROTATE"]),
+    (Normalization { action: "started-audit", types: &["start"], ..SERVICE }, &["DAEMON_START"]),
+    (Normalization { action: "initialized-audit-subsystem", ..PROCESS }, &["KERNEL"]),
     (
-        Normal { action: "changed-configuration", object: Object::Named("system"), primary: &["op"], ..CONFIGURATION },
+        Normalization {
+            action: "changed-configuration",
+            object: Object::Named("system"),
+            primary: &["op"],
+            ..CONFIGURATION
+        },
         &["USYS_CONFIG"],
     ),
     (
-        Normal {
+        Normalization {
             action: "loaded-firewall-rule-to",
             object: Object::Named("firewall"),
             primary: &["table"],
@@ -303,7 +325,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["NETFILTER_CFG"],
     ),
     (
-        Normal {
+        Normalization {
             action: "changed-audit-feature",
             object: Object::Named("system"),
             primary: &["feature"],
@@ -312,7 +334,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["FEATURE_CHANGE"],
     ),
     (
-        Normal {
+        Normalization {
             action: "typed",
             object: Object::Named("keystrokes"),
             primary: &["data"],
@@ -321,15 +343,23 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["TTY", "USER_TTY"],
     ),
-    (Normal { action: "relabeled-filesystem", object: Object::Named("mac-config"), ..NOTHING }, &["FS_RELABEL"]),
+    (Normalization { action: "relabeled-filesystem", object: Object::Named("mac-config"), ..NOTHING }, &["FS_RELABEL"]),
     (
-        Normal { action: "modified-level-of", object: Object::Named("printer"), primary: &["printer"], ..NOTHING },
+        Normalization {
+            action: "modified-level-of",
+            object: Object::Named("printer"),
+            primary: &["printer"],
+            ..NOTHING
+        },
         &["LABEL_LEVEL_CHANGE"],
     ),
-    (Normal { action: "overrode-label-of", object: Object::Named("mac-config"), ..NOTHING }, &["LABEL_OVERRIDE"]),
-    (Normal { action: "mac-permission", ..NOTHING }, &["MAC_CHECK"]),
     (
-        Normal {
+        Normalization { action: "overrode-label-of", object: Object::Named("mac-config"), ..NOTHING },
+        &["LABEL_OVERRIDE"],
+    ),
+    (Normalization { action: "mac-permission", ..NOTHING }, &["MAC_CHECK"]),
+    (
+        Normalization {
             action: "changed-selinux-boolean",
             object: Object::Named("mac-config"),
             primary: &["bool"],
@@ -338,7 +368,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["MAC_CONFIG_CHANGE"],
     ),
     (
-        Normal {
+        Normalization {
             action: "loaded-selinux-policy",
             types: &["access"],
             object: Object::Named("mac-config"),
@@ -347,7 +377,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["MAC_POLICY_LOAD"],
     ),
     (
-        Normal {
+        Normalization {
             action: "changed-selinux-enforcement",
             object: Object::Named("mac-config"),
             primary: &["enforcing"],
@@ -355,13 +385,13 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["MAC_STATUS"],
     ),
-    (Normal { action: "access-permission", ..NOTHING }, &["USER_AVC"]),
+    (Normalization { action: "access-permission", ..NOTHING }, &["USER_AVC"]),
     (
-        Normal { action: "changed-mac-configuration", object: Object::Named("mac-config"), ..CONFIGURATION },
+        Normalization { action: "changed-mac-configuration", object: Object::Named("mac-config"), ..CONFIGURATION },
         &["USER_MAC_CONFIG_CHANGE"],
     ),
     (
-        Normal {
+        Normalization {
             action: "loaded-mac-policy",
             types: &["access"],
             object: Object::Named("mac-config"),
@@ -369,9 +399,9 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["USER_MAC_POLICY_LOAD"],
     ),
-    (Normal { action: "access-error", ..NOTHING }, &["USER_SELINUX_ERR"]),
+    (Normalization { action: "access-error", ..NOTHING }, &["USER_SELINUX_ERR"]),
     (
-        Normal {
+        Normalization {
             action: "violated-seccomp-policy",
             object: Object::Named("process"),
             primary: &["syscall"],
@@ -379,9 +409,9 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["SECCOMP"],
     ),
-    (Normal { action: "caused-mac-policy-error", object: Object::Named("system"), ..NOTHING }, &["SELINUX_ERR"]),
+    (Normalization { action: "caused-mac-policy-error", object: Object::Named("system"), ..NOTHING }, &["SELINUX_ERR"]),
     (
-        Normal {
+        Normalization {
             action: "negotiated-crypto-key",
             category: &["process"],
             types: &["info"],
@@ -391,10 +421,10 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["CRYPTO_KEY_USER"],
     ),
-    (Normal { action: "crypto-officer-logged-in", ..NOTHING }, &["CRYPTO_LOGIN"]),
-    (Normal { action: "crypto-officer-logged-out", ..PROCESS }, &["CRYPTO_LOGOUT"]),
+    (Normalization { action: "crypto-officer-logged-in", ..NOTHING }, &["CRYPTO_LOGIN"]),
+    (Normalization { action: "crypto-officer-logged-out", ..PROCESS }, &["CRYPTO_LOGOUT"]),
     (
-        Normal {
+        Normalization {
             action: "started-crypto-session",
             category: &["process"],
             types: &["info"],
@@ -405,9 +435,9 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["CRYPTO_SESSION"],
     ),
-    (Normal { action: "access-result", ..NOTHING }, &["DAC_CHECK"]),
+    (Normalization { action: "access-result", ..NOTHING }, &["DAC_CHECK"]),
     (
-        Normal {
+        Normalization {
             action: "crashed-program",
             alert: true,
             category: &["process", "intrusion_detection"],
@@ -421,7 +451,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ANOM_ABEND"],
     ),
     (
-        Normal {
+        Normalization {
             action: "attempted-execution-of-forbidden-program",
             alert: true,
             category: &["process", "intrusion_detection"],
@@ -434,7 +464,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ANOM_EXEC"],
     ),
     (
-        Normal {
+        Normalization {
             action: "used-suspicious-link",
             alert: true,
             category: &["file", "intrusion_detection"],
@@ -443,12 +473,12 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["ANOM_LINK"],
     ),
-    (Normal { action: "failed-log-in-too-many-times-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_FAILURES"]),
-    (Normal { action: "attempted-log-in-from-unusual-place-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_LOCATION"]),
-    (Normal { action: "opened-too-many-sessions-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_SESSIONS"]),
-    (Normal { action: "attempted-log-in-during-unusual-hour-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_TIME"]),
+    (Normalization { action: "failed-log-in-too-many-times-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_FAILURES"]),
+    (Normalization { action: "attempted-log-in-from-unusual-place-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_LOCATION"]),
+    (Normalization { action: "opened-too-many-sessions-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_SESSIONS"]),
+    (Normalization { action: "attempted-log-in-during-unusual-hour-to", ..LOGIN_ALERT }, &["ANOM_LOGIN_TIME"]),
     (
-        Normal {
+        Normalization {
             action: "changed-promiscuous-mode-on-device",
             types: &["info", "change"],
             object: Object::Named("network-device"),
@@ -458,7 +488,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ANOM_PROMISCUOUS"],
     ),
     (
-        Normal {
+        Normalization {
             action: "tested-file-system-integrity-of",
             object: Object::Path("filesystem", 0),
             primary: &["hostname"],
@@ -466,14 +496,14 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["ANOM_RBAC_INTEGRITY_FAIL"],
     ),
-    (Normal { action: "attempted-log-in-to-watched-account", ..AUTHENTICATION_ALERT }, &["ANOM_LOGIN_ACCT"]),
-    (Normal { action: "max-discretionary-access-control-failures-reached", ..ALERT }, &["ANOM_MAX_DAC"]),
-    (Normal { action: "max-mandatory-access-control-failures-reached", ..ALERT }, &["ANOM_MAX_MAC"]),
-    (Normal { action: "abstract-machine-test-utility-failure", ..ALERT }, &["ANOM_AMTU_FAIL"]),
-    (Normal { action: "rbac-self-test-failure", ..ALERT }, &["ANOM_RBAC_FAIL"]),
-    (Normal { action: "crypto-system-test-failure", ..ALERT }, &["ANOM_CRYPTO_FAIL"]),
+    (Normalization { action: "attempted-log-in-to-watched-account", ..AUTHENTICATION_ALERT }, &["ANOM_LOGIN_ACCT"]),
+    (Normalization { action: "max-discretionary-access-control-failures-reached", ..ALERT }, &["ANOM_MAX_DAC"]),
+    (Normalization { action: "max-mandatory-access-control-failures-reached", ..ALERT }, &["ANOM_MAX_MAC"]),
+    (Normalization { action: "abstract-machine-test-utility-failure", ..ALERT }, &["ANOM_AMTU_FAIL"]),
+    (Normalization { action: "rbac-self-test-failure", ..ALERT }, &["ANOM_RBAC_FAIL"]),
+    (Normalization { action: "crypto-system-test-failure", ..ALERT }, &["ANOM_CRYPTO_FAIL"]),
     (
-        Normal {
+        Normalization {
             action: "made-an-executable",
             alert: true,
             category: &["file", "intrusion_detection"],
@@ -483,7 +513,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ANOM_MK_EXE", "ANOM_MK_EXEC"],
     ),
     (
-        Normal {
+        Normalization {
             action: "accessed-watched-file-or-directory",
             alert: true,
             category: &["file", "intrusion_detection"],
@@ -493,7 +523,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ANOM_ACCESS_FS"],
     ),
     (
-        Normal {
+        Normalization {
             action: "added-user-account",
             alert: true,
             category: &["iam", "intrusion_detection"],
@@ -503,7 +533,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ANOM_ADD_ACCT"],
     ),
     (
-        Normal {
+        Normalization {
             action: "deleted-user-account",
             alert: true,
             category: &["iam", "intrusion_detection"],
@@ -513,7 +543,7 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         &["ANOM_DEL_ACCT"],
     ),
     (
-        Normal {
+        Normalization {
             action: "modified-user-account",
             alert: true,
             category: &["iam", "intrusion_detection"],
@@ -522,8 +552,14 @@ pub(super) const RECORDS: &[(Normal, &[&str])] = &[
         },
         &["ANOM_MOD_ACCT"],
     ),
-    (Normal { action: "user-became-root", types: &["start", "info"], ..AUTHENTICATION_ALERT }, &["ANOM_ROOT_TRANS"]),
-    (Normal { action: "service-account-attempted-login", ..AUTHENTICATION_ALERT }, &["ANOM_LOGIN_SERVICE"]),
-    (Normal { action: "sent-message", primary: &["addr"], ..NOTHING }, &["USER"]),
-    (Normal { action: "package-updated", category: &["package"], types: &["info"], ..NOTHING }, &["SOFTWARE_UPDATE"]),
+    (
+        Normalization { action: "user-became-root", types: &["start", "info"], ..AUTHENTICATION_ALERT },
+        &["ANOM_ROOT_TRANS"],
+    ),
+    (Normalization { action: "service-account-attempted-login", ..AUTHENTICATION_ALERT }, &["ANOM_LOGIN_SERVICE"]),
+    (Normalization { action: "sent-message", primary: &["addr"], ..NOTHING }, &["USER"]),
+    (
+        Normalization { action: "package-updated", category: &["package"], types: &["info"], ..NOTHING },
+        &["SOFTWARE_UPDATE"],
+    ),
 ];
