@@ -28,6 +28,7 @@ pub mod auparse;
 pub mod cli;
 pub mod config;
 pub mod convert;
+pub mod document;
 pub mod event;
 pub mod filter;
 pub mod format;

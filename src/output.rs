@@ -3,12 +3,12 @@
 use crate::{
     auparse::Interpreter,
     config,
+    event::Gap,
     event::LinuxEvent,
     format::{Format, ecs, mozdef},
     host,
     metrics::{OutputMetrics, OutputState},
     queue::{QueueReceiver, QueueSender, ResumeMark, queue},
-    sequence::Gap,
     sink::{self, SinkHandle},
 };
 use std::{

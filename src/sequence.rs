@@ -7,7 +7,7 @@
 
 use crate::{
     config,
-    event::{EventId, LinuxEvent},
+    event::{EventId, Gap, LinuxEvent},
     log,
     losses::LossReporter,
     queue::ResumeMark,
@@ -29,21 +29,6 @@ const MAX_RANGES: usize = 1024;
 const MAX_NODES: usize = 1024;
 /// Record types of auditd's own messages (`AUDIT_FIRST_DAEMON` to `AUDIT_LAST_DAEMON`).
 const DAEMON: std::ops::RangeInclusive<i32> = 1200..=1299;
-
-/// Serials that didn't come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Gap {
-    /// The first one.
-    pub from: u64,
-    /// The last one.
-    pub to: u64,
-    /// How many: fewer than from `from` to `to` when several gaps near each other are reported together.
-    pub count: u64,
-    /// The node they were to come from, where the records name one.
-    pub node: Option<Vec<u8>>,
-    /// Of the event that made it noticed: the first one behind it.
-    pub id: EventId,
-}
 
 /// Serials that are missing.
 #[derive(Debug)]
@@ -327,17 +312,6 @@ impl Sequence {
             self.warnings.lost_many(gap.count, &format!("{node}{}", gap.serials()));
         }
         due
-    }
-}
-
-impl Gap {
-    /// `serials 101-112`, `serial 7`.
-    pub fn serials(&self) -> String {
-        if self.from == self.to {
-            format!("serial {}", self.from)
-        } else {
-            format!("serials {}-{}", self.from, self.to)
-        }
     }
 }
 

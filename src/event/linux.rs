@@ -1,7 +1,7 @@
-//! The event: what every assembler yields and every format reads.
+//! An event of the Linux audit system: records, and their fields.
 //!
 //! An event owns its bytes: record texts lie one behind the other in one buffer, and records and fields are spans
-//! into it. One `Event` is filled again and again, so that an event costs no allocation once its buffers have grown.
+//! into it. One [`LinuxEvent`] is filled again and again, so that an event costs no allocation once its buffers have grown.
 
 use foldhash::fast::FixedState;
 use std::{hash::BuildHasher, ops::Range};
@@ -43,6 +43,22 @@ impl Span {
     /// The range it stands for.
     pub fn range(self) -> Range<usize> {
         self.start()..self.end()
+    }
+}
+
+/// A moment, UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// Billionths of a second beyond that, below 1,000,000,000.
+    pub nanos: u32,
+}
+
+impl EventId {
+    /// When the event happened.
+    pub fn time(self) -> Timestamp {
+        Timestamp { seconds: self.seconds, nanos: u32::from(self.millis) * 1_000_000 }
     }
 }
 

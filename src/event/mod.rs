@@ -1,5 +1,45 @@
-//! The event: what every assembler yields and every format reads.
+//! The event: what every source yields, and every later step matches once.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `linux.rs` | an event of the Linux audit system: its records and their fields |
+//! | `notice.rs` | what auship itself has to say: events that didn't come |
 
 mod linux;
+mod notice;
 
-pub use linux::*;
+pub use linux::{EventId, Field, LinuxEvent, PREFIX, Record, Span, Timestamp, is_absent, node_id, record_type};
+pub use notice::{Gap, Notice};
+
+use crate::auparse::Interpreter;
+
+/// One event, of whatever kind.
+pub enum Event<'e, 'p> {
+    /// Records of the Linux audit system, and what interprets their fields.
+    Linux(&'e LinuxEvent, &'e mut Interpreter<'p>),
+    /// What auship itself found out.
+    Notice(&'e Notice),
+}
+
+impl Event<'_, '_> {
+    /// Time and serial: of a notice those of the event that made it known.
+    pub fn id(&self) -> EventId {
+        match self {
+            Self::Linux(event, _) => event.id,
+            Self::Notice(Notice::Gap(gap)) => gap.id,
+        }
+    }
+
+    /// When it happened.
+    pub fn time(&self) -> Timestamp {
+        self.id().time()
+    }
+
+    /// The host that it comes from, where the records name one.
+    pub fn node(&self) -> Option<&[u8]> {
+        match self {
+            Self::Linux(event, _) => event.node(),
+            Self::Notice(Notice::Gap(gap)) => gap.node.as_deref(),
+        }
+    }
+}

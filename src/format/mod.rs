@@ -7,7 +7,7 @@ mod flat;
 pub mod json;
 pub mod mozdef;
 
-use crate::{auparse::Interpreter, event::LinuxEvent, sequence::Gap};
+use crate::{auparse::Interpreter, event::Gap, event::LinuxEvent};
 
 /// The formats there are.
 // One of these lives as long as its output does; its size doesn't matter.

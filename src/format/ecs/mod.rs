@@ -27,6 +27,7 @@ mod view;
 
 use crate::{
     auparse::{Interpreter, syscall_names, unquoted},
+    event::Gap,
     event::{EventId, LinuxEvent, record_type},
     format::{
         arguments::Arguments,
@@ -34,7 +35,6 @@ use crate::{
         flat::{self, Flat},
     },
     processes::Processes,
-    sequence::Gap,
 };
 use fields::{Ecs as Field, KnownField};
 use gather::{Gather, Gathered, Work};

@@ -16,11 +16,11 @@ mod summary;
 
 use crate::{
     auparse::{Interpreter, Syscall},
+    event::Gap,
     event::{LinuxEvent, Record, record_type},
     format::{arguments::Arguments, clock::Clock, flat::Flat, json},
     losses::events,
     processes::Processes,
-    sequence::Gap,
 };
 use category::Category;
 use rules::MozDefField;
