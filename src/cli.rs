@@ -1,6 +1,12 @@
 //! The command line.
 
-use crate::{config, convert, filter::Filters, host, log, output, run, setup};
+use crate::{
+    config, convert,
+    filter::Filters,
+    format::{Format, Origin},
+    host::{Host, Lookup},
+    log, run, setup,
+};
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
     ffi::OsString,
@@ -220,7 +226,7 @@ fn run_command(path: Option<&Path>) -> u8 {
     match run::run(&path, config) {
         Ok(true) => DONE,
         Ok(false) => FAILED,
-        Err(e @ run::Error::Config(_)) => {
+        Err(e @ run::Error::Config(..)) => {
             report(&[e]);
             WRONG
         }
@@ -248,7 +254,7 @@ fn convert_command(given: &Given) -> u8 {
     };
     // Of the same name: then the file's keys count.
     let format = given.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
-    let mut format = output::format(&format, &host::fully_qualified_name(), false);
+    let mut format = Format::new(&format, &Host::local(Lookup::Patient), Origin::Log);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
     match convert::convert(&given.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
         Ok(totals) => {

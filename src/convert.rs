@@ -6,8 +6,10 @@
 use crate::{
     auparse::{OutOfMemory, Parser},
     config::Action,
+    document::Document,
+    event::{Event, Events},
     filter::Filters,
-    format::Format,
+    format::{Format, Written},
 };
 use std::{
     fs::File,
@@ -63,37 +65,40 @@ struct Output<'a, W> {
     format: &'a mut Format,
     prepend: &'a [u8],
     postpend: &'a [u8],
-    buffer: Vec<u8>,
+    /// Documents that were not written yet, one behind the other.
+    gathered: Document,
     to: W,
     events: u64,
     failed: Option<io::Error>,
 }
 
 impl<W: Write> Output<'_, W> {
-    fn event(&mut self, event: &crate::event::LinuxEvent, interpreter: &mut crate::auparse::Interpreter) {
-        self.events += 1;
-        if self.filters.decide(event, interpreter).action == Action::Drop {
-            return;
-        }
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(self.prepend);
-        if !self.format.write(event, interpreter, &mut self.buffer) {
-            self.buffer.truncate(start);
-            return;
-        }
-        self.buffer.extend_from_slice(self.postpend);
-        self.buffer.push(b'\n');
-        if self.buffer.len() >= GATHER {
-            self.write();
-        }
-    }
-
     fn write(&mut self) {
         if self.failed.is_none() {
-            self.failed = self.to.write_all(&self.buffer).err();
+            self.failed = self.to.write_all(&self.gathered.body).err();
         }
-        self.buffer.clear();
-        self.buffer.shrink_to(4 * GATHER);
+        self.gathered.clear();
+        self.gathered.body.shrink_to(4 * GATHER);
+    }
+}
+
+impl<W: Write> Events for Output<'_, W> {
+    fn event(&mut self, mut event: Event<'_, '_>) {
+        self.events += 1;
+        if self.filters.decide(&mut event).action == Action::Drop {
+            return;
+        }
+        let start = self.gathered.len();
+        self.gathered.body.extend_from_slice(self.prepend);
+        if self.format.write(&mut event, &mut self.gathered) == Written::Skipped {
+            self.gathered.body.truncate(start);
+            return;
+        }
+        self.gathered.body.extend_from_slice(self.postpend);
+        self.gathered.body.push(b'\n');
+        if self.gathered.len() >= GATHER {
+            self.write();
+        }
     }
 }
 
@@ -112,19 +117,19 @@ pub fn convert(
 ) -> Result<Totals, Error> {
     let mut totals = Totals::default();
     let mut parser = Parser::new()?;
-    let buffer = Vec::with_capacity(2 * GATHER);
-    let mut output = Output { filters, format, prepend, postpend, buffer, to, events: 0, failed: None };
+    let gathered = Document { body: Vec::with_capacity(2 * GATHER), ..Document::default() };
+    let mut output = Output { filters, format, prepend, postpend, gathered, to, events: 0, failed: None };
     let standard_input = [PathBuf::from("-")];
     for path in if inputs.is_empty() { &standard_input } else { inputs } {
         let read = open(path).and_then(|input| read_all(input, &mut parser, &mut output));
         match read {
-            Ok(()) => parser.end_file(|event, interpreter| output.event(event, interpreter))?,
+            Ok(()) => parser.end_file(&mut output)?,
             Err(Stop::Input(e)) => totals.failed.push((path.clone(), e)),
             Err(Stop::Output) => break,
             Err(Stop::Memory(e)) => return Err(e.into()),
         }
     }
-    parser.finish(|event, interpreter| output.event(event, interpreter))?;
+    parser.finish(&mut output)?;
     output.write();
     if output.failed.is_none() {
         output.failed = output.to.flush().err();
@@ -163,7 +168,7 @@ fn read_all<W: Write>(mut input: impl Read, parser: &mut Parser, output: &mut Ou
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
             Err(e) => return Err(Stop::Input(e)),
         };
-        parser.feed(&block[..n], |event, interpreter| output.event(event, interpreter)).map_err(Stop::Memory)?;
+        parser.feed(&block[..n], output).map_err(Stop::Memory)?;
         if output.failed.is_some() {
             return Err(Stop::Output);
         }

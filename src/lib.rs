@@ -23,6 +23,7 @@
 //! [`metrics`], and the commands in [`cli`],
 //! of which [`setup`] prepares a cluster.
 
+pub mod accounts;
 pub mod address;
 pub mod auparse;
 pub mod cli;
@@ -38,11 +39,15 @@ pub mod log;
 pub mod losses;
 pub mod metrics;
 pub mod output;
+pub mod outputs;
+pub mod paths;
+pub mod pipeline;
 pub mod processes;
 pub mod queue;
 pub mod run;
 pub mod sequence;
 pub mod setup;
+pub mod signals;
 pub mod sink;
 pub mod source;
 pub mod timing;

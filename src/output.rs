@@ -1,13 +1,13 @@
 //! An output: one branch of the line, with its own format, ring and sink, so that a slow one never holds up another.
 
 use crate::{
-    auparse::Interpreter,
     config,
-    event::Gap,
-    event::LinuxEvent,
-    format::{Format, ecs, mozdef},
-    host,
+    document::Document,
+    event::Event,
+    format::{Format, Origin, Written},
+    host::Host,
     metrics::{OutputMetrics, OutputState},
+    outputs::{Branch, Closing},
     queue::{QueueReceiver, QueueSender, ResumeMark, queue},
     sink::{self, SinkHandle},
 };
@@ -22,109 +22,99 @@ const KEEP_BUFFER: usize = 1 << 20;
 /// How long sinks get to leave what they are doing when time is up: libcurl looks up once a second.
 const ABORT_WAIT: Duration = Duration::from_millis(1500);
 
-/// Makes the writer of documents that an output's configuration asks for.
-pub fn format(settings: &config::Format, hostname: &str, live: bool) -> Format {
-    let hostname = hostname.to_string();
-    match settings {
-        config::Format::MozDef(settings) => Format::MozDef(mozdef::MozDef::new(mozdef::Settings {
-            program_name: settings.program_name.clone(),
-            details: settings.details,
-            skip_empty_execve: settings.skip_empty_execve,
-            hostname,
-            live,
-        })),
-        config::Format::Ecs(settings) => Format::Ecs(ecs::Ecs::new(ecs::Settings {
-            event_original: settings.event_original,
-            hostname,
-            machine_id: host::machine_id(),
-            kernels_name: host::kernels_name(),
-            live,
-        })),
+/// What an output needs to know of the process around it.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The host that it runs on.
+    pub host: Host,
+    /// Where what concerns this process alone is kept, in memory if possible.
+    pub run_dir: PathBuf,
+}
+
+impl Environment {
+    /// The same with another run directory.
+    pub fn with_run_dir(&self, run_dir: &Path) -> Self {
+        Self { run_dir: run_dir.to_path_buf(), ..self.clone() }
     }
 }
 
 /// A running output.
 pub struct Output {
     /// What it was started with.
-    pub config: config::Output,
+    config: config::Output,
     format: Format,
     sender: QueueSender,
     receiver: QueueReceiver,
-    running: SinkHandle,
-    buffer: Vec<u8>,
+    sink: SinkHandle,
+    document: Document,
 }
 
 impl Output {
-    /// Starts an output's queue and sink. `handed_over`: another output of this process had the spool until now.
-    ///
-    /// # Errors
-    /// When the file can't be opened, the spool is in use, or a thread can't be started.
-    pub fn start(config: &config::Output, hostname: &str, run_dir: &Path, handed_over: bool) -> io::Result<Self> {
+    /// Writes the event's document and puts it into the queue. `mark` is the newest serial by now.
+    pub fn event(&mut self, event: &mut Event, mark: Option<ResumeMark>) {
+        let document = &mut self.document;
+        document.clear();
+        document.body.extend_from_slice(self.config.prepend_msg.as_bytes());
+        if self.format.write(event, document) == Written::Skipped {
+            self.sender.skip(mark);
+            return;
+        }
+        document.body.extend_from_slice(self.config.postpend_msg.as_bytes());
+        // A copy has no more room than it needs; the buffer stays for the next event.
+        let body = document.body.clone();
+        document.body.shrink_to(KEEP_BUFFER);
+        self.sender.push(body, mark);
+    }
+
+    /// Notes the serial of an event that filters dropped.
+    pub fn note_serial(&self, mark: Option<ResumeMark>) {
+        self.sender.note_serial(mark);
+    }
+
+    /// The newest serial that a process before this one saw, if that is known.
+    pub fn resume_mark(&self) -> Option<ResumeMark> {
+        self.receiver.resume_mark()
+    }
+}
+
+impl Branch for Output {
+    type Closing = ClosingOutput;
+    type Environment = Environment;
+
+    fn start(config: &config::Output, environment: &Environment, handed_over: bool) -> io::Result<Self> {
+        let Environment { host, run_dir } = environment;
         let (sender, receiver) = queue(&config.name, &config.queue, !config.sink.is_network(), run_dir, handed_over)?;
         Ok(Self {
-            format: format(&config.format, hostname, true),
+            format: Format::new(&config.format, host, Origin::Live),
             sender,
-            running: sink::start(config, hostname, receiver.clone())?,
+            sink: sink::start(config, &host.name, receiver.clone())?,
             receiver,
-            buffer: Vec::new(),
+            document: Document::default(),
             config: config.clone(),
         })
     }
 
-    /// Writes the event's document and puts it into the queue. `newest` is the newest serial by now.
-    pub fn offer(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, newest: Option<ResumeMark>) {
-        self.put(newest, |format, out| format.write(event, interpreter, out));
+    fn config(&self) -> &config::Output {
+        &self.config
     }
 
-    /// Notes the serial of an event that filters dropped.
-    pub fn see(&self, newest: Option<ResumeMark>) {
-        self.sender.note_serial(newest);
-    }
-
-    /// The newest serial that a process before this one saw, if that is known.
-    pub fn newest_before(&self) -> Option<ResumeMark> {
-        self.receiver.resume_mark()
-    }
-
-    /// As [`Output::offer`], for serials that didn't come.
-    pub fn offer_gap(&mut self, gap: &Gap) {
-        self.put(None, |format, out| format.write_gap(gap, out));
-    }
-
-    fn put(&mut self, newest: Option<ResumeMark>, write: impl FnOnce(&mut Format, &mut Vec<u8>) -> bool) {
-        self.buffer.clear();
-        self.buffer.extend_from_slice(self.config.prepend_msg.as_bytes());
-        if !write(&mut self.format, &mut self.buffer) {
-            self.sender.skip(newest);
-            return;
-        }
-        self.buffer.extend_from_slice(self.config.postpend_msg.as_bytes());
-        let document = self.buffer.clone();
-        self.buffer.shrink_to(KEEP_BUFFER);
-        self.sender.push(document, newest);
-    }
-
-    /// To be called about once a second: reports what was held back.
-    pub fn tick(&self) {
+    fn tick(&self) {
         self.sender.tick();
-        self.running.shared.tick();
+        self.sink.shared.tick();
     }
 
-    /// Opens log files anew.
-    pub fn reopen(&self) {
-        self.running.reopen();
+    fn reopen(&self) {
+        self.sink.reopen();
     }
 
-    /// Ends the input: the sink goes on until the queue is empty.
-    pub fn close(self) -> ClosingOutput {
+    fn close(self) -> ClosingOutput {
         drop(self.sender);
         let spool_dir = self.config.spool_dir().cloned();
-        ClosingOutput { kind: self.config.sink.kind(), spool_dir, running: self.running, receiver: self.receiver }
+        ClosingOutput { kind: self.config.sink.kind(), spool_dir, sink: self.sink, receiver: self.receiver }
     }
 
-    /// Its figures now.
-    pub fn metrics(&self) -> OutputMetrics {
-        metrics(&self.running, &self.receiver, self.config.sink.kind(), OutputState::Running)
+    fn metrics(&self) -> OutputMetrics {
+        metrics(&self.sink, &self.receiver, self.config.sink.kind(), OutputState::Running)
     }
 }
 
@@ -132,72 +122,60 @@ impl Output {
 pub struct ClosingOutput {
     kind: &'static str,
     spool_dir: Option<PathBuf>,
-    running: SinkHandle,
+    sink: SinkHandle,
     receiver: QueueReceiver,
 }
 
-impl ClosingOutput {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.running.shared.name
-    }
-
-    /// Where its spool is, if it has one.
-    pub fn spool_dir(&self) -> Option<&PathBuf> {
+impl Closing for ClosingOutput {
+    fn spool_dir(&self) -> Option<&PathBuf> {
         self.spool_dir.as_ref()
     }
 
-    /// True when the queue is empty and all is delivered or counted.
-    pub fn has_ended(&self) -> bool {
-        self.running.has_ended()
+    fn has_ended(&self) -> bool {
+        self.sink.has_ended()
     }
 
-    /// To be called about once a second: reports what was held back.
-    pub fn tick(&self) {
-        self.running.shared.tick();
+    fn tick(&self) {
+        self.sink.shared.tick();
     }
 
-    /// Its figures now.
-    pub fn metrics(&self) -> OutputMetrics {
-        metrics(&self.running, &self.receiver, self.kind, OutputState::Closing)
+    fn metrics(&self) -> OutputMetrics {
+        metrics(&self.sink, &self.receiver, self.kind, OutputState::Closing)
     }
 
-    /// Waits until all is delivered, but not beyond `deadline`: then it is told to leave.
-    pub fn wait(&self, deadline: Instant) {
-        if !self.running.wait(deadline) {
-            self.running.abort();
+    fn wait(&self, deadline: Instant) {
+        if !self.sink.wait(deadline) {
+            self.sink.abort();
             self.receiver.stop();
         }
     }
 
-    /// Waits until all is delivered; what isn't by `deadline` goes to the spool, or is counted as lost. Says what came
-    /// of all events, and how many were lost because time was up.
-    pub fn finish(&self, deadline: Instant) -> (OutputMetrics, u64) {
+    fn finish(self, deadline: Instant) -> (OutputMetrics, u64) {
         self.wait(deadline);
-        self.running.wait(Instant::now() + ABORT_WAIT);
+        self.sink.wait(Instant::now() + ABORT_WAIT);
         let (counters, left) = self.receiver.finish();
-        let shared = &self.running.shared;
+        let shared = &self.sink.shared;
         shared.refused.lost_many(left, "time was up");
         shared.refused.finish();
         shared.dead_lettered.finish();
-        let mut figures = metrics(&self.running, &self.receiver, self.kind, OutputState::Ended);
+        let mut metrics = metrics(&self.sink, &self.receiver, self.kind, OutputState::Ended);
         // A spool's documents in memory are among these counters already.
-        (figures.counters, figures.ring_bytes) = (counters, 0);
-        (figures, left)
+        (metrics.counters, metrics.ring_bytes) = (counters, 0);
+        (metrics, left)
     }
 }
 
-fn metrics(running: &SinkHandle, receiver: &QueueReceiver, kind: &'static str, state: OutputState) -> OutputMetrics {
+fn metrics(sink: &SinkHandle, receiver: &QueueReceiver, kind: &'static str, state: OutputState) -> OutputMetrics {
     let (counters, ring_bytes, spool_bytes) = receiver.metrics();
     let requests = {
-        let mut requests = running.shared.requests();
+        let mut requests = sink.shared.requests();
         let waiting = requests.latency.take_waiting();
         let mut copy = requests.clone();
         drop(requests);
         copy.latency.wait(waiting);
         copy
     };
-    let breaker = if state == OutputState::Ended { None } else { running.shared.breaker() };
-    let name = running.shared.name.clone();
+    let breaker = if state == OutputState::Ended { None } else { sink.shared.breaker() };
+    let name = sink.shared.name.clone();
     OutputMetrics { name, kind, state, counters, ring_bytes, spool_bytes, breaker, requests }
 }

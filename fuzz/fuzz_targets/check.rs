@@ -3,12 +3,11 @@
 use auship::{
     auparse::Parser,
     config,
+    document::Document,
+    event::{Event, Events},
     filter::Filters,
-    format::{
-        Format,
-        ecs::{self, Ecs},
-        mozdef::{Details, MozDef, Settings},
-    },
+    format::{Format, Origin, Written, mozdef::Details},
+    host::Host,
 };
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{collections::HashSet, fmt, path::Path};
@@ -60,46 +59,46 @@ const FILTERS: &str = "[output:o]\ntype = stdout\n[filter:a]\nsyscall = execve, 
     key = k\n[filter:c]\nuid = 7\n[filter:d]\nuser = nobody\n[filter:e]\nexe = /nowhere/*\n[filter:f]\npath = /x\n\
     [filter:g]\nport = 7\naddress = ::/1\n[filter:h]\nrecord_type = PATH\nregex = ^x$\n[filter:i]\nregex = ^x$\n";
 
+/// Asks filters about each event, writes it in every format, and checks each document.
+struct Check {
+    filters: Filters,
+    formats: [Format; 3],
+    document: Document,
+}
+
+impl Events for Check {
+    fn event(&mut self, mut event: Event<'_, '_>) {
+        self.filters.decide(&mut event);
+        for format in &mut self.formats {
+            self.document.clear();
+            if format.write(&mut event, &mut self.document) == Written::Skipped {
+                continue;
+            }
+            let body = &self.document.body;
+            assert!(!body.contains(&b'\n'), "a document is one line");
+            if let Err(e) = serde_json::from_slice::<Strict>(body) {
+                panic!("{e}: {}", String::from_utf8_lossy(body));
+            }
+            let _: IgnoredAny = serde_json::from_slice(body).expect("it was read above");
+        }
+    }
+}
+
 /// Converts a log in two pieces, to every format, and checks each document.
 pub fn check(log: &[u8], cut: usize) {
-    let settings = |details| Settings {
-        program_name: "auship".into(),
-        details,
-        skip_empty_execve: false,
-        hostname: "host".into(),
-        live: false,
-    };
-    let ecs = ecs::Settings {
-        event_original: true,
-        hostname: "host".into(),
-        machine_id: String::new(),
-        kernels_name: String::new(),
-        live: false,
-    };
-    let mut formats = [
-        Format::MozDef(MozDef::new(settings(Details::Full))),
-        Format::MozDef(MozDef::new(settings(Details::Classic))),
-        Format::Ecs(Ecs::new(ecs)),
-    ];
-    let mut parser = Parser::new().expect("there is memory");
+    let host = Host { name: "host".into(), ..Host::default() };
+    let mozdef = |details| config::Format::MozDef(config::MozDef { details, ..config::MozDef::default() });
+    let ecs = config::Format::Ecs(config::Ecs { event_original: true });
+    let formats = [mozdef(Details::Full), mozdef(Details::Classic), ecs];
     let config = config::parse(Path::new("x"), FILTERS).expect("it is sound");
-    let mut filters = Filters::new(&config.filters);
-    let mut out = Vec::new();
-    let mut each = |event: &auship::event::Event, meanings: &mut auship::auparse::Meanings| {
-        filters.decide(event, meanings);
-        for format in &mut formats {
-            out.clear();
-            if format.write(event, meanings, &mut out) {
-                assert!(!out.contains(&b'\n'), "a document is one line");
-                if let Err(e) = serde_json::from_slice::<Strict>(&out) {
-                    panic!("{e}: {}", String::from_utf8_lossy(&out));
-                }
-                let _: IgnoredAny = serde_json::from_slice(&out).expect("it was read above");
-            }
-        }
+    let mut check = Check {
+        filters: Filters::new(&config.filters),
+        formats: formats.map(|settings| Format::new(&settings, &host, Origin::Log)),
+        document: Document::default(),
     };
+    let mut parser = Parser::new().expect("there is memory");
     let (first, second) = log.split_at(cut.min(log.len()));
-    parser.feed(first, &mut each).expect("there is memory");
-    parser.feed(second, &mut each).expect("there is memory");
-    parser.finish(&mut each).expect("there is memory");
+    parser.feed(first, &mut check).expect("there is memory");
+    parser.feed(second, &mut check).expect("there is memory");
+    parser.finish(&mut check).expect("there is memory");
 }

@@ -25,7 +25,7 @@ pub mod tables;
 pub use interpreter::{FieldRef, Interpreter, Syscall, Type, syscall_names, unhex, unquoted};
 pub use lines::MAX_LINE;
 
-use crate::event::{EventId, LinuxEvent, node_id, record_type};
+use crate::event::{Event, EventId, Events, LinuxEvent, node_id, record_type};
 use fields::TypeNames;
 use handle::{Cursor, Handle};
 use header::Headers;
@@ -55,8 +55,8 @@ impl std::error::Error for OutOfMemory {}
 
 /// Groups audit records into events.
 ///
-/// Feed it blocks of a log as they come; each event that is whole is passed to the handler, along with what it
-/// takes to interpret its fields. At the end call [`Parser::finish`].
+/// Feed it blocks of a log as they come; each event that is whole is passed on, along with what it takes to interpret
+/// its fields. At the end call [`Parser::finish`].
 pub struct Parser {
     handle: Handle,
     lines: Lines,
@@ -77,7 +77,7 @@ struct Group {
 
 impl Group {
     /// Takes over the event under libauparse's cursor and hands it on.
-    fn hand_out(&mut self, cursor: &mut Cursor, handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter)) {
+    fn hand_out(&mut self, cursor: &mut Cursor, to: &mut impl Events) {
         let id = match cursor.id() {
             Some((seconds, millis, serial)) => {
                 EventId { seconds, millis: u16::try_from(millis).unwrap_or_default(), serial }
@@ -89,7 +89,8 @@ impl Group {
         let node = self.event.node_id();
         self.event.part = self.pending.handed_out(Identity { id, node });
         self.event.partial = self.event.part > 0 || lacks_its_end(&self.event);
-        handler(&self.event, &mut Interpreter::new(cursor, &mut self.memory));
+        let mut interpreter = Interpreter::new(cursor, &mut self.memory);
+        to.event(Event::Linux(&self.event, &mut interpreter));
         self.event.shrink(KEEP_BUFFER);
     }
 }
@@ -124,27 +125,23 @@ impl Parser {
         })
     }
 
-    /// Takes the next bytes of the log, cut anywhere. The handler must not use another parser: libauparse's callers take
+    /// Takes the next bytes of the log, cut anywhere. Who takes the events must not use another parser: libauparse's callers take
     /// turns.
     ///
     /// # Errors
     /// When libauparse has no memory; the block is lost then.
-    pub fn feed(
-        &mut self,
-        block: &[u8],
-        mut handler: impl FnMut(&LinuxEvent, &mut Interpreter),
-    ) -> Result<(), OutOfMemory> {
+    pub fn feed(&mut self, block: &[u8], to: &mut impl Events) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
         lines.push(block, |piece| {
-            if let Err(e) = self.piece(piece, &mut handler) {
+            if let Err(e) = self.piece(piece, to) {
                 result = Err(e);
             }
         });
         self.lines = lines;
         // libauparse hands out a whole event with the next lines it gets; none will do, and nothing has to wait.
         let group = &mut self.group;
-        self.handle.feed(b"", |cursor| group.hand_out(cursor, &mut handler));
+        self.handle.feed(b"", |cursor| group.hand_out(cursor, to));
         result
     }
 
@@ -153,10 +150,10 @@ impl Parser {
     ///
     /// # Errors
     /// As [`Parser::feed`].
-    pub fn end_file(&mut self, mut handler: impl FnMut(&LinuxEvent, &mut Interpreter)) -> Result<(), OutOfMemory> {
+    pub fn end_file(&mut self, to: &mut impl Events) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
-        lines.finish(|piece| result = self.piece(piece, &mut handler));
+        lines.finish(|piece| result = self.piece(piece, to));
         result
     }
 
@@ -164,21 +161,21 @@ impl Parser {
     ///
     /// # Errors
     /// As [`Parser::feed`].
-    pub fn finish(&mut self, mut handler: impl FnMut(&LinuxEvent, &mut Interpreter)) -> Result<(), OutOfMemory> {
-        let result = self.end_file(&mut handler);
-        self.flush(&mut handler);
+    pub fn finish(&mut self, to: &mut impl Events) -> Result<(), OutOfMemory> {
+        let result = self.end_file(to);
+        self.flush(to);
         result
     }
 
     /// To be called when the input is quiet: hands out events whose end hasn't come for 2 s, unless the records
     /// are old ones.
-    pub fn age(&mut self, mut handler: impl FnMut(&LinuxEvent, &mut Interpreter)) {
+    pub fn age(&mut self, to: &mut impl Events) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
         if (now - self.last_seconds).abs() > LIVE_WITHIN {
             return;
         }
         let group = &mut self.group;
-        self.handle.age(|cursor| group.hand_out(cursor, &mut handler));
+        self.handle.age(|cursor| group.hand_out(cursor, to));
     }
 
     /// True while an event is unfinished, so that [`Parser::age`] may have something to do.
@@ -199,17 +196,13 @@ impl Parser {
         drop(Handle::new());
     }
 
-    fn flush(&mut self, handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter)) {
+    fn flush(&mut self, to: &mut impl Events) {
         let group = &mut self.group;
-        self.handle.flush(|cursor| group.hand_out(cursor, handler));
+        self.handle.flush(|cursor| group.hand_out(cursor, to));
         self.group.pending.clear();
     }
 
-    fn piece(
-        &mut self,
-        piece: Piece,
-        handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter),
-    ) -> Result<(), OutOfMemory> {
+    fn piece(&mut self, piece: Piece, to: &mut impl Events) -> Result<(), OutOfMemory> {
         match piece {
             Piece::Whole(lines) if memchr(0, lines).is_some() => {
                 // To libauparse a NUL ends the line. Nothing that a kernel writes has one; what follows it is kept
@@ -225,13 +218,13 @@ impl Parser {
                         _ => clean.extend_from_slice(part),
                     }
                 }
-                let result = self.whole(&clean, handler);
+                let result = self.whole(&clean, to);
                 clean.clear();
                 clean.shrink_to(KEEP_BUFFER);
                 self.clean = clean;
                 result
             }
-            Piece::Whole(lines) => self.whole(lines, handler),
+            Piece::Whole(lines) => self.whole(lines, to),
             Piece::TooLong => {
                 self.unreadable += 1;
                 Ok(())
@@ -240,11 +233,7 @@ impl Parser {
     }
 
     /// Feeds whole lines, leaving out those that can't be read.
-    fn whole(
-        &mut self,
-        lines: &[u8],
-        handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter),
-    ) -> Result<(), OutOfMemory> {
+    fn whole(&mut self, lines: &[u8], to: &mut impl Events) -> Result<(), OutOfMemory> {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);
         let mut last = Identity::default();
@@ -257,35 +246,31 @@ impl Parser {
                     let ends = header.record_type == b"type=EOE";
                     self.last_seconds = header.id.seconds;
                     if self.group.pending.is_full(identity != last) {
-                        self.take(&lines[from..start], handler)?;
+                        self.take(&lines[from..start], to)?;
                         from = start;
                         if self.group.pending.is_full(identity != last) {
-                            self.flush(handler);
+                            self.flush(to);
                         }
                     }
                     self.group.pending.record(identity, line.len(), ends);
                     last = identity;
                 }
                 None => {
-                    self.take(&lines[from..start], handler)?;
+                    self.take(&lines[from..start], to)?;
                     from = next;
                     self.unreadable += u64::from(!line.is_empty());
                 }
             }
             start = next;
         }
-        self.take(&lines[from..start], handler)
+        self.take(&lines[from..start], to)
     }
 
-    fn take(
-        &mut self,
-        lines: &[u8],
-        handler: &mut impl FnMut(&LinuxEvent, &mut Interpreter),
-    ) -> Result<(), OutOfMemory> {
+    fn take(&mut self, lines: &[u8], to: &mut impl Events) -> Result<(), OutOfMemory> {
         if lines.is_empty() {
             return Ok(());
         }
         let group = &mut self.group;
-        if self.handle.feed(lines, |cursor| group.hand_out(cursor, handler)) { Ok(()) } else { Err(OutOfMemory) }
+        if self.handle.feed(lines, |cursor| group.hand_out(cursor, to)) { Ok(()) } else { Err(OutOfMemory) }
     }
 }

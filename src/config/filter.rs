@@ -321,7 +321,7 @@ impl fmt::Display for Pattern {
 /// A path without `.`, `..`, and slashes that add nothing.
 fn path(text: &str) -> Result<String, String> {
     let mut path = Vec::new();
-    if !crate::filter::append_path(&mut path, text.as_bytes()) {
+    if !crate::paths::append_absolute(&mut path, text.as_bytes()) {
         return Err(format!("{text:?} must be an absolute path"));
     }
     Ok(String::from_utf8_lossy(&path).into_owned())

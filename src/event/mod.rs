@@ -43,3 +43,9 @@ impl Event<'_, '_> {
         }
     }
 }
+
+/// Who takes events as they come: the line behind a source.
+pub trait Events {
+    /// Takes one event.
+    fn event(&mut self, event: Event<'_, '_>);
+}

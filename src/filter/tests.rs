@@ -1,8 +1,17 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{auparse::Parser, config::parse};
+use crate::{auparse::Parser, config::parse, event::Events};
 use std::path::Path;
+
+/// What a filter's test does with an event.
+struct Each<F>(F);
+
+impl<F: FnMut(&mut Event)> Events for Each<F> {
+    fn event(&mut self, mut event: Event<'_, '_>) {
+        self.0(&mut event);
+    }
+}
 
 /// No serial.
 const NONE: [u64; 0] = [];
@@ -17,11 +26,11 @@ fn filters(sections: &str) -> Filters {
 fn dropped_by(filters: &mut Filters, log: &str) -> Vec<u64> {
     let mut dropped = Vec::new();
     let mut parser = Parser::new().unwrap();
-    let mut each = |event: &LinuxEvent, interpreter: &mut Interpreter| {
-        if filters.decide(event, interpreter).action == Action::Drop {
-            dropped.push(event.id.serial);
+    let mut each = Each(|event: &mut Event| {
+        if filters.decide(event).action == Action::Drop {
+            dropped.push(event.id().serial);
         }
-    };
+    });
     parser.feed(log.as_bytes(), &mut each).unwrap();
     parser.finish(&mut each).unwrap();
     dropped.sort_unstable();
@@ -56,10 +65,13 @@ fn the_first_that_matches_decides_and_counts() {
     let log = event(9, &[("SYSCALL", &syscall(59, "uid=2"))]);
     let mut parser = Parser::new().unwrap();
     parser
-        .feed(log.as_bytes(), |event, interpreter| {
-            let verdict = filters.decide(event, interpreter);
-            assert_eq!(verdict, Verdict { action: Action::Keep, filter: Some("two") });
-        })
+        .feed(
+            log.as_bytes(),
+            &mut Each(|event: &mut Event| {
+                let verdict = filters.decide(event);
+                assert_eq!(verdict, Verdict { action: Action::Keep, filter: Some("two") });
+            }),
+        )
         .unwrap();
     let mut none = Filters::default();
     assert!(none.is_empty());
@@ -279,9 +291,7 @@ fn bytes_that_are_no_text_are_matched_too() {
     log[at] = 0xff;
     let mut filters = filters("[filter:f]\nregex = '. y'");
     let mut parser = Parser::new().unwrap();
-    let mut each = |event: &LinuxEvent, interpreter: &mut Interpreter| {
-        assert_eq!(filters.decide(event, interpreter).filter, Some("f"));
-    };
+    let mut each = Each(|event: &mut Event| assert_eq!(filters.decide(event).filter, Some("f")));
     parser.feed(&log, &mut each).unwrap();
     parser.finish(&mut each).unwrap();
     assert_eq!(filters.hits().map(|(_, hits)| hits).sum::<u64>(), 1);

@@ -7,7 +7,25 @@ mod flat;
 pub mod json;
 pub mod mozdef;
 
-use crate::{auparse::Interpreter, event::Gap, event::LinuxEvent};
+use crate::{config, document::Document, event::Event, host::Host};
+
+/// Where records come from, as far as it decides what may be asked about the processes that they name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This machine, now: names of processes may be read from `/proc`.
+    Live,
+    /// A log, maybe of another machine or time.
+    Log,
+}
+
+/// What a format made of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// A document.
+    Document,
+    /// Nothing: the format's settings leave the event out, or it says nothing.
+    Skipped,
+}
 
 /// The formats there are.
 // One of these lives as long as its output does; its size doesn't matter.
@@ -20,19 +38,20 @@ pub enum Format {
 }
 
 impl Format {
-    /// Appends the event's document; false when the format's settings leave the event out.
-    pub fn write(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> bool {
-        match self {
-            Self::MozDef(format) => format.write(event, interpreter, out),
-            Self::Ecs(format) => format.write(event, interpreter, out),
+    /// A writer of documents as configured; `host` is the machine that this program runs on.
+    pub fn new(settings: &config::Format, host: &Host, origin: Origin) -> Self {
+        match settings {
+            config::Format::MozDef(settings) => Self::MozDef(mozdef::MozDef::new(settings, host, origin)),
+            config::Format::Ecs(settings) => Self::Ecs(ecs::Ecs::new(settings, host, origin)),
         }
     }
 
-    /// Appends a document that says which serials didn't come; false when the format has none for that.
-    pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
+    /// Appends the event's document to the body, and notes its time and id. A body of [`Written::Skipped`] is as it was.
+    pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
+        document.time = event.time();
         match self {
-            Self::MozDef(format) => format.write_gap(gap, out),
-            Self::Ecs(format) => format.write_gap(gap, out),
+            Self::MozDef(format) => format.write(event, document),
+            Self::Ecs(format) => format.write(event, document),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     auparse::{FieldRef, unquoted},
     event::{is_absent, record_type},
-    filter,
+    paths,
 };
 
 /// File types in a mode (`S_IFMT` and on, inode(7)).
@@ -42,38 +42,11 @@ pub(super) fn object(view: &View, hint: usize) -> Option<usize> {
     found.map(|(number, _)| number)
 }
 
-/// A path in full: relative ones begin at the working directory.
-fn full(name: Vec<u8>, cwd: &[u8]) -> Vec<u8> {
-    if name.starts_with(b"/") || name.is_empty() || !cwd.starts_with(b"/") {
-        return name;
-    }
-    let separator: &[u8] = if cwd.ends_with(b"/") { b"" } else { b"/" };
-    [cwd, separator, &name].concat()
-}
-
 /// Whether the event's relative names begin at the working directory: not below a directory that the call has open.
 fn begins_at_cwd(gather: &Gather) -> bool {
     let view = gather.view;
     let Some(call) = view.call_name(gather.flat.interpreter) else { return true };
-    filter::begins_at_cwd(call, |name| view.find(name).map(|place| place.text()))
-}
-
-/// The directory of a path, and what is behind it; nothing for what isn't below a directory.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    let trimmed = path.strip_suffix(b"/").filter(|path| !path.is_empty()).unwrap_or(path);
-    match trimmed.iter().rposition(|byte| *byte == b'/') {
-        Some(0) => (b"/", &trimmed[1..]),
-        Some(at) => (&trimmed[..at], &trimmed[at + 1..]),
-        None => (b"", trimmed),
-    }
-}
-
-/// What follows the last dot of a name that doesn't begin with it.
-fn extension(name: &[u8]) -> &[u8] {
-    match name.iter().rposition(|byte| *byte == b'.') {
-        Some(at) if at > 0 => &name[at + 1..],
-        _ => b"",
-    }
+    paths::begins_at_cwd(call, |name| view.find(name).map(|place| place.text()))
 }
 
 /// Writes `file`.
@@ -86,15 +59,15 @@ pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
     if !name.starts_with(b"/") && begins_at_cwd(gather) {
         gather.interpreted(KnownField::Cwd, &mut cwd);
     }
-    let path = full(name, &cwd);
+    let path = paths::join(&cwd, name);
     let mut objects = Objects { out };
     let file = objects.open("file");
     if !path.is_empty() {
         objects.text("path", &path);
-        let (directory, name) = split(&path);
+        let (directory, name) = paths::split(&path);
         objects.some("directory", directory);
         objects.some("name", name);
-        objects.some("extension", extension(name));
+        objects.some("extension", paths::extension(name));
     }
     let value = |name: &[u8]| event.value(record, name).filter(|v| !is_absent(v)).map_or(&b""[..], unquoted);
     objects.some("inode", value(b"inode"));
@@ -128,29 +101,6 @@ pub(super) fn write(gather: &mut Gather, number: usize, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_taken_apart() {
-        assert_eq!(split(b"/etc/ssh/sshd_config"), (&b"/etc/ssh"[..], &b"sshd_config"[..]));
-        assert_eq!(split(b"/vmlinuz"), (&b"/"[..], &b"vmlinuz"[..]));
-        assert_eq!(split(b"/run/user/"), (&b"/run"[..], &b"user"[..]));
-        assert_eq!(split(b"/"), (&b"/"[..], &b""[..]));
-        assert_eq!(split(b"name"), (&b""[..], &b"name"[..]));
-        assert_eq!(split(b""), (&b""[..], &b""[..]));
-        assert_eq!(extension(b"audit.rules"), b"rules");
-        assert_eq!(extension(b".bashrc"), b"");
-        assert_eq!(extension(b"a."), b"");
-    }
-
-    #[test]
-    fn relative_names_begin_at_the_working_directory() {
-        let full = |name: &str, cwd: &str| String::from_utf8_lossy(&full(name.into(), cwd.as_bytes())).into_owned();
-        assert_eq!(full("a/b", "/root"), "/root/a/b");
-        assert_eq!(full("a", "/"), "/a");
-        assert_eq!(full("/a", "/root"), "/a");
-        assert_eq!(full("a", ""), "a");
-        assert_eq!(full("", "/root"), "");
-    }
 
     #[test]
     fn modes_are_octal() {

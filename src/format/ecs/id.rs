@@ -3,12 +3,18 @@
 
 use crate::{
     event::{EventId, LinuxEvent},
-    format::json,
+    host::Host,
 };
 use openssl::sha::Sha256;
 
-/// The id as it is written: 32 hex digits, the first half of a SHA-256.
-pub(super) type Id = Vec<u8>;
+/// The first half of a SHA-256. Documents have it in hex.
+pub(super) type Id = [u8; 16];
+
+/// What tells this machine from others: its machine-id, and its name beside it, since machines that were cloned with
+/// their machine-id would take each other's events for their own sent twice.
+pub(super) fn machine(host: &Host) -> Vec<u8> {
+    [host.machine_id.as_bytes(), b" ", host.kernel_name.as_bytes()].concat()
+}
 
 /// Of an event: node (or machine), time, serial, type of the first record, and which part of the event it is.
 pub(super) fn of_event(event: &LinuxEvent, machine: &[u8]) -> Id {
@@ -32,7 +38,8 @@ fn hashed(parts: &[&[u8]], event_id: EventId) -> Id {
     hash.update(&event_id.seconds.to_be_bytes());
     hash.update(&event_id.millis.to_be_bytes());
     hash.update(&event_id.serial.to_be_bytes());
-    json::to_hex(&hash.finish()[..16])
+    let [first @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = hash.finish();
+    first
 }
 
 #[cfg(test)]
@@ -56,7 +63,6 @@ mod tests {
         };
         let id = event(b"", b"SYSCALL", 0, event_id);
         assert_eq!(id, event(b"machine", b"SYSCALL", 0, event_id));
-        assert!(id.iter().all(u8::is_ascii_hexdigit));
         let others = [
             event(b"other", b"SYSCALL", 0, event_id),
             event(b"", b"USER_CMD", 0, event_id),
@@ -70,5 +76,16 @@ mod tests {
             assert_ne!(*other, id);
             assert!(!others[..n].contains(other));
         }
+    }
+
+    #[test]
+    fn cloned_machines_differ_in_their_names() {
+        let host = |name: &str| Host {
+            name: "web".into(),
+            kernel_name: name.into(),
+            machine_id: "0f7b0000000000000000000000000000".into(),
+        };
+        assert_ne!(machine(&host("web1")), machine(&host("web2")));
+        assert_eq!(machine(&host("web1")), machine(&host("web1")));
     }
 }

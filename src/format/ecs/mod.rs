@@ -5,7 +5,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `normal/` | what each system call and record type means |
+//! | `normalization/` | what each system call and record type means |
 //! | `view.rs` | which records an event has, and with that what it means |
 //! | `fields.rs` | where each field goes, and how its value is read |
 //! | `gather.rs` | one pass over all fields: `auditd.data`, `auditd.paths`, and what has a place of its own |
@@ -27,13 +27,17 @@ mod view;
 
 use crate::{
     auparse::{Interpreter, syscall_names, unquoted},
-    event::Gap,
-    event::{EventId, LinuxEvent, record_type},
+    config,
+    document::Document,
+    event::{Event, EventId, Gap, LinuxEvent, Notice, record_type},
     format::{
+        Origin, Written,
         arguments::Arguments,
         clock::Clock,
         flat::{self, Flat},
+        json,
     },
+    host::Host,
     processes::Processes,
 };
 use fields::{Ecs as Field, KnownField};
@@ -54,32 +58,10 @@ const KEEP: usize = 1 << 20;
 /// Buffers for a few words likewise.
 const KEEP_WORDS: usize = 1 << 16;
 
-/// What an output's configuration says about its documents, and what is known of the host.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `event.original` has the records as they came.
-    pub event_original: bool,
-    /// Fully qualified name of this host, where the records name no node.
-    pub hostname: String,
-    /// This host's machine-id (machine-id(5)); empty when it has none.
-    pub machine_id: String,
-    /// This host's name as the kernel has it.
-    pub kernels_name: String,
-    /// Records come from this machine, now: names of processes may be read from `/proc`.
-    pub live: bool,
-}
-
-impl Settings {
-    /// What tells this machine from others in documents' ids: its machine-id, and its name beside it, since machines
-    /// that were cloned with their machine-id would take each other's events for their own sent twice.
-    fn machine(&self) -> Vec<u8> {
-        [self.machine_id.as_bytes(), b" ", self.kernels_name.as_bytes()].concat()
-    }
-}
-
 /// Writes ECS documents.
 pub struct Ecs {
-    settings: Settings,
+    settings: config::Ecs,
+    host: Host,
     /// This machine, for ids.
     machine: Vec<u8>,
     normals: Normalizations,
@@ -98,17 +80,18 @@ pub struct Ecs {
 
 impl Ecs {
     /// A writer of documents as configured.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: &config::Ecs, host: &Host, origin: Origin) -> Self {
         let mut fixed = Vec::new();
         let fixed_members = [("ecs", "version", ECS_VERSION), ("service", "type", "auditd")];
         for (object, name, value) in fixed_members {
             fixed.extend_from_slice(format!(r#","{object}":{{"{name}":"{value}"}}"#).as_bytes());
         }
         fixed.extend_from_slice(format!(r#","agent":{{"type":"auship","version":"{VERSION}"}}"#).as_bytes());
-        let processes = Processes::new(settings.live);
+        let processes = Processes::new(origin == Origin::Live);
         Self {
-            machine: settings.machine(),
-            settings,
+            settings: settings.clone(),
+            host: host.clone(),
+            machine: id::machine(host),
             normals: Normalizations::new(),
             processes,
             flat: Flat::new(true),
@@ -123,11 +106,19 @@ impl Ecs {
         }
     }
 
-    /// Appends the event's document; false when there is nothing to say.
-    pub fn write(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> bool {
-        if event.records().iter().all(|r| r.record_type == record_type::EOE) {
-            return false;
+    /// Appends the event's document, and notes its id.
+    pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
+        match event {
+            Event::Linux(event, interpreter) => self.write_linux(event, interpreter, document),
+            Event::Notice(Notice::Gap(gap)) => self.write_gap(gap, document),
         }
+    }
+
+    fn write_linux(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, document: &mut Document) -> Written {
+        if event.records().iter().all(|r| r.record_type == record_type::EOE) {
+            return Written::Skipped;
+        }
+        let out = &mut document.body;
         self.flat.begin(event);
         self.work.clear(KEEP);
         let view = View::new(event, &self.normals, interpreter);
@@ -152,10 +143,12 @@ impl Ecs {
         self.network.gather(&mut gather);
 
         let outcome = gather.found.get(KnownField::Result).map(|found| fields::result(found.place.text()));
-        begin(&mut self.clock, event.id, &id::of_event(event, &self.machine), out);
+        let id = id::of_event(event, &self.machine);
+        document.id = Some(id);
+        begin(&mut self.clock, event.id, id, out);
         write_event(&view, outcome, gather.flat.interpreter, self.settings.event_original, out);
         out.extend_from_slice(&self.fixed);
-        write_host(&self.settings, event.node(), out);
+        write_host(&self.host, event.node(), out);
         process::write(&mut gather, &self.arguments, &mut self.processes, &mut self.words, out);
         let subject = gather.found.text(KnownField::Subject);
         self.users.write(&mut Objects { out }, subject);
@@ -196,18 +189,20 @@ impl Ecs {
         objects.close(auditd);
         out.push(b'}');
         self.arguments.shrink();
-        true
+        Written::Document
     }
 
     /// Appends the document of serials that didn't come.
-    pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
+    fn write_gap(&mut self, gap: &Gap, document: &mut Document) -> Written {
+        let out = &mut document.body;
         let node = gap.node.as_deref();
         let id = id::of_gap(node.unwrap_or(&self.machine), gap.from, gap.to, gap.id);
-        begin(&mut self.clock, gap.id, &id, out);
+        document.id = Some(id);
+        begin(&mut self.clock, gap.id, id, out);
         let fixed: &[u8] = br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown","module":"auditd"}"#;
         out.extend_from_slice(fixed);
         out.extend_from_slice(&self.fixed);
-        write_host(&self.settings, node, out);
+        write_host(&self.host, node, out);
         let message = format!("Audit gap: {} missing, {}", crate::losses::events(gap.count), gap.serials());
         let mut objects = Objects { out };
         objects.text("message", message.as_bytes());
@@ -220,16 +215,16 @@ impl Ecs {
         objects.close(inner);
         objects.close(auditd);
         out.push(b'}');
-        true
+        Written::Document
     }
 }
 
-/// Begins a document. Sinks look for the time and the id here, and nowhere else.
-fn begin(clock: &mut Clock, event: EventId, id: &id::Id, out: &mut Vec<u8>) {
+/// Begins a document.
+fn begin(clock: &mut Clock, event: EventId, id: id::Id, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"@timestamp":""#);
     clock.write(event, out);
     out.extend_from_slice(br#"Z","event":{"id":""#);
-    out.extend_from_slice(id);
+    out.extend_from_slice(&json::to_hex(&id));
     out.push(b'"');
 }
 
@@ -273,22 +268,22 @@ fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, o
     out.push(b'}');
 }
 
-fn write_host(settings: &Settings, node: Option<&[u8]>, out: &mut Vec<u8>) {
+fn write_host(host: &Host, node: Option<&[u8]>, out: &mut Vec<u8>) {
     let node = node.filter(|node| !node.is_empty());
-    let name = node.unwrap_or(settings.hostname.as_bytes());
+    let name = node.unwrap_or(host.name.as_bytes());
     let mut objects = Objects { out };
-    let host = objects.open("host");
+    let object = objects.open("host");
     objects.text("hostname", name);
     objects.text("name", name);
     // A node is another machine, as a rule.
     if node.is_none() {
-        objects.some("id", settings.machine_id.as_bytes());
+        objects.some("id", host.machine_id.as_bytes());
     }
     // Rules made for Auditbeat ask for it: there a processor that is on by default adds it.
     let os = objects.open("os");
     objects.text("type", b"linux");
     objects.close(os);
-    objects.close(host);
+    objects.close(object);
 }
 
 fn write_related(objects: &mut Objects, users: &Users, network: &Network) {
@@ -305,22 +300,4 @@ fn write_related(objects: &mut Objects, users: &Users, network: &Network) {
         objects.list("hosts", std::iter::once(network.domain()));
     }
     objects.close(related);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cloned_machines_differ_in_their_names() {
-        let settings = |name: &str| Settings {
-            event_original: false,
-            hostname: "web".into(),
-            machine_id: "0f7b0000000000000000000000000000".into(),
-            kernels_name: name.into(),
-            live: false,
-        };
-        assert_ne!(settings("web1").machine(), settings("web2").machine());
-        assert_eq!(settings("web1").machine(), settings("web1").machine());
-    }
 }

@@ -16,9 +16,11 @@ mod summary;
 
 use crate::{
     auparse::{Interpreter, Syscall},
-    event::Gap,
-    event::{LinuxEvent, Record, record_type},
-    format::{arguments::Arguments, clock::Clock, flat::Flat, json},
+    config,
+    document::Document,
+    event::{Event, Gap, LinuxEvent, Notice, Record, record_type},
+    format::{Origin, Written, arguments::Arguments, clock::Clock, flat::Flat, json},
+    host::Host,
     losses::events,
     processes::Processes,
 };
@@ -35,27 +37,14 @@ pub enum Details {
     Classic,
 }
 
-/// What an output's configuration says about its documents.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `processname` and first tag.
-    pub program_name: String,
-    /// Which fields.
-    pub details: Details,
-    /// Leave out successful execve events without an EXECVE record.
-    pub skip_empty_execve: bool,
-    /// Fully qualified name of this host, where the records name no node.
-    pub hostname: String,
-    /// Records come from this machine, now: names of processes may be read from `/proc`.
-    pub live: bool,
-}
-
 /// Version in the tags.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Writes MozDef documents.
 pub struct MozDef {
-    settings: Settings,
+    settings: config::MozDef,
+    /// Fully qualified name of this host, where the records name no node.
+    hostname: String,
     processes: Processes,
     flat: Flat<MozDefField>,
     fixed: details::FixedKeys,
@@ -175,7 +164,7 @@ impl<'e> EventView<'e> {
 
 impl MozDef {
     /// A writer of documents as configured.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: &config::MozDef, host: &Host, origin: Origin) -> Self {
         let mut severity = br#","severity":"INFO","hostname":"#.to_vec();
         severity.push(b'"');
         let mut process = Vec::new();
@@ -189,11 +178,12 @@ impl MozDef {
         tags.push(b',');
         json::string(&mut tags, VERSION.as_bytes());
         tags.extend_from_slice(br#","audit""#);
-        let processes = Processes::new(settings.live);
+        let processes = Processes::new(origin == Origin::Live);
         let mut flat = Flat::new(false);
         let fixed = details::FixedKeys::new(&mut flat.keys);
         Self {
-            settings,
+            settings: settings.clone(),
+            hostname: host.name.clone(),
             processes,
             flat,
             fixed,
@@ -207,10 +197,17 @@ impl MozDef {
         }
     }
 
-    /// Appends the event's document; false when the settings leave it out.
-    pub fn write(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> bool {
+    /// Appends the event's document.
+    pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
+        match event {
+            Event::Linux(event, interpreter) => self.write_linux(event, interpreter, &mut document.body),
+            Event::Notice(Notice::Gap(gap)) => self.write_gap(gap, &mut document.body),
+        }
+    }
+
+    fn write_linux(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> Written {
         if event.records().iter().all(|r| r.record_type == record_type::EOE) {
-            return false;
+            return Written::Skipped;
         }
         if self.flat.begin(event) {
             self.fixed = details::FixedKeys::new(&mut self.flat.keys);
@@ -219,7 +216,7 @@ impl MozDef {
         view.call = view.syscall.and_then(|n| interpreter.syscall(event, n, view.record(n)));
         let category = view.category(interpreter);
         if self.settings.skip_empty_execve && view.is_empty_execve(category) {
-            return false;
+            return Written::Skipped;
         }
         self.arguments.gather(event, interpreter, view.execve);
 
@@ -227,17 +224,17 @@ impl MozDef {
         self.details(&view, interpreter, out);
         out.extend_from_slice(b"}}");
         self.arguments.shrink();
-        true
+        Written::Document
     }
 
     /// Appends the document of serials that didn't come: what auship itself found out, so that its severity isn't that
     /// of the records.
-    pub fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> bool {
+    fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> Written {
         let summary = format!("Audit gap: {} missing, {}", events(gap.count), gap.serials());
         out.extend_from_slice(br#"{"category":"audit_gap","summary":"#);
         json::string(out, summary.as_bytes());
         out.extend_from_slice(br#","severity":"WARNING","hostname":""#);
-        json::escape(out, gap.node.as_deref().unwrap_or(self.settings.hostname.as_bytes()));
+        json::escape(out, gap.node.as_deref().unwrap_or(self.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
         self.clock.write(gap.id, out);
         out.extend_from_slice(b"+00:00");
@@ -249,7 +246,7 @@ impl MozDef {
             json::string(out, node);
         }
         out.extend_from_slice(b"}}");
-        true
+        Written::Document
     }
 
     fn envelope(&mut self, view: &EventView, category: Category, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
@@ -268,7 +265,7 @@ impl MozDef {
         self.summary = line;
         out.push(b'"');
         out.extend_from_slice(&self.severity);
-        json::escape(out, view.event.node().filter(|n| !n.is_empty()).unwrap_or(self.settings.hostname.as_bytes()));
+        json::escape(out, view.event.node().filter(|n| !n.is_empty()).unwrap_or(self.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
         self.clock.write(view.event.id, out);
         out.extend_from_slice(b"+00:00");

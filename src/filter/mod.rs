@@ -1,0 +1,213 @@
+//! The filter: which events are kept.
+//!
+//! Filters are asked in the order of the file. The first that matches decides, and counts a hit; an event that none
+//! matches is kept. Values are decoded as in documents.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `linux.rs` | what filters ask about an event of the Linux audit system |
+
+mod linux;
+
+use crate::{
+    config::{self, Action, SyscallPattern},
+    event::Event,
+    paths,
+};
+use linux::LinuxSubject;
+use std::net::IpAddr;
+
+/// Buffers larger than this are given back after the event that needed them.
+const KEEP_BUFFER: usize = 1 << 20;
+
+/// What is to become of an event, and which filter says so: none when none matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict<'a> {
+    /// Keep or drop.
+    pub action: Action,
+    /// The filter's name.
+    pub filter: Option<&'a str>,
+}
+
+/// What filters ask about an event. Each kind of event has its own answers; which one it is is known at compile time.
+trait Subject {
+    /// True for the event of a system call that has no rule key.
+    fn lacks_key(&self) -> bool;
+
+    /// The numbers of its records' types.
+    fn record_types(&self) -> impl Iterator<Item = i32>;
+
+    /// The number of the system call.
+    fn syscall_number(&self) -> Option<u32>;
+
+    /// The names of the system call: its own, and that of the call inside it (`socketcall(connect)`).
+    fn syscall_names(&mut self) -> Option<(&[u8], Option<&[u8]>)>;
+
+    /// The user id of who did it.
+    fn uid(&self) -> Option<u32>;
+
+    /// The login id of who did it.
+    fn auid(&self) -> Option<u32>;
+
+    /// The name of the user who did it.
+    fn user(&mut self) -> Option<&[u8]>;
+
+    /// The program that did it.
+    fn exe(&mut self) -> Option<&[u8]>;
+
+    /// Whether one of the event's keys is wanted.
+    fn any_key(&mut self, is_wanted: impl FnMut(&[u8]) -> bool) -> bool;
+
+    /// Whether one of the paths that it names is wanted; they are absolute and normal.
+    fn any_path(&mut self, is_wanted: impl FnMut(&[u8]) -> bool) -> bool;
+
+    /// Whether one of its socket addresses is wanted.
+    fn any_endpoint(&mut self, is_wanted: impl FnMut(IpAddr, u16) -> bool) -> bool;
+
+    /// Whether one of the texts in that scope is wanted.
+    fn any_text(&mut self, scope: TextScope, is_wanted: impl FnMut(&[u8]) -> bool) -> bool;
+}
+
+/// Which texts of an event a regular expression is about.
+#[derive(Clone, Copy, Debug)]
+enum TextScope<'f> {
+    /// Each record of these types.
+    RecordsOf(&'f [config::RecordType]),
+    /// Each record.
+    Records,
+    /// All records, joined by spaces.
+    Joined,
+}
+
+/// A filter with its hits.
+struct FilterWithHits {
+    filter: config::Filter,
+    hits: u64,
+}
+
+/// All filters, in order.
+#[derive(Default)]
+pub struct Filters {
+    filters: Vec<FilterWithHits>,
+    scratch: Scratch,
+}
+
+/// Buffers for one event.
+#[derive(Default)]
+struct Scratch {
+    /// A path, or a socket address.
+    bytes: Vec<u8>,
+    /// The texts of all records; empty when nobody asked yet.
+    joined: Vec<u8>,
+}
+
+impl Filters {
+    /// Filters that have no hits yet.
+    pub fn new(filters: &[config::Filter]) -> Self {
+        let filters = filters.iter().map(|filter| FilterWithHits { filter: filter.clone(), hits: 0 }).collect();
+        Self { filters, scratch: Scratch::default() }
+    }
+
+    /// Takes the place of others: the hits of a filter that is as it was go on.
+    pub fn replace(&mut self, filters: &[config::Filter]) {
+        let old = std::mem::replace(self, Self::new(filters));
+        for new in &mut self.filters {
+            new.hits = old.filters.iter().find(|o| o.filter.is_as(&new.filter)).map_or(0, |o| o.hits);
+        }
+    }
+
+    /// True when there are none, and every event is kept.
+    pub fn is_empty(&self) -> bool {
+        self.filters.is_empty()
+    }
+
+    /// The names of all filters, and how many events each has decided on.
+    pub fn hits(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.filters.iter().map(|counted| (counted.filter.name.as_str(), counted.hits))
+    }
+
+    /// Decides what becomes of an event. Notices are always kept.
+    pub fn decide(&mut self, event: &mut Event) -> Verdict<'_> {
+        let none = Verdict { action: Action::Keep, filter: None };
+        let Event::Linux(event, interpreter) = event else { return none };
+        if self.filters.is_empty() {
+            return none;
+        }
+        let scratch = &mut self.scratch;
+        scratch.joined.clear();
+        let mut subject = LinuxSubject::new(event, interpreter, scratch);
+        let first = self.filters.iter_mut().find(|counted| matches(&counted.filter, &mut subject));
+        self.scratch.joined.shrink_to(KEEP_BUFFER);
+        self.scratch.bytes.shrink_to(KEEP_BUFFER);
+        first.map_or(none, |counted| {
+            counted.hits += 1;
+            Verdict { action: counted.filter.action, filter: Some(&counted.filter.name) }
+        })
+    }
+}
+
+/// Whether all conditions of a filter hold; the cheaper ones are asked first.
+fn matches(filter: &config::Filter, subject: &mut impl Subject) -> bool {
+    (!filter.no_key || subject.lacks_key())
+        && (filter.record_types.is_empty() || subject.record_types().any(|number| is_of(&filter.record_types, number)))
+        && (filter.uids.is_empty() || is_one_of(subject.uid(), &filter.uids))
+        && (filter.auids.is_empty() || is_one_of(subject.auid(), &filter.auids))
+        && (filter.syscalls.is_empty() || has_syscall(&filter.syscalls, subject))
+        && (filter.keys.is_empty() || subject.any_key(|key| filter.keys.iter().any(|one| one.as_bytes() == key)))
+        && (filter.exes.is_empty() || subject.exe().is_some_and(|exe| is_program(&filter.exes, exe)))
+        && (filter.users.is_empty()
+            || subject.user().is_some_and(|user| filter.users.iter().any(|one| one.as_bytes() == user)))
+        && (filter.endpoints.is_empty() && filter.ports.is_empty()
+            || subject.any_endpoint(|host, port| is_endpoint(filter, host, port)))
+        && (filter.paths.is_empty()
+            || subject.any_path(|path| filter.paths.iter().any(|dir| paths::is_below(path, dir.as_bytes()))))
+        && (filter.regex.as_ref().is_none_or(|regex| subject.any_text(text_scope(filter), |text| regex.is_in(text))))
+}
+
+/// The texts that a filter's regular expression is about: those that its other conditions name.
+fn text_scope(filter: &config::Filter) -> TextScope<'_> {
+    match filter {
+        _ if !filter.record_types.is_empty() => TextScope::RecordsOf(&filter.record_types),
+        _ if !filter.syscalls.is_empty() => TextScope::Records,
+        _ => TextScope::Joined,
+    }
+}
+
+fn is_of(types: &[config::RecordType], number: i32) -> bool {
+    types.iter().any(|one| one.number == number)
+}
+
+fn has_syscall(syscalls: &[SyscallPattern], subject: &mut impl Subject) -> bool {
+    let number = subject.syscall_number();
+    let is_number = |syscall: &SyscallPattern| matches!(syscall, SyscallPattern::Number(n) if Some(*n) == number);
+    if syscalls.iter().any(is_number) {
+        return true;
+    }
+    let Some((whole, inside)) = subject.syscall_names() else { return false };
+    syscalls.iter().any(|syscall| match syscall {
+        SyscallPattern::Name(name) => whole == name.as_bytes() || inside == Some(name.as_bytes()),
+        SyscallPattern::Number(_) => false,
+    })
+}
+
+/// Whether a program is one of those, or begins like one with a `*`.
+fn is_program(programs: &[String], exe: &[u8]) -> bool {
+    programs.iter().any(|one| match one.strip_suffix('*') {
+        Some(start) => exe.starts_with(start.as_bytes()),
+        None => exe == one.as_bytes(),
+    })
+}
+
+/// Whether an address and port are among the filter's, as far as it names either.
+fn is_endpoint(filter: &config::Filter, host: IpAddr, port: u16) -> bool {
+    (filter.ports.is_empty() || filter.ports.iter().any(|ports| ports.contains(port.into())))
+        && (filter.endpoints.is_empty() || filter.endpoints.iter().any(|one| one.contains(host, port)))
+}
+
+/// Whether an id is one of those.
+fn is_one_of(id: Option<u32>, ids: &[config::Numbers]) -> bool {
+    id.is_some_and(|id| ids.iter().any(|those| those.contains(id)))
+}
+
+#[cfg(test)]
+mod tests;

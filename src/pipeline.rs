@@ -1,0 +1,181 @@
+//! The pipeline: what happens to an event behind its source. Serials are watched, filters decide, and every output gets
+//! the event.
+//!
+//! The thread that runs it does nothing that could wait for a server: it writes documents and puts them into queues.
+//! What a queue can't take is counted there.
+
+use crate::{
+    config::{self, Action},
+    event::{Event, Events, LinuxEvent, Notice, Timestamp},
+    filter::Filters,
+    metrics::InputMetrics,
+    output::Output,
+    outputs::Outputs,
+    queue::ResumeMark,
+    sequence::Sequence,
+    timing::Latency,
+};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Whether single times are measured: only while somebody wants to know them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// statsd gets them.
+    Measured,
+    /// Nobody does.
+    Off,
+}
+
+impl Timing {
+    /// As a configuration needs it.
+    pub fn of(config: &config::Config) -> Self {
+        if config.metrics.statsd.is_some() { Self::Measured } else { Self::Off }
+    }
+
+    /// The time now, if it is needed.
+    pub fn start(self) -> Option<Instant> {
+        (self == Self::Measured).then(Instant::now)
+    }
+}
+
+/// Everything behind the source.
+pub struct Pipeline {
+    filters: Filters,
+    sequence: Sequence,
+    /// Where documents go.
+    pub outputs: Outputs<Output>,
+    /// What came in.
+    pub input: InputMetrics,
+    timing: Timing,
+}
+
+impl Pipeline {
+    /// With outputs that have started. Goes on where the process before this one ended: it may have been killed with
+    /// what it had read but not yet taken.
+    pub fn new(config: &config::Config, outputs: Outputs<Output>) -> Self {
+        let mut sequence = Sequence::new(config.sequence);
+        let marks = outputs.running().iter().filter_map(Output::resume_mark);
+        if let Some(mark) = marks.max_by_key(|mark| mark.serial) {
+            sequence.resume(mark);
+        }
+        Self {
+            filters: Filters::new(&config.filters),
+            sequence,
+            outputs,
+            input: InputMetrics::default(),
+            timing: Timing::of(config),
+        }
+    }
+
+    /// Takes another configuration, but for the outputs.
+    pub fn configure(&mut self, config: &config::Config) {
+        self.filters.replace(&config.filters);
+        self.sequence.configure(config.sequence);
+        self.timing = Timing::of(config);
+    }
+
+    /// Whether single times are measured.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// The filters and their hits.
+    pub fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// Events that came after one with a higher serial.
+    pub fn out_of_order(&self) -> u64 {
+        self.sequence.out_of_order()
+    }
+
+    /// To be called about once a second.
+    pub fn tick(&mut self) {
+        self.sequence.tick();
+        self.publish_gaps();
+        self.outputs.tick();
+    }
+
+    /// The end of the input: what is missing now will not come.
+    pub fn end_input(&mut self) {
+        self.sequence.finish();
+        self.publish_gaps();
+        self.sequence.finish_warnings();
+    }
+
+    /// The input's metrics now. Each single time is told once.
+    pub fn take_input_metrics(&mut self) -> InputMetrics {
+        let own = &mut self.input;
+        let taken = [&mut own.parse, &mut own.latency, &mut own.filtering].map(Latency::take_waiting);
+        let mut copy = self.input.clone();
+        for (times, taken) in [&mut copy.parse, &mut copy.latency, &mut copy.filtering].into_iter().zip(taken) {
+            times.wait(taken);
+        }
+        copy.filters = self.filters.hits().map(|(name, hits)| (name.to_string(), hits)).collect();
+        copy
+    }
+
+    /// What filters decide; an event that they drop goes no further.
+    fn is_kept(&mut self, event: &mut Event) -> bool {
+        if self.filters.is_empty() {
+            return true;
+        }
+        let start = self.timing.start();
+        let verdict = self.filters.decide(event);
+        if let Some(start) = start {
+            self.input.filtering.record(start.elapsed());
+        }
+        verdict.action != Action::Drop
+    }
+
+    /// Gives an event to all outputs.
+    fn publish(&mut self, event: &mut Event, mark: Option<ResumeMark>) {
+        self.input.dispatched += 1;
+        for output in self.outputs.running_mut() {
+            output.event(event, mark);
+        }
+    }
+
+    /// Tells the outputs which serials didn't come.
+    fn publish_gaps(&mut self) {
+        for gap in self.sequence.take_due() {
+            self.input.gaps += 1;
+            self.input.missing += gap.count;
+            self.publish(&mut Event::Notice(&Notice::Gap(gap)), None);
+        }
+    }
+
+    fn linux(&mut self, linux: &LinuxEvent, event: &mut Event) {
+        self.input.events += 1;
+        // What filters drop has come too.
+        self.sequence.event(linux);
+        let mark = self.sequence.resume_mark(linux);
+        if self.is_kept(event) {
+            self.publish(event, mark);
+            if self.timing == Timing::Measured {
+                self.input.latency.record(age(linux.id.time()));
+            }
+        } else {
+            self.input.filtered += 1;
+            self.outputs.running().iter().for_each(|output| output.note_serial(mark));
+        }
+        if self.sequence.has_due() {
+            self.publish_gaps();
+        }
+    }
+}
+
+impl Events for Pipeline {
+    fn event(&mut self, mut event: Event<'_, '_>) {
+        match event {
+            Event::Linux(linux, _) => self.linux(linux, &mut event),
+            Event::Notice(_) => self.publish(&mut event, None),
+        }
+    }
+}
+
+/// How long ago something happened; nothing when that is later than now.
+fn age(time: Timestamp) -> Duration {
+    let since = Duration::new(time.seconds.try_into().unwrap_or_default(), time.nanos);
+    SystemTime::UNIX_EPOCH.checked_add(since).and_then(|at| at.elapsed().ok()).unwrap_or_default()
+}

@@ -1,0 +1,39 @@
+//! Waiting for the input and for signals at once.
+
+use crate::{signals::Signals, source::Source};
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
+use std::{io, os::fd::AsFd, time::Duration};
+
+/// What there is to do.
+pub(super) struct Ready {
+    /// A signal came.
+    pub(super) signal: bool,
+    /// The source can be read.
+    pub(super) input: bool,
+    /// It was so before anybody waited for it.
+    pub(super) at_once: bool,
+}
+
+impl Ready {
+    /// Waits for input or a signal, at most `wait`.
+    pub(super) fn wait(source: &Source, signals: &Signals, wait: Duration) -> io::Result<Self> {
+        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        let fds = std::iter::once(signals.as_fd()).chain(source.fds());
+        let mut fds: Vec<PollFd> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        // Asked without waiting first, to know which of the two waited for the other.
+        let mut ready = poll(&mut fds, PollTimeout::ZERO);
+        let at_once = ready.is_ok_and(|number| number > 0);
+        if !at_once {
+            ready = poll(&mut fds, timeout);
+        }
+        match ready {
+            Ok(_) | Err(Errno::EINTR) => (),
+            Err(e) => return Err(e.into()),
+        }
+        let is_ready = |fd: &PollFd| ready.is_ok() && fd.revents().is_some_and(|events| !events.is_empty());
+        Ok(Self { signal: fds.first().is_some_and(is_ready), input: fds.iter().skip(1).any(is_ready), at_once })
+    }
+}
