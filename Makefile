@@ -127,7 +127,7 @@ install: $(BINARY)
 	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
 	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
 	install -m 0644 conf/dashboards/* $(DESTDIR)$(DOCDIR)/dashboards
-	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 
 $(BINARY):
 	$(MAKE) build

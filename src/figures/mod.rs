@@ -1,5 +1,5 @@
 //! Figures: what came of everything, taken by the reader about once a second, and written by a thread of its own, so
-//! that neither a disk nor a socket makes the reader wait. `docs/metrics.md` lists their names.
+//! that neither a disk nor a socket makes the reader wait. `docs/figures.md` lists their names.
 //!
 //! The equation, in every snapshot:
 //!

@@ -1,5 +1,5 @@
 //! The one list of figures: Prometheus and the report have the names in [`FIGURES`], statsd those in [`STATSD`].
-//! `docs/metrics.md` explains them; a test holds it against this.
+//! `docs/figures.md` explains them; a test holds it against this.
 
 use super::{OutputFigures, Snapshot};
 use crate::{
