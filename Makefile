@@ -24,12 +24,14 @@ DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrot
 # A search server for tests.
 OSMEM := 0.1.6
 
-.PHONY: help deps deps-bench soak deps-build build run test lint bench fuzz install uninstall clean
+.PHONY: help deps deps-bench soak deps-build build run test lint msrv deny bench fuzz install uninstall clean
 
 help:
 	@echo "make run        build, and show a real sample log turning into JSON"
 	@echo "make test       every test; those that need the kernel's audit need root"
 	@echo "make lint       formatting and lints"
+	@echo "make msrv       the minimum Rust version (rust-version in Cargo.toml) has all that the code uses"
+	@echo "make deny       licences, sources and duplicates of the dependencies, with cargo-deny (DENY=advisories)"
 	@echo "make bench      speed, beside a program that only walks libauparse's fields"
 	@echo "make soak       the server stopped, busy, hanging, the plugin killed, under load, for two minutes"
 	@echo "make fuzz       fuzz the way from bytes to JSON (FUZZ_SECONDS=600)"
@@ -73,6 +75,23 @@ lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --all-features -- -D warnings
 
+# Clippy knows which version of Rust brought each item of the standard library. So this works with any newer toolchain.
+msrv:
+	@test "$$(sed -n 's/^rust-version = //p' Cargo.toml)" = "$$(sed -n 's/^msrv = //p' clippy.toml)" || \
+		{ echo "rust-version in Cargo.toml and msrv in clippy.toml differ" >&2; exit 1; }
+	$(CARGO) clippy --locked --all-features -- -D clippy::incompatible_msrv
+
+# What cargo-deny checks. `advisories` fetches the database of known vulnerabilities.
+DENY ?= licenses bans sources
+# cargo-deny takes a few minutes to install. Where it is missing, this fails only in CI.
+deny:
+	@if command -v cargo-deny >/dev/null; then \
+		$(CARGO) deny --locked check $(DENY); \
+	else \
+		echo "NOT CHECKED: dependencies ($(DENY)). To install cargo-deny: cargo install --locked cargo-deny" >&2; \
+		test -z "$$CI"; \
+	fi
+
 # BENCH_LOG names a log to measure with; without one a log is made.
 bench: deps-bench
 	$(CARGO) bench --locked
@@ -108,7 +127,7 @@ install: $(BINARY)
 	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
 	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
 	install -m 0644 conf/dashboards/* $(DESTDIR)$(DOCDIR)/dashboards
-	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 
 $(BINARY):
 	$(MAKE) build
