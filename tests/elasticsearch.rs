@@ -315,7 +315,7 @@ fn a_dead_host_and_a_hanging_one_are_left_out_and_come_back() {
     let before = cluster.bulks(&other).iter().filter(|r| r["behaviour"][0] == "ok").count();
     cluster.host_behaves(&other, "ok");
     let mut fed = 800;
-    wait_until("the one that hung takes its share again", Duration::from_secs(10), || {
+    wait_until("the one that hung takes its share again", || {
         auship.feed(&events(fed + 1, 20));
         fed += 20;
         thread::sleep(Duration::from_millis(100));

@@ -5,9 +5,7 @@ mod common;
 
 use auship::figures::{FIGURES, STATSD};
 use common::{
-    PYTHON, Running,
-    audit::not_tested,
-    event, events, free_port, json,
+    PYTHON, Running, cannot_run, event, events, free_port, json,
     prometheus::{adds_up, parse},
     server::Server,
     tool, wait_until, write_config,
@@ -88,7 +86,7 @@ fn a_gap_is_reported_while_running() {
     // One that nothing comes behind is certain after 10 s.
     auship.feed(&(events(27, 1) + &events(30, 1)));
     let start = Instant::now();
-    wait_until("the gap is in the file", Duration::from_secs(20), || {
+    wait_until("the gap is in the file", || {
         fs::read_to_string(dir.path().join("events.json")).unwrap().contains("serials 28-29")
     });
     assert!(start.elapsed() > Duration::from_secs(5), "{:?}", start.elapsed());
@@ -146,13 +144,13 @@ fn is_well_formed(path: &Path) {
     let file = fs::File::open(path).unwrap();
     match Command::new("promtool").args(["check", "metrics"]).stdin(file).output() {
         Ok(output) => assert!(output.status.success() && output.stderr.is_empty(), "{output:?}"),
-        Err(e) => not_tested("the Prometheus file with promtool", &e.to_string()),
+        Err(e) => cannot_run("the Prometheus file with promtool", &e.to_string()),
     }
     let program = "import sys\ntry:\n from prometheus_client.parser import text_string_to_metric_families as read\n\
                    except ImportError: sys.exit(7)\nprint(sum(len(f.samples) for f in read(open(sys.argv[1]).read())))";
     let output = Command::new(PYTHON).args(["-c", program]).arg(path).output().unwrap();
     if output.status.code() == Some(7) {
-        return not_tested("the Prometheus file with python3-prometheus-client", "it isn't installed");
+        return cannot_run("the Prometheus file with python3-prometheus-client", "it isn't installed");
     }
     assert!(output.status.success(), "{output:?}");
     let samples = String::from_utf8(output.stdout).unwrap().trim().parse::<usize>().unwrap();
@@ -234,7 +232,7 @@ fn a_report_is_written_when_asked_for() {
     auship.feed(&(events(1, 10) + "nonsense\n"));
     let path = dir.path().join("run/report");
     let mut report = String::new();
-    wait_until("the breaker is open in the report", Duration::from_secs(20), || {
+    wait_until("the breaker is open in the report", || {
         auship.signal(Signal::SIGUSR1);
         thread::sleep(Duration::from_millis(100));
         report = fs::read_to_string(&path).unwrap_or_default();
@@ -312,7 +310,7 @@ fn counters_go_on_after_a_reload() {
     let mut auship = Running::start(&path);
     auship.feed(&events(1, 10));
     auship.wait_for("started");
-    wait_until("10 events", Duration::from_secs(20), || {
+    wait_until("10 events", || {
         auship.signal(Signal::SIGUSR1);
         thread::sleep(Duration::from_millis(50));
         fs::read_to_string(&prom).is_ok_and(|text| parse(&text)["auship_events_total"] == 10.0)
@@ -339,7 +337,7 @@ fn is_listed(name: &str, kind: &str) -> bool {
 #[test]
 fn statsd_gets_counters_gauges_and_times() {
     let Ok(socket) = UdpSocket::bind("[::1]:0") else {
-        return not_tested("statsd over IPv6", "no ::1 here");
+        return cannot_run("statsd over IPv6", "no ::1 here");
     };
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "ok");
@@ -394,7 +392,7 @@ impl Statsd {
     fn start(dir: &Path, port: u16) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/statsd/node_modules/statsd/stats.js");
         if !program.exists() {
-            not_tested("figures with a real statsd", "it isn't in target/statsd; make deps brings it where npm is");
+            cannot_run("figures with a real statsd", "it isn't in target/statsd; make deps brings it where npm is");
             return None;
         }
         let (file, settings) = (dir.join("flushes"), dir.join("statsd.js"));
@@ -405,8 +403,8 @@ impl Statsd {
         });
         fs::write(&settings, text.to_string()).unwrap();
         let child = Command::new("node").arg(program).arg(settings).stdout(Stdio::null()).spawn();
-        let child = child.inspect_err(|e| not_tested("figures with a real statsd", &format!("node: {e}"))).ok()?;
-        wait_until("statsd flushes", Duration::from_secs(20), || file.exists());
+        let child = child.inspect_err(|e| cannot_run("figures with a real statsd", &format!("node: {e}"))).ok()?;
+        wait_until("statsd flushes", || file.exists());
         Some(Self { child, file })
     }
 
@@ -471,7 +469,7 @@ fn a_real_statsd_counts_what_the_books_say() {
         ("output.copy.delivered", of("delivered_total{output=\"copy\"}")),
     ];
     assert_eq!(expected[0].1, 1500.0, "{said}");
-    wait_until("statsd has it all", Duration::from_secs(10), || {
+    wait_until("statsd has it all", || {
         let counters = statsd.counters();
         expected.iter().all(|(name, value)| counters.get(&format!("auship.web1.{name}")).unwrap_or(&0.0) >= value)
     });

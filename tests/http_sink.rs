@@ -228,7 +228,7 @@ fn libcurls_words_go_to_its_log() {
     let mut auship = Running::start(&write_config(dir.path(), &text));
     auship.feed(&events(1, 1));
     server.wait_for(1);
-    common::wait_until("libcurl's words", Duration::from_secs(10), || {
+    common::wait_until("libcurl's words", || {
         let words = fs::read_to_string(&log).unwrap();
         words.contains("> POST /events HTTP/1.1") && words.contains("< HTTP/1.1 200")
     });

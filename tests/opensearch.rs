@@ -11,7 +11,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 /// All indexes of the output's default pattern.
@@ -182,7 +181,7 @@ fn a_sender_that_is_killed_and_started_again_leaves_each_event_once() {
     for kill_at in [100, 1500] {
         let mut sender = Running::start(&place.config);
         sender.feed(&log);
-        wait_until("some documents", Duration::from_secs(30), || place.count() >= kill_at);
+        wait_until("some documents", || place.count() >= kill_at);
         sender.kill();
         let there = place.count();
         if (kill_at..events).contains(&there) {

@@ -36,7 +36,7 @@ fn config(dir: &Path, url: &str, more: &str) -> PathBuf {
 
 /// Waits until that many documents lie in the spool's files.
 fn wait_for_spooled(dir: &Path, count: usize) {
-    wait_until(&format!("{count} documents in the spool"), Duration::from_secs(20), || spooled(dir) >= count);
+    wait_until(&format!("{count} documents in the spool"), || spooled(dir) >= count);
 }
 
 fn spooled(dir: &Path) -> usize {
@@ -99,7 +99,7 @@ fn the_ring_of_a_killed_process_is_reported_exactly() {
     let config = config(dir.path(), &server.url, "ring_slots = 1000\n");
     let mut auship = Running::start(&config);
     auship.feed(&events(1, 40));
-    wait_until("the first request", Duration::from_secs(10), || server.seen().1 == 1);
+    wait_until("the first request", || server.seen().1 == 1);
     // A signal is answered after what was written before it.
     auship.feed(&event(41, "last"));
     std::thread::sleep(Duration::from_millis(700));
@@ -309,7 +309,7 @@ fn a_run_directory_that_a_reload_moved_is_where_the_next_process_looks() {
     auship.signal(Signal::SIGHUP);
     auship.wait_for("reloaded");
     auship.feed(&events(1, 40));
-    wait_until("the first request", Duration::from_secs(10), || server.seen().1 == 1);
+    wait_until("the first request", || server.seen().1 == 1);
     std::thread::sleep(Duration::from_millis(700));
     auship.kill();
     server.behave("ok");
@@ -327,7 +327,7 @@ fn reloads_one_after_another_keep_the_spool_and_every_event() {
     let mut reload = |text: &str, count: usize| {
         write_config(dir.path(), text);
         auship.signal(Signal::SIGHUP);
-        wait_until("a reload", Duration::from_secs(10), || auship.messages().matches("reloaded").count() == count);
+        wait_until("a reload", || auship.messages().matches("reloaded").count() == count);
         auship.feed(&events(count * 10 - 9, 10));
     };
     let with = fs::read_to_string(&path).unwrap();
@@ -385,7 +385,7 @@ fn a_server_that_asks_for_a_pause_gets_it() {
     let server = Server::http(dir.path(), "later");
     let mut auship = Running::start(&config(dir.path(), &server.url, ""));
     auship.feed(&events(1, 5));
-    wait_until("the first request", Duration::from_secs(10), || server.seen().1 == 1);
+    wait_until("the first request", || server.seen().1 == 1);
     let asked = Instant::now();
     server.behave("ok");
     server.wait_for(1);

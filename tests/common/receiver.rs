@@ -7,7 +7,6 @@ use std::{
     net::{TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 /// Which one.
@@ -160,7 +159,7 @@ impl Kind {
         let child = command.spawn().unwrap();
         let receiver = Receiver { child, kind: self, dir: dir.to_path_buf(), ports };
         let said = || fs::read_to_string(dir.join("receiver.log")).unwrap_or_default();
-        wait_until(&format!("{self:?} listens; it says: {}", said()), Duration::from_secs(20), || {
+        wait_until(&format!("{self:?} listens; it says: {}", said()), || {
             [tcp, tls].iter().all(|port| TcpStream::connect(("127.0.0.1", *port)).is_ok())
                 && SOCKETS.iter().all(|socket| dir.join(socket).exists())
         });
@@ -209,9 +208,7 @@ impl Receiver {
 
     /// Waits for so many messages under a tag.
     pub fn wait_for(&self, tag: &str, count: usize) {
-        wait_until(&format!("{count} messages as {tag}"), Duration::from_secs(30), || {
-            self.messages(tag).len() >= count
-        });
+        wait_until(&format!("{count} messages as {tag}"), || self.messages(tag).len() >= count);
     }
 
     /// Ends it as a crash does.
