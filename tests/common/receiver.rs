@@ -4,7 +4,7 @@
 use super::{free_port, server::Certificates, wait_until};
 use std::{
     fs,
-    net::{TcpStream, UdpSocket},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
@@ -78,11 +78,7 @@ impl Kind {
 
     /// One that listens everywhere; none when it isn't installed. `client_certificate`: it asks for one.
     pub fn start(self, dir: &Path, certificates: &Certificates, client_certificate: bool) -> Option<Receiver> {
-        let ports = Ports {
-            udp: UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port(),
-            tcp: free_port(),
-            tls: free_port(),
-        };
+        let ports = Ports { udp: free_port(), tcp: free_port(), tls: free_port() };
         self.start_on(ports, dir, certificates, client_certificate)
     }
 
