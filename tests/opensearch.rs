@@ -29,11 +29,12 @@ impl Place {
         let server = OpenSearch::start()?;
         let dir = tempfile::tempdir().unwrap();
         let text = format!(
-            "shutdown_timeout = 30s\n[input]\ntrack_sequence = no\n[output:siem]\ntype = elasticsearch\nformat = ecs\nurl = {}\n\
+            "shutdown_timeout = 30s\nrun_dir = RUN\n[input]\ntrack_sequence = no\n[output:siem]\ntype = elasticsearch\nformat = ecs\nurl = {}\n\
              bulk_interval = 50ms\n{keys}",
             server.url
         );
         let text = text.replace("SPOOL", dir.path().join("spool").to_str().unwrap());
+        let text = text.replace("RUN", dir.path().join("run").to_str().unwrap());
         let config = write_config(dir.path(), &text);
         let setup = auship(&["setup", "--config", config.to_str().unwrap()], b"");
         assert!(setup.status.success(), "{setup:?}");

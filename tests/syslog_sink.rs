@@ -15,7 +15,6 @@ use std::{
     net::TcpListener,
     os::unix::net::{UnixDatagram, UnixListener},
     path::Path,
-    time::{Duration, Instant},
 };
 
 const NETWORKS: [&str; 5] = ["unix", "unix-stream", "udp", "tcp", "tls"];
@@ -34,8 +33,9 @@ fn auship(dir: &Path, keys: &str) -> Running {
     let copy = dir.join("copy.json");
     let _ = fs::remove_file(&copy);
     let text = format!(
-        "shutdown_timeout = 5s\n[output:siem]\n{keys}ring_slots = 4096\nring_bytes = 64MiB\n\
+        "shutdown_timeout = 5s\nrun_dir = {}\n[output:siem]\n{keys}ring_slots = 4096\nring_bytes = 64MiB\n\
          [output:copy]\ntype = file\npath = {}\n",
+        dir.join("run").display(),
         copy.display()
     );
     Running::start(&write_config(dir, &text))
@@ -284,18 +284,18 @@ fn a_receiver_that_hangs_is_left_at_the_end() {
             "unix-stream" => stream.display().to_string(),
             _ => tcp.local_addr().unwrap().to_string(),
         };
-        let keys = format!("type = syslog\nnetwork = {network}\naddress = {address}\nconnect_timeout = 20s\n");
+        // Far longer than the test waits for the end.
+        let times = "connect_timeout = 1h\ntimeout = 1h\n";
+        let keys = format!("type = syslog\nnetwork = {network}\naddress = {address}\n{times}");
         let text = format!("shutdown_timeout = 1s\n[output:siem]\n{keys}ring_bytes = 64MiB\nring_slots = 10000\n");
         let mut auship = Running::start(&write_config(dir.path(), &text));
         let large = event(1, &"x".repeat(if network == "unix" { 100 } else { 2_000_000 }));
         for _ in 0..if network == "unix" { 2000 } else { 8 } {
             auship.feed(&large);
         }
-        let start = Instant::now();
         let (status, said) = auship.finish();
-        assert_eq!(status.code(), Some(1), "{said}");
+        assert_eq!(status.code(), Some(1), "{network}: {said}");
         assert!(said.contains("shutdown_timeout ran out"), "{said}");
-        assert!(start.elapsed() < Duration::from_secs(4), "{network}: {:?}", start.elapsed());
     }
 }
 
