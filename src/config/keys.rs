@@ -34,8 +34,8 @@ pub enum Of {
 pub const KEYS: &[(Of, &[&str])] = &[
     (Of::Program, &["shutdown_timeout", "run_dir"]),
     (Of::Legacy, &["mozdef_url", "file_log"]),
-    (Of::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order"]),
-    (Of::Metrics, &["statsd", "sample_rate", "prometheus_file", "status_period"]),
+    (Of::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order", "gap_after"]),
+    (Of::Metrics, &["statsd", "statsd_period", "sample_rate", "prometheus_file", "status_period"]),
     (
         Of::Filter,
         &[
