@@ -20,7 +20,7 @@ use std::{
 };
 
 fn config(dir: &Path, url: &str, more: &str) -> PathBuf {
-    write_config(dir, &format!("shutdown_timeout = 10s\n[output:siem]\ntype = http\nurl = {url}\nworkers = 1\n{more}"))
+    write_config(dir, &format!("shutdown_timeout = 1m\n[output:siem]\ntype = http\nurl = {url}\nworkers = 1\n{more}"))
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_batch_is_an_array_bounded_by_number_bytes_and_time() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "ok");
     let said =
-        run_to_end(&config(dir.path(), &server.url, "batch = 50\nbatch_interval = 5s\nring_slots = 2000\n"), 1000);
+        run_to_end(&config(dir.path(), &server.url, "batch = 50\nbatch_interval = 1h\nring_slots = 2000\n"), 1000);
     assert!(said.contains("delivered 1000, lost 0"), "{said}");
     assert_eq!(serials(&server.documents()), (1..=1000).collect::<Vec<_>>());
     assert_eq!(server.seen().1, 20, "requests of 50 documents");

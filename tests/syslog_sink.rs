@@ -33,7 +33,7 @@ fn auship(dir: &Path, keys: &str) -> Running {
     let copy = dir.join("copy.json");
     let _ = fs::remove_file(&copy);
     let text = format!(
-        "shutdown_timeout = 5s\nrun_dir = {}\n[output:siem]\n{keys}ring_slots = 4096\nring_bytes = 64MiB\n\
+        "shutdown_timeout = 1m\nrun_dir = {}\n[output:siem]\n{keys}ring_slots = 4096\nring_bytes = 64MiB\n\
          [output:copy]\ntype = file\npath = {}\n",
         dir.join("run").display(),
         copy.display()

@@ -258,7 +258,7 @@ impl Setup {
     /// Starts it with one output, into that file.
     pub fn start(&self, more: &str) -> Running {
         let text = format!(
-            "shutdown_timeout = 3s\nrun_dir = {}\n[output:file]\ntype = file\npath = {}\n{more}",
+            "shutdown_timeout = 1m\nrun_dir = {}\n[output:file]\ntype = file\npath = {}\n{more}",
             self.dir.path().join("run").display(),
             self.log.display()
         );
