@@ -3,9 +3,11 @@
 use crate::{
     config, convert,
     filter::Filters,
-    format::{Format, Origin},
+    format::Format,
     host::{Host, Lookup},
-    log, run, setup,
+    log,
+    processes::Origin,
+    run, setup,
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{

@@ -4,10 +4,11 @@ use crate::{
     config,
     document::Document,
     event::Event,
-    format::{Format, Origin, Written},
+    format::{Format, Written},
     host::Host,
     metrics::{OutputMetrics, OutputState},
     outputs::{Branch, Closing},
+    processes::Origin,
     queue::{QueueReceiver, QueueSender, ResumeMark, queue},
     sink::{self, SinkHandle},
 };

@@ -104,19 +104,27 @@ impl<T> Generations<T> {
     }
 }
 
+/// Where records come from, as far as it decides what may be asked about the processes that they name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This machine, now: names of processes may be read from `/proc`.
+    Live,
+    /// A log, maybe of another machine or time.
+    Log,
+}
+
 /// What is known of processes, by node and pid.
 #[derive(Debug)]
 pub struct Processes {
-    /// Whether `/proc` is that of the machine the events come from.
-    live: bool,
+    origin: Origin,
     names: Generations<Name>,
     programs: Generations<Program>,
 }
 
 impl Processes {
-    /// With `live`, names that no event told are read from `/proc`; never so for a log.
-    pub fn new(live: bool) -> Self {
-        Self { live, names: Generations::default(), programs: Generations::default() }
+    /// Names that no event told are read from `/proc`, but only for [`Origin::Live`].
+    pub fn new(origin: Origin) -> Self {
+        Self { origin, names: Generations::default(), programs: Generations::default() }
     }
 
     /// Notes that a process was called `name` (its `comm`) when an event happened.
@@ -132,7 +140,7 @@ impl Processes {
         let known = self.names.get(&process).copied();
         let stale = known.is_none_or(|n| n.read.is_some_and(|at| at.elapsed() > PROC_FRESH));
         // A record with a node may come from another machine, an old one from another process of that number.
-        if stale && self.live && node == 0 && is_now(seconds) {
+        if stale && self.origin == Origin::Live && node == 0 && is_now(seconds) {
             let comm = fs::read(format!("/proc/{pid}/comm")).ok();
             let comm = comm.as_deref().map(|c| c.strip_suffix(b"\n").unwrap_or(c));
             if let Some(name) = comm.and_then(|c| Name::new(c, Some(Instant::now()))) {
@@ -204,7 +212,7 @@ mod tests {
 
     #[test]
     fn names_come_from_events_and_go_with_time() {
-        let mut processes = Processes::new(false);
+        let mut processes = Processes::new(Origin::Log);
         processes.note(0, 7, b"bash");
         processes.note(1, 7, b"zsh");
         assert_eq!(processes.name(0, 7, THEN), Some(&b"bash"[..]));
@@ -221,7 +229,7 @@ mod tests {
     #[test]
     fn programs_go_on_until_another_is_executed() {
         let none = None::<std::iter::Empty<&[u8]>>;
-        let mut processes = Processes::new(false);
+        let mut processes = Processes::new(Origin::Log);
         processes.note_program(0, 7, b"/bin/sh", Some([&b"sh"[..], b"", b"-c"].into_iter()));
         processes.note_program(0, 7, b"/bin/sh", none.clone());
         processes.inherit(0, 7, 8);
@@ -244,7 +252,7 @@ mod tests {
     #[test]
     fn programs_that_grow_are_bounded_too() {
         let none = None::<std::iter::Empty<&[u8]>>;
-        let mut processes = Processes::new(false);
+        let mut processes = Processes::new(Origin::Log);
         let pids = 0..u32::try_from(GENERATION).unwrap();
         pids.clone().for_each(|pid| processes.note_program(0, pid, b"/bin/sh", none.clone()));
         for pid in pids {
@@ -264,10 +272,10 @@ mod tests {
     fn proc_is_read_only_when_live_and_local() {
         let me = std::process::id();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs().cast_signed());
-        assert_eq!(Processes::new(false).name(0, me, now), None);
-        assert!(Processes::new(true).name(0, me, now).is_some());
-        assert_eq!(Processes::new(true).name(0, me, THEN), None);
-        assert_eq!(Processes::new(true).name(5, me, now), None);
-        assert_eq!(Processes::new(true).name(0, u32::MAX, now), None);
+        assert_eq!(Processes::new(Origin::Log).name(0, me, now), None);
+        assert!(Processes::new(Origin::Live).name(0, me, now).is_some());
+        assert_eq!(Processes::new(Origin::Live).name(0, me, THEN), None);
+        assert_eq!(Processes::new(Origin::Live).name(5, me, now), None);
+        assert_eq!(Processes::new(Origin::Live).name(0, u32::MAX, now), None);
     }
 }

@@ -6,8 +6,9 @@ use auship::{
     document::Document,
     event::{Event, Events},
     filter::Filters,
-    format::{Format, Origin, Written, mozdef::Details},
+    format::{Format, Written, mozdef::Details},
     host::Host,
+    processes::Origin,
 };
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{collections::HashSet, fmt, path::Path};

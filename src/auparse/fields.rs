@@ -9,7 +9,7 @@
 //! that stores them otherwise) the text is searched.
 
 use super::{
-    free_text::{self, AvcMessage},
+    free_text::{self, AvcMessage, is_pair},
     handle::Cursor,
 };
 use crate::event::{Field, LinuxEvent, Record, Span, record_type};
@@ -320,11 +320,6 @@ fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize
         end -= 1;
     }
     end
-}
-
-/// The word is a `name=value`: a `=` that has no name before it is none.
-pub(super) fn is_pair(word: &[u8]) -> bool {
-    memchr(b'=', word).is_some_and(|at| at > 0)
 }
 
 fn is_quoted(value: &[u8]) -> bool {

@@ -1,7 +1,6 @@
 //! What a record says in words, where libauparse sees no field: the message of a program that writes no `name=value`,
 //! and what SELinux decided, in messages where libauparse doesn't find it.
 
-use super::fields::is_pair;
 use memchr::{memchr, memmem};
 
 /// What an SELinux message says: `avc:  denied  { read write } for …`.
@@ -55,6 +54,11 @@ fn until_pair(text: &[u8], start: usize, end: usize) -> &[u8] {
     let said = if start + length == text.len() { said.strip_suffix(b"'").unwrap_or(said) } else { said };
     // A bracket in front of a name is none of its words.
     said.strip_suffix(b"(").unwrap_or(said).trim_ascii()
+}
+
+/// The word is a `name=value`: a `=` that has no name before it is none.
+pub(super) fn is_pair(word: &[u8]) -> bool {
+    memchr(b'=', word).is_some_and(|at| at > 0)
 }
 
 #[cfg(test)]

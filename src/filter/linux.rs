@@ -1,6 +1,6 @@
-//! What filters ask about an event of the Linux audit system.
+//! What an event of the Linux audit system answers to filters.
 
-use super::{Scratch, Subject, TextScope, is_of};
+use super::subject::{Scratch, Subject, TextScope, is_of};
 use crate::{
     address,
     auparse::{Interpreter, Syscall, Type, syscall_names},

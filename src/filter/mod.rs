@@ -5,9 +5,11 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `linux.rs` | what filters ask about an event of the Linux audit system |
+//! | `subject.rs` | what filters ask about an event |
+//! | `linux.rs` | the answers of an event of the Linux audit system |
 
 mod linux;
+mod subject;
 
 use crate::{
     config::{self, Action, SyscallPattern},
@@ -16,6 +18,7 @@ use crate::{
 };
 use linux::LinuxSubject;
 use std::net::IpAddr;
+use subject::{Scratch, Subject, TextScope};
 
 /// Buffers larger than this are given back after the event that needed them.
 const KEEP_BUFFER: usize = 1 << 20;
@@ -29,56 +32,6 @@ pub struct Verdict<'a> {
     pub filter: Option<&'a str>,
 }
 
-/// What filters ask about an event. Each kind of event has its own answers; which one it is is known at compile time.
-trait Subject {
-    /// True for the event of a system call that has no rule key.
-    fn lacks_key(&self) -> bool;
-
-    /// The numbers of its records' types.
-    fn record_types(&self) -> impl Iterator<Item = i32>;
-
-    /// The number of the system call.
-    fn syscall_number(&self) -> Option<u32>;
-
-    /// The names of the system call: its own, and that of the call inside it (`socketcall(connect)`).
-    fn syscall_names(&mut self) -> Option<(&[u8], Option<&[u8]>)>;
-
-    /// The user id of who did it.
-    fn uid(&self) -> Option<u32>;
-
-    /// The login id of who did it.
-    fn auid(&self) -> Option<u32>;
-
-    /// The name of the user who did it.
-    fn user(&mut self) -> Option<&[u8]>;
-
-    /// The program that did it.
-    fn exe(&mut self) -> Option<&[u8]>;
-
-    /// Whether one of the event's keys is wanted.
-    fn any_key(&mut self, is_wanted: impl FnMut(&[u8]) -> bool) -> bool;
-
-    /// Whether one of the paths that it names is wanted; they are absolute and normal.
-    fn any_path(&mut self, is_wanted: impl FnMut(&[u8]) -> bool) -> bool;
-
-    /// Whether one of its socket addresses is wanted.
-    fn any_endpoint(&mut self, is_wanted: impl FnMut(IpAddr, u16) -> bool) -> bool;
-
-    /// Whether one of the texts in that scope is wanted.
-    fn any_text(&mut self, scope: TextScope, is_wanted: impl FnMut(&[u8]) -> bool) -> bool;
-}
-
-/// Which texts of an event a regular expression is about.
-#[derive(Clone, Copy, Debug)]
-enum TextScope<'f> {
-    /// Each record of these types.
-    RecordsOf(&'f [config::RecordType]),
-    /// Each record.
-    Records,
-    /// All records, joined by spaces.
-    Joined,
-}
-
 /// A filter with its hits.
 struct FilterWithHits {
     filter: config::Filter,
@@ -90,15 +43,6 @@ struct FilterWithHits {
 pub struct Filters {
     filters: Vec<FilterWithHits>,
     scratch: Scratch,
-}
-
-/// Buffers for one event.
-#[derive(Default)]
-struct Scratch {
-    /// A path, or a socket address.
-    bytes: Vec<u8>,
-    /// The texts of all records; empty when nobody asked yet.
-    joined: Vec<u8>,
 }
 
 impl Filters {
@@ -149,7 +93,8 @@ impl Filters {
 /// Whether all conditions of a filter hold; the cheaper ones are asked first.
 fn matches(filter: &config::Filter, subject: &mut impl Subject) -> bool {
     (!filter.no_key || subject.lacks_key())
-        && (filter.record_types.is_empty() || subject.record_types().any(|number| is_of(&filter.record_types, number)))
+        && (filter.record_types.is_empty()
+            || subject.record_types().any(|number| subject::is_of(&filter.record_types, number)))
         && (filter.uids.is_empty() || is_one_of(subject.uid(), &filter.uids))
         && (filter.auids.is_empty() || is_one_of(subject.auid(), &filter.auids))
         && (filter.syscalls.is_empty() || has_syscall(&filter.syscalls, subject))
@@ -171,10 +116,6 @@ fn text_scope(filter: &config::Filter) -> TextScope<'_> {
         _ if !filter.syscalls.is_empty() => TextScope::Records,
         _ => TextScope::Joined,
     }
-}
-
-fn is_of(types: &[config::RecordType], number: i32) -> bool {
-    types.iter().any(|one| one.number == number)
 }
 
 fn has_syscall(syscalls: &[SyscallPattern], subject: &mut impl Subject) -> bool {

@@ -6,26 +6,10 @@ pub mod ecs;
 mod flat;
 pub mod json;
 pub mod mozdef;
+mod written;
 
-use crate::{config, document::Document, event::Event, host::Host};
-
-/// Where records come from, as far as it decides what may be asked about the processes that they name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// This machine, now: names of processes may be read from `/proc`.
-    Live,
-    /// A log, maybe of another machine or time.
-    Log,
-}
-
-/// What a format made of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// A document.
-    Document,
-    /// Nothing: the format's settings leave the event out, or it says nothing.
-    Skipped,
-}
+use crate::{config, document::Document, event::Event, host::Host, processes::Origin};
+pub use written::Written;
 
 /// The formats there are.
 // One of these lives as long as its output does; its size doesn't matter.

@@ -1,6 +1,6 @@
 //! Standard input, as auditd gives it to a plugin.
 
-use super::{Error, Progress};
+use super::progress::{Error, Progress};
 use crate::{auparse::Parser, event::Events};
 use nix::{errno::Errno, unistd::read};
 use std::{

@@ -31,14 +31,14 @@ use crate::{
     document::Document,
     event::{Event, EventId, Gap, LinuxEvent, Notice, record_type},
     format::{
-        Origin, Written,
         arguments::Arguments,
         clock::Clock,
         flat::{self, Flat},
         json,
+        written::Written,
     },
     host::Host,
-    processes::Processes,
+    processes::{Origin, Processes},
 };
 use fields::{Ecs as Field, KnownField};
 use gather::{Gather, Gathered, Work};
@@ -87,7 +87,7 @@ impl Ecs {
             fixed.extend_from_slice(format!(r#","{object}":{{"{name}":"{value}"}}"#).as_bytes());
         }
         fixed.extend_from_slice(format!(r#","agent":{{"type":"auship","version":"{VERSION}"}}"#).as_bytes());
-        let processes = Processes::new(origin == Origin::Live);
+        let processes = Processes::new(origin);
         Self {
             settings: settings.clone(),
             host: host.clone(),

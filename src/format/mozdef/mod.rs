@@ -19,10 +19,10 @@ use crate::{
     config,
     document::Document,
     event::{Event, Gap, LinuxEvent, Notice, Record, record_type},
-    format::{Origin, Written, arguments::Arguments, clock::Clock, flat::Flat, json},
+    format::{arguments::Arguments, clock::Clock, flat::Flat, json, written::Written},
     host::Host,
     losses::events,
-    processes::Processes,
+    processes::{Origin, Processes},
 };
 use category::Category;
 use rules::MozDefField;
@@ -178,7 +178,7 @@ impl MozDef {
         tags.push(b',');
         json::string(&mut tags, VERSION.as_bytes());
         tags.extend_from_slice(br#","audit""#);
-        let processes = Processes::new(origin == Origin::Live);
+        let processes = Processes::new(origin);
         let mut flat = Flat::new(false);
         let fixed = details::FixedKeys::new(&mut flat.keys);
         Self {
