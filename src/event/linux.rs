@@ -156,11 +156,6 @@ pub mod record_type {
     pub const ANOM_PROMISCUOUS: i32 = 1700;
 }
 
-/// True for a value that says there is none: empty, or the kernel's way to say so.
-pub fn is_absent(value: &[u8]) -> bool {
-    matches!(value, b"" | b"(null)")
-}
-
 /// Bytes that [`LinuxEvent::prefix`] shows.
 pub const PREFIX: usize = 16;
 

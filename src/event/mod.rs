@@ -4,14 +4,15 @@
 //! |---|---|
 //! | `linux.rs` | an event of the Linux audit system: its records and their fields |
 //! | `notice.rs` | what auship itself has to say: events that didn't come |
+//! | `values.rs` | what values of fields say |
 
 mod linux;
 mod notice;
+mod values;
 
-pub use linux::{
-    EventId, Field, FieldRef, LinuxEvent, PREFIX, Record, Span, Timestamp, is_absent, node_id, record_type,
-};
+pub use linux::{EventId, Field, FieldRef, LinuxEvent, PREFIX, Record, Span, Timestamp, node_id, record_type};
 pub use notice::{Gap, Notice};
+pub use values::{is_absent, is_unknown, is_unset, to_number};
 
 use crate::auparse::Interpreter;
 

@@ -4,7 +4,7 @@ use super::subject::{Scratch, Subject, TextScope, is_of};
 use crate::{
     address,
     auparse::{Interpreter, Syscall, Type, syscall_names},
-    event::{Field, FieldRef, LinuxEvent, Record, is_absent, record_type},
+    event::{Field, FieldRef, LinuxEvent, Record, is_absent, record_type, to_number},
     paths,
 };
 use memchr::memmem;
@@ -124,7 +124,7 @@ impl Subject for LinuxSubject<'_, '_, '_> {
     }
 
     fn syscall_number(&self) -> Option<u32> {
-        self.syscall_field.and_then(|field| number(self.event.bytes(field.value)))
+        self.syscall_field.and_then(|field| to_number(self.event.bytes(field.value)))
     }
 
     fn syscall_names(&mut self) -> Option<(&[u8], Option<&[u8]>)> {
@@ -221,12 +221,8 @@ fn id(place: FieldRef) -> Option<u32> {
     match place.text() {
         // As old kernels and programs write the id of nobody.
         b"-1" => Some(u32::MAX),
-        text => number(text),
+        text => to_number(text),
     }
-}
-
-fn number(text: &[u8]) -> Option<u32> {
-    str::from_utf8(text).ok()?.parse().ok()
 }
 
 /// What follows the head of a record: `audit(…): `.

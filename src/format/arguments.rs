@@ -6,7 +6,7 @@
 use crate::{
     auparse::{Interpreter, Type},
     event::{FieldRef, LinuxEvent, record_type},
-    format::json,
+    format::json::{self, Strings},
 };
 
 /// An event whose first records are missing may begin at any argument; this many places are left for those.
@@ -126,16 +126,16 @@ impl Arguments {
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
-    /// Appends the list of arguments; false when one holds bytes that aren't UTF-8. Very long ones are cut unless they
-    /// are to be `whole`.
-    pub fn write(&self, whole: bool, out: &mut Vec<u8>) -> bool {
+    /// Appends the list of arguments; false when one holds bytes that aren't UTF-8. Very long ones are cut where
+    /// strings are written in pieces.
+    pub fn write(&self, strings: Strings, out: &mut Vec<u8>) -> bool {
         out.push(b'[');
         let mut all_text = true;
         for (i, argument) in self.iter().enumerate() {
             if i > 0 {
                 out.push(b',');
             }
-            if !whole && json::may_be_long(argument) {
+            if strings == Strings::Pieces && json::may_be_long(argument) {
                 all_text &= str::from_utf8(argument).is_ok();
                 entry(out, &json::to_text(argument));
             } else {
@@ -147,7 +147,7 @@ impl Arguments {
     }
 
     /// Appends the list of exact bytes in hex, with "" for arguments that are text.
-    pub fn write_hex(&self, whole: bool, out: &mut Vec<u8>) {
+    pub fn write_hex(&self, strings: Strings, out: &mut Vec<u8>) {
         out.push(b'[');
         for (i, argument) in self.iter().enumerate() {
             if i > 0 {
@@ -155,7 +155,7 @@ impl Arguments {
             }
             if str::from_utf8(argument).is_ok() {
                 out.extend_from_slice(b"\"\"");
-            } else if whole {
+            } else if strings == Strings::Whole {
                 json::string(out, &json::to_hex(argument));
             } else {
                 entry(out, &String::from_utf8_lossy(&json::to_hex(argument)));

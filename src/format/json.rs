@@ -173,6 +173,23 @@ pub fn may_be_long(bytes: &[u8]) -> bool {
     bytes.len() > MAX_STRING / 4
 }
 
+/// How long strings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strings {
+    /// As one string.
+    Whole,
+    /// As a list of pieces, since some consumers take no string of more than 32 KiB.
+    Pieces,
+}
+
+/// Appends a value as one string or in pieces. False when not all was UTF-8.
+pub fn value_as(out: &mut Vec<u8>, bytes: &[u8], strings: Strings) -> bool {
+    match strings {
+        Strings::Whole => string(out, bytes),
+        Strings::Pieces => value(out, bytes),
+    }
+}
+
 /// Appends a value: a string, or a list of pieces where it is too long for one. False when not all was UTF-8.
 pub fn value(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     if !may_be_long(bytes) {

@@ -1,9 +1,8 @@
 //! What each field is to an ECS document, and how its value is read.
 
-use super::view::says_nothing;
 use crate::{
     auparse::{Interpreter, Syscall, Type, syscall_names, unquoted},
-    event::{FieldRef, record_type},
+    event::{FieldRef, is_unknown, record_type},
     format::flat::{FieldMapping, RuleSpec},
 };
 use std::borrow::Cow;
@@ -166,7 +165,7 @@ impl FieldMapping for Ecs {
         interpreter: &'s mut Interpreter,
     ) -> &'s [u8] {
         let text = place.text();
-        if self.goes == Destination::Main(KnownField::Result) && !says_nothing(text) {
+        if self.goes == Destination::Main(KnownField::Result) && !is_unknown(text) {
             return result(text);
         }
         match self.reading {
@@ -191,14 +190,6 @@ pub(super) fn result(text: &[u8]) -> &'static [u8] {
     if is_success { b"success" } else { b"fail" }
 }
 
-/// What a security label consists of (`user:role:type:level:categories`), by the reference's names.
-const LABEL: [&str; 5] = ["user", "role", "domain", "level", "category"];
-
-/// The pieces of a security label with their names. The last piece keeps further colons.
-pub(super) fn label(text: &[u8]) -> impl Iterator<Item = (&'static str, &[u8])> {
-    LABEL.into_iter().zip(text.splitn(LABEL.len(), |b| *b == b':'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,14 +202,5 @@ mod tests {
         for text in [&b"no"[..], b"0", b"failed", b"", b"su", b"11"] {
             assert_eq!(result(text), b"fail", "{text:?}");
         }
-    }
-
-    #[test]
-    fn labels_have_up_to_five_pieces() {
-        let pieces = |text: &'static str| label(text.as_bytes()).collect::<Vec<_>>();
-        assert_eq!(pieces("unconfined"), [("user", &b"unconfined"[..])]);
-        let whole = pieces("system_u:system_r:sshd_t:s0-s0:c0.c1023");
-        assert_eq!(whole[4], ("category", &b"c0.c1023"[..]));
-        assert_eq!(pieces("a:b:c:d:e:f")[4], ("category", &b"e:f"[..]));
     }
 }

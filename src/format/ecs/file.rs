@@ -3,8 +3,8 @@
 use super::{
     fields::KnownField,
     gather::{Found, Gather},
+    label::write_label,
     object::Objects,
-    users::write_label,
     view::View,
 };
 use crate::{

@@ -1,14 +1,15 @@
 //! One pass over an event's fields: each goes to its place in the document, or to `auditd.data`.
 
 use super::{
-    fields::{Destination, Ecs, KnownField, label},
+    fields::{Destination, Ecs, KnownField},
+    label::label,
     object::Objects,
-    view::{View, says_nothing},
+    view::View,
 };
 use crate::{
     address::Address,
     auparse::{Type, unquoted},
-    event::{FieldRef, PREFIX, is_absent, record_type},
+    event::{FieldRef, PREFIX, is_absent, is_unknown, record_type},
     format::{
         flat::{self, FieldMapping, Key, RuleId, Values},
         json,
@@ -127,7 +128,7 @@ impl<'e> Gather<'_, '_, 'e> {
             Destination::Data | Destination::Label => (),
             // A place is for what says something; a second field of that name is under its type's.
             Destination::Place(slot) => {
-                if self.found.slots[slot as usize].is_none() && !says_nothing(place.text()) {
+                if self.found.slots[slot as usize].is_none() && !is_unknown(place.text()) {
                     if let Some(key) = self.flat.state.rules.get(found.id).plain {
                         self.flat.state.keys.take(key, place.number);
                     }
@@ -136,13 +137,13 @@ impl<'e> Gather<'_, '_, 'e> {
                 }
             }
             Destination::Main(slot) => {
-                let is_main = place.number == self.view.main && !says_nothing(place.text());
+                let is_main = place.number == self.view.main && !is_unknown(place.text());
                 if is_main && self.found.slots[slot as usize].is_none() {
                     self.found.slots[slot as usize] = Some(found);
                     return;
                 }
             }
-            Destination::Key if says_nothing(place.text()) => (),
+            Destination::Key if is_unknown(place.text()) => (),
             Destination::Key => {
                 let value = self.flat.interpreter.value(place, Type::Escaped, None);
                 // The kernel joins several keys with this byte (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
@@ -192,7 +193,7 @@ impl<'e> Gather<'_, '_, 'e> {
             self.flat.key(key);
             let call = self.view.call_of(place.record);
             let value = role.render(place, kind, call, self.flat.interpreter);
-            flat::put(self.flat.out, &mut self.flat.state.bytes, true, key, value);
+            flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Whole, key, value);
         }
         if role.is_interpreted() {
             self.interpret(found, key, role.meaning);
@@ -324,7 +325,7 @@ impl<'e> Gather<'_, '_, 'e> {
     /// The value of a field, as `auditd.data` has it, is given to `use_it`; false when the event has no such field.
     pub(super) fn lookup(&mut self, name: &[u8], mut use_it: impl FnMut(&[u8])) -> bool {
         let Some(place) = self.view.find(name) else { return false };
-        debug_assert!(!says_nothing(place.text()));
+        debug_assert!(!is_unknown(place.text()));
         let call = self.view.call_of(place.record);
         let draft = Ecs::rule(place, false, self.flat.interpreter.field_type(place));
         use_it(draft.role.render(place, draft.value, call, self.flat.interpreter));

@@ -11,12 +11,14 @@
 //! | `gather.rs` | one pass over all fields: `auditd.data`, `auditd.paths`, and what has a place of its own |
 //! | `users.rs`, `process.rs`, `file.rs`, `network.rs`, `summary.rs` | the document's objects |
 //! | `id.rs` | the document's id |
+//! | `label.rs` | security labels |
 //! | `object.rs` | JSON objects within objects |
 
 mod fields;
 mod file;
 mod gather;
 mod id;
+mod label;
 mod network;
 mod normalization;
 mod object;
@@ -29,7 +31,7 @@ use crate::{
     auparse::{Interpreter, syscall_names, unquoted},
     config,
     document::Document,
-    event::{Event, EventId, Gap, LinuxEvent, Notice, record_type},
+    event::{Event, EventId, Gap, LinuxEvent, Notice, is_unset, record_type},
     format::{
         arguments::Arguments,
         clock::Clock,
@@ -94,7 +96,7 @@ impl Ecs {
             machine: id::machine(host),
             normals: Normalizations::new(),
             processes,
-            flat: Flat::new(true),
+            flat: Flat::new(json::Strings::Whole),
             work: Work::default(),
             arguments: Arguments::default(),
             users: Users::default(),
@@ -171,7 +173,7 @@ impl Ecs {
         objects.number("sequence", event.id.serial);
         objects.text("result", outcome.unwrap_or(b"unknown"));
         if !session.is_empty() {
-            objects.text("session", if users::is_unset(session) { b"unset" } else { session });
+            objects.text("session", if is_unset(session) { b"unset" } else { session });
         }
         if event.partial {
             objects.text("partial", b"true");

@@ -1,11 +1,16 @@
 //! `process`, and its parent.
 
 use super::{KEEP_WORDS, fields::KnownField, gather::Gather, object::Objects};
-use crate::{auparse::unquoted, format::arguments::Arguments, processes::Processes};
+use crate::{
+    auparse::unquoted,
+    event::to_number,
+    format::{arguments::Arguments, json},
+    processes::Processes,
+};
 
 /// A process number, as ECS' `long` holds it.
 fn number(text: &[u8]) -> Option<u32> {
-    str::from_utf8(unquoted(text)).ok()?.parse().ok()
+    to_number(unquoted(text))
 }
 
 /// Writes `process`. What it says is noted for the processes that this one begins.
@@ -43,10 +48,10 @@ pub(super) fn write(
     text(&mut objects, "executable", exe, gather, "exe");
     if arguments.len() > 0 {
         objects.name("args");
-        if !arguments.write(true, objects.out) {
+        if !arguments.write(json::Strings::Whole, objects.out) {
             let key = gather.flat.state.keys.key(b"argv_hex");
             gather.flat.begin(key);
-            arguments.write_hex(true, gather.flat.out);
+            arguments.write_hex(json::Strings::Whole, gather.flat.out);
         }
         objects.number("args_count", arguments.len() as u64);
         objects.text("command_line", arguments.command());
@@ -75,12 +80,17 @@ pub(super) fn write(
     }
     objects.close(parent);
     objects.close(process);
+    if let Some(pid) = pid {
+        note(gather, arguments, processes, pid, comm, exe);
+    }
+}
 
+/// Notes what the event says about a process, for the events after it.
+fn note(gather: &Gather, arguments: &Arguments, processes: &mut Processes, pid: u32, comm: &[u8], exe: &[u8]) {
+    let event = gather.view.event;
+    let node = event.node_id();
     let call = gather.view.call_name(gather.flat.interpreter);
-    if call.is_some()
-        && let Some(pid) = pid
-        && !comm.is_empty()
-    {
+    if call.is_some() && !comm.is_empty() {
         processes.note(node, pid, comm);
         let succeeded =
             gather.found.get(KnownField::Result).is_some_and(|f| super::fields::result(f.place.text()) == b"success");

@@ -1,9 +1,7 @@
 //! `auditd.summary`: who, what and how in a few words, as the reference has it.
 
-use super::{
-    KEEP_WORDS, fields::KnownField, file, gather::Gather, normalization::Object, object::Objects, users::is_unset,
-};
-use crate::{address::Address, auparse::unquoted};
+use super::{KEEP_WORDS, fields::KnownField, file, gather::Gather, normalization::Object, object::Objects};
+use crate::{address::Address, auparse::unquoted, event::is_unset};
 
 /// Interpreters: what they run is told by the command's name.
 const INTERPRETERS: [&[u8]; 4] = [b"/usr/bin/python", b"/usr/bin/sh", b"/usr/bin/bash", b"/usr/bin/perl"];

@@ -1,14 +1,10 @@
 //! Who did it, as whom, and to whose account.
 
 use super::{
-    KEEP_WORDS,
-    fields::{KnownField, label},
-    gather::Gather,
-    normalization::Accounts,
-    object::Objects,
+    KEEP_WORDS, fields::KnownField, gather::Gather, label::write_label, normalization::Accounts, object::Objects,
     summary::Summary,
 };
-use crate::auparse::unquoted;
+use crate::{auparse::unquoted, event::is_unset};
 
 /// A piece of [`Users::text`].
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -39,11 +35,6 @@ pub(super) struct Users {
     audit: Who,
     target: Who,
     group: Who,
-}
-
-/// An id that was never set: (uid_t)-1, in the words of kernel, user space and reference.
-pub(super) fn is_unset(text: &[u8]) -> bool {
-    matches!(text, b"4294967295" | b"-1" | b"unset")
 }
 
 impl Users {
@@ -196,16 +187,4 @@ impl Users {
         names.dedup();
         names
     }
-}
-
-/// Writes `selinux` with a label's pieces.
-pub(super) fn write_label(objects: &mut Objects, text: &[u8]) {
-    if text.is_empty() {
-        return;
-    }
-    let selinux = objects.open("selinux");
-    for (piece, text) in label(unquoted(text)) {
-        objects.text(piece, text);
-    }
-    objects.close(selinux);
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     auparse::{Interpreter, Syscall, syscall_names},
-    event::{FieldRef, LinuxEvent, Record, is_absent, record_type},
+    event::{FieldRef, LinuxEvent, Record, is_absent, is_unknown, record_type},
     format::flat::heads,
 };
 
@@ -104,13 +104,8 @@ impl<'e> View<'e> {
             }
             let fields = self.event.fields(record).get(heads(self.event, record)..).unwrap_or_default();
             let field =
-                fields.iter().find(|f| self.event.bytes(f.name) == name && !says_nothing(self.event.bytes(f.value)))?;
+                fields.iter().find(|f| self.event.bytes(f.name) == name && !is_unknown(self.event.bytes(f.value)))?;
             Some(FieldRef { event: self.event, number, record, field: *field })
         })
     }
-}
-
-/// The field has no value, or says that it is unknown.
-pub(super) fn says_nothing(value: &[u8]) -> bool {
-    is_absent(value) || matches!(value, b"?" | b"?," | b"\"?\"" | b"\"\"")
 }

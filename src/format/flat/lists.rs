@@ -1,72 +1,18 @@
 //! Members that have several values, and the exact bytes of what isn't UTF-8.
 
-use super::{FieldMapping, Key, RuleId, Writer};
+use super::{
+    keys::Key,
+    rules::{FieldMapping, RuleId},
+    values::{QualifiedField, Values},
+    writer::Writer,
+};
 use crate::{
     event::{FieldRef, PREFIX, is_absent, record_type},
-    format::json,
+    format::json::{self, Strings},
 };
 
 /// Entries of all lists of an event, up to which there is one for each record.
 const MAX_ENTRIES: usize = 1 << 18;
-
-/// A list of values, in one buffer.
-#[derive(Default)]
-pub struct Values {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Values {
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
-    /// Adds a value of at most [`PREFIX`] bytes.
-    fn push_window(&mut self, window: &[u8; PREFIX], len: usize) {
-        let end = self.bytes.len() + len;
-        self.bytes.extend_from_slice(window);
-        self.bytes.truncate(end);
-        self.ends.push(end);
-    }
-
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Adds a value.
-    pub fn push(&mut self, value: &[u8]) {
-        self.bytes.extend_from_slice(value);
-        self.ends.push(self.bytes.len());
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
-    }
-}
-
-/// A field that goes to a typed key: its rule, and its place among all fields of the event. Sorts by both.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct QualifiedField(u64);
-
-impl QualifiedField {
-    fn new(rule: RuleId, at: usize) -> Self {
-        Self(u64::from(rule.number()) << 32 | at as u64)
-    }
-
-    fn rule(self) -> RuleId {
-        RuleId::from_number((self.0 >> 32) as u32)
-    }
-
-    fn at(self) -> usize {
-        (self.0 & 0xffff_ffff) as usize
-    }
-}
 
 impl<R: FieldMapping> Writer<'_, '_, R> {
     /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
@@ -112,7 +58,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
 
     /// One value of a list; a very long one takes several entries.
     pub fn entry(&mut self, value: &[u8]) -> bool {
-        if self.state.whole || !json::may_be_long(value) {
+        if self.state.strings == Strings::Whole || !json::may_be_long(value) {
             return json::string(self.out, value);
         }
         for (i, piece) in json::pieces(&json::to_text(value)).enumerate() {
@@ -211,11 +157,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
             let key = self.state.keys.key(&name);
             self.begin(key);
             let hex = json::to_hex(&bytes);
-            if self.state.whole {
-                json::string(self.out, &hex);
-            } else {
-                json::value(self.out, &hex);
-            }
+            json::value_as(self.out, &hex, self.state.strings);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     address::Address,
     auparse::{Interpreter, Syscall, Type, unquoted},
-    event::{Field, FieldRef, is_absent, record_type},
+    event::{Field, FieldRef, is_absent, is_unset, record_type, to_number},
     format::{
         arguments::Arguments,
         flat::{self, Key, Keys, RuleId},
@@ -53,9 +53,6 @@ impl FixedKeys {
         }
     }
 }
-
-/// The value of an id that was never set: (uid_t)-1.
-const UNSET: &[u8] = b"4294967295";
 
 /// Writes one event's details.
 pub(super) struct Writer<'a, 'p> {
@@ -126,14 +123,14 @@ impl Writer<'_, '_> {
         }
         if self.arguments.len() > 0 {
             let key = self.flat.begin(command);
-            flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, self.arguments.command());
+            flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, self.arguments.command());
             if self.full {
                 let key = self.flat.begin(argv);
-                if !self.arguments.write(false, self.flat.out) {
+                if !self.arguments.write(json::Strings::Pieces, self.flat.out) {
                     let name = [self.flat.state.keys.name(key), b"_hex"].concat();
                     let hex = self.flat.state.keys.key(&name);
                     self.flat.begin(hex);
-                    self.arguments.write_hex(false, self.flat.out);
+                    self.arguments.write_hex(json::Strings::Pieces, self.flat.out);
                 }
             }
         }
@@ -230,7 +227,7 @@ impl Writer<'_, '_> {
             && self.flat.plain(key, place)
         {
             match role {
-                Role::Pid => self.pid = number(text),
+                Role::Pid => self.pid = to_number(text),
                 Role::Comm => self.comm.extend_from_slice(unquoted(text)),
                 _ => (),
             }
@@ -246,9 +243,9 @@ impl Writer<'_, '_> {
         match role {
             Role::Plain | Role::OfPath(_) | Role::Pid if kind == Type::Text => {
                 let value = unquoted(text);
-                flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, value);
+                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, value);
                 if role == Role::Pid {
-                    self.pid = number(text);
+                    self.pid = to_number(text);
                 }
             }
             Role::Argument(_) if self.is_socket => self.flat.value(key, text),
@@ -261,12 +258,12 @@ impl Writer<'_, '_> {
                     Some(call) => self.flat.interpreter.syscall_name(call),
                     None => text,
                 };
-                flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, value);
+                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, value);
             }
             Role::RuleKey => self.rule_keys(key, place),
             _ => {
                 let value = self.flat.interpreter.value(place, kind, call);
-                flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, value);
+                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, value);
                 if role == Role::Comm {
                     self.comm.extend_from_slice(value);
                 }
@@ -312,19 +309,19 @@ impl Writer<'_, '_> {
             Role::Uid => {
                 let key = self.flat.begin(self.fixed.user);
                 let user = self.flat.interpreter.user(place);
-                flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, user);
+                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, user);
             }
-            Role::Auid if text != UNSET && text != b"-1" => {
+            Role::Auid if !is_unset(text) => {
                 let key = self.flat.begin(self.fixed.originaluser);
                 let user = self.flat.interpreter.user(place);
-                flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, user);
+                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, user);
             }
             Role::Ppid => {
-                if let Some(ppid) = number(text)
+                if let Some(ppid) = to_number(text)
                     && let Some(name) = self.processes.name(self.node, ppid, place.event.id.seconds)
                 {
                     let key = self.flat.begin(self.fixed.parentprocess);
-                    flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, name);
+                    flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, name);
                 }
             }
             _ => (),
@@ -338,7 +335,7 @@ impl Writer<'_, '_> {
         let is_key = |f: &&Field| event.bytes(f.name) == b"key" && !is_absent(event.bytes(f.value));
         if fields.iter().filter(is_key).count() == 1 {
             let value = self.flat.interpreter.value(place, Type::Escaped, None);
-            flat::put(self.flat.out, &mut self.flat.state.bytes, false, key, value);
+            flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, value);
             return;
         }
         self.flat.out.push(b'[');
@@ -368,14 +365,10 @@ impl Writer<'_, '_> {
         // A new process has its parent's name until it executes something.
         let makes = self.view.call.map(|call| self.flat.interpreter.syscall_name(call));
         if matches!(makes, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
-            && let Some(child) = self.view.value(self.view.syscall, b"exit").and_then(number)
+            && let Some(child) = self.view.value(self.view.syscall, b"exit").and_then(to_number)
             && child > 0
         {
             self.processes.note(self.node, child, comm);
         }
     }
-}
-
-fn number(text: &[u8]) -> Option<u32> {
-    str::from_utf8(text).ok()?.parse().ok()
 }

@@ -179,7 +179,7 @@ impl MozDef {
         json::string(&mut tags, VERSION.as_bytes());
         tags.extend_from_slice(br#","audit""#);
         let processes = Processes::new(origin);
-        let mut flat = Flat::new(false);
+        let mut flat = Flat::new(json::Strings::Pieces);
         let fixed = details::FixedKeys::new(&mut flat.keys);
         Self {
             settings: settings.clone(),

@@ -4,7 +4,7 @@ use super::{EventView, category::Category};
 use crate::{
     address::{self, Address},
     auparse::{Interpreter, Type},
-    event::{FieldRef, record_type},
+    event::{FieldRef, is_absent, record_type},
     format::{arguments::Arguments, json},
 };
 
@@ -71,7 +71,7 @@ impl Line<'_, '_> {
             return false;
         };
         let place = FieldRef { event, number, record, field: *field };
-        if matches!(place.text(), b"" | b"(null)") {
+        if is_absent(place.text()) {
             return false;
         }
         let kind =

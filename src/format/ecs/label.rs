@@ -1,0 +1,38 @@
+//! Security labels (SELinux contexts) and their pieces.
+
+use super::object::Objects;
+use crate::auparse::unquoted;
+
+/// What a security label consists of (`user:role:type:level:categories`), by the reference's names.
+const LABEL: [&str; 5] = ["user", "role", "domain", "level", "category"];
+
+/// The pieces of a security label with their names. The last piece keeps further colons.
+pub(super) fn label(text: &[u8]) -> impl Iterator<Item = (&'static str, &[u8])> {
+    LABEL.into_iter().zip(text.splitn(LABEL.len(), |b| *b == b':'))
+}
+
+/// Writes `selinux` with a label's pieces.
+pub(super) fn write_label(objects: &mut Objects, text: &[u8]) {
+    if text.is_empty() {
+        return;
+    }
+    let selinux = objects.open("selinux");
+    for (piece, text) in label(unquoted(text)) {
+        objects.text(piece, text);
+    }
+    objects.close(selinux);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_have_up_to_five_pieces() {
+        let pieces = |text: &'static str| label(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(pieces("unconfined"), [("user", &b"unconfined"[..])]);
+        let whole = pieces("system_u:system_r:sshd_t:s0-s0:c0.c1023");
+        assert_eq!(whole[4], ("category", &b"c0.c1023"[..]));
+        assert_eq!(pieces("a:b:c:d:e:f")[4], ("category", &b"e:f"[..]));
+    }
+}
