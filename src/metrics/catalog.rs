@@ -165,27 +165,27 @@ pub(super) const QUANTILES: [(f64, &str); 3] = [(0.5, "0.5"), (0.99, "0.99"), (0
 /// The values of all figures.
 pub(super) fn samples(snapshot: &Snapshot) -> Vec<Sample> {
     let mut out = Samples { all: Vec::new(), labels: Vec::new() };
-    let reading = &snapshot.reading;
+    let input = &snapshot.input;
     out.numbers("auship_info", "version", env!("CARGO_PKG_VERSION"), 1);
     out.seconds("auship_start_time_seconds", snapshot.started.duration_since(UNIX_EPOCH).unwrap_or_default());
-    out.number("auship_events_total", reading.events);
-    out.number("auship_events_filtered_total", reading.filtered);
-    for (filter, number) in &reading.filters {
+    out.number("auship_events_total", input.events);
+    out.number("auship_events_filtered_total", input.filtered);
+    for (filter, number) in &input.filters {
         out.numbers("auship_filter_events_total", "filter", filter, *number);
     }
-    out.number("auship_events_dispatched_total", reading.dispatched);
+    out.number("auship_events_dispatched_total", input.dispatched);
     out.number("auship_events_out_of_order_total", snapshot.out_of_order);
-    out.number("auship_gaps_total", reading.gaps);
-    out.number("auship_missing_events_total", reading.missing);
+    out.number("auship_gaps_total", input.gaps);
+    out.number("auship_missing_events_total", input.missing);
     out.number("auship_lines_unreadable_total", snapshot.unreadable);
-    let pauses = &reading.pauses;
+    let pauses = &input.pauses;
     for (share, name) in QUANTILES {
         if let Some(time) = pauses.quantile(share) {
             out.add("auship_reader_pause_seconds", "", Some(("quantile", name)), Value::Seconds(time));
         }
     }
     out.summary("auship_reader_pause_seconds", pauses.count(), pauses.sum());
-    out.seconds("auship_reader_pause_max_seconds", pauses.longest());
+    out.seconds("auship_reader_pause_max_seconds", pauses.max());
     for output in &snapshot.outputs {
         out.labels = vec![("output", output.name.clone())];
         output_samples(output, &mut out);

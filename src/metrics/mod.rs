@@ -15,7 +15,6 @@
 //! | `histogram.rs` | how long the reader was away |
 
 mod catalog;
-mod histogram;
 mod prometheus;
 mod publisher;
 mod statsd;
@@ -25,10 +24,9 @@ use crate::{
     config::Metrics,
     queue::counters::Counters,
     sink::BreakerState,
-    timing::{Latency, RequestStats},
+    timing::{Histogram, Latency, RequestStats},
 };
 pub use catalog::{Kind, METRICS, Metric, STATSD};
-pub use histogram::Histogram;
 pub use publisher::Publisher;
 pub use status_report::pauses;
 use std::{
@@ -84,6 +82,11 @@ impl OutputMetrics {
     pub fn speaks_http(&self) -> bool {
         matches!(self.kind, "http" | "elasticsearch")
     }
+
+    /// A copy for a report. It takes the samples with it.
+    pub fn snapshot(&mut self) -> Self {
+        Self { requests: self.requests.snapshot(), ..self.clone() }
+    }
 }
 
 /// Adds an output's figures to those of others of its name.
@@ -130,6 +133,14 @@ pub struct InputMetrics {
     pub latency: Latency,
 }
 
+impl InputMetrics {
+    /// A copy for a report. It takes the samples with it.
+    pub fn snapshot(&mut self) -> Self {
+        let (parse, filtering, latency) = (self.parse.snapshot(), self.filtering.snapshot(), self.latency.snapshot());
+        Self { parse, filtering, latency, ..self.clone() }
+    }
+}
+
 /// All figures at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
@@ -143,8 +154,8 @@ pub struct Snapshot {
     pub config: PathBuf,
     /// Where figures go.
     pub metrics: Metrics,
-    /// The reader's.
-    pub reading: InputMetrics,
+    /// What came in.
+    pub input: InputMetrics,
     /// Lines that could not be read.
     pub unreadable: u64,
     /// Events that came out of order.
@@ -160,24 +171,22 @@ pub struct Snapshot {
 impl Snapshot {
     /// True when they add up.
     pub fn balances(&self) -> bool {
-        let reading = &self.reading;
-        reading.events + reading.gaps == reading.filtered + reading.dispatched
-            && self
-                .outputs
-                .iter()
-                .all(|output| output.counters.balance() && output.counters.events <= reading.dispatched)
+        let input = &self.input;
+        let output_balances =
+            |output: &OutputMetrics| output.counters.balance() && output.counters.events <= input.dispatched;
+        input.events + input.gaps == input.filtered + input.dispatched && self.outputs.iter().all(output_balances)
     }
 
-    /// Takes over what an older one, which nobody has seen, was to bring.
-    fn supersede(&mut self, older: Self) {
+    /// Takes over what an older snapshot, which nobody has seen, was to bring.
+    fn supersede(&mut self, mut older: Self) {
         self.asked |= older.asked;
-        let mut theirs = older.reading;
-        self.reading.parse.wait(theirs.parse.take_waiting());
-        self.reading.latency.wait(theirs.latency.take_waiting());
-        self.reading.filtering.wait(theirs.filtering.take_waiting());
+        let Self { input, outputs, .. } = self;
+        input.parse.add_samples(older.input.parse.take_samples());
+        input.latency.add_samples(older.input.latency.take_samples());
+        input.filtering.add_samples(older.input.filtering.take_samples());
         for mut output in older.outputs {
-            if let Some(own) = self.outputs.iter_mut().find(|own| own.name == output.name) {
-                own.requests.latency.wait(output.requests.latency.take_waiting());
+            if let Some(own) = outputs.iter_mut().find(|own| own.name == output.name) {
+                own.requests.latency.add_samples(output.requests.latency.take_samples());
             }
         }
     }
@@ -185,11 +194,16 @@ impl Snapshot {
 
 /// When the program started.
 #[derive(Clone, Copy, Debug)]
-pub struct StartTime(pub SystemTime, pub Instant);
+pub struct StartTime {
+    /// For people.
+    pub wall: SystemTime,
+    /// For how long it has been running: nobody sets this clock.
+    pub monotonic: Instant,
+}
 
 impl StartTime {
     /// Now.
     pub fn now() -> Self {
-        Self(SystemTime::now(), Instant::now())
+        Self { wall: SystemTime::now(), monotonic: Instant::now() }
     }
 }

@@ -79,14 +79,14 @@ impl Statsd {
             let room = KEPT.saturating_sub(own.kept.len());
             own.kept.extend(times.iter().take(room));
         };
-        let reading = &snapshot.reading;
-        keep("parse", reading.parse.count, reading.parse.waiting());
-        keep("latency", reading.latency.count, reading.latency.waiting());
-        keep("marshaller.filter_latency", reading.filtering.count, reading.filtering.waiting());
+        let input = &snapshot.input;
+        keep("parse", input.parse.count, input.parse.samples());
+        keep("latency", input.latency.count, input.latency.samples());
+        keep("marshaller.filter_latency", input.filtering.count, input.filtering.samples());
         let requests = || snapshot.outputs.iter().filter(|output| output.speaks_http()).map(|output| &output.requests);
         let count = requests().map(|requests| requests.latency.count).sum();
         for requests in requests() {
-            keep("http_writer.latency", count, requests.latency.waiting());
+            keep("http_writer.latency", count, requests.latency.samples());
         }
     }
 
@@ -216,13 +216,13 @@ fn part(text: &str) -> String {
 }
 
 fn counters(snapshot: &Snapshot) -> Vec<(String, u64)> {
-    let reading = &snapshot.reading;
+    let input = &snapshot.input;
     let mut all: Vec<(String, u64)> = [
-        ("messages.total", reading.events),
-        ("messages.filtered", reading.filtered),
+        ("messages.total", input.events),
+        ("messages.filtered", input.filtered),
         ("messages.unreadable", snapshot.unreadable),
-        ("messages.gaps", reading.gaps),
-        ("messages.missing", reading.missing),
+        ("messages.gaps", input.gaps),
+        ("messages.missing", input.missing),
     ]
     .map(|(name, value)| (name.to_string(), value))
     .into();

@@ -73,14 +73,14 @@ fn line(out: &mut String, sample: &Sample, skip: usize) {
 
 /// One line of the most important ones.
 pub(super) fn status(snapshot: &Snapshot) -> String {
-    let reading = &snapshot.reading;
+    let input = &snapshot.input;
     let mut out = format!(
         "status: uptime={} events={} filtered={} gaps={} missing={} unreadable={}",
         snapshot.uptime.as_secs(),
-        reading.events,
-        reading.filtered,
-        reading.gaps,
-        reading.missing,
+        input.events,
+        input.filtered,
+        input.gaps,
+        input.missing,
         snapshot.unreadable
     );
     for output in &snapshot.outputs {
@@ -104,7 +104,7 @@ pub(super) fn status(snapshot: &Snapshot) -> String {
 
 /// How long the reader let its input wait; nothing when it never did.
 pub fn pauses(snapshot: &Snapshot) -> Option<String> {
-    let pauses = &snapshot.reading.pauses;
-    let (most, longest) = (show(pauses.quantile(0.999)?), show(pauses.longest()));
+    let pauses = &snapshot.input.pauses;
+    let (most, longest) = (show(pauses.quantile(0.999)?), show(pauses.max()));
     Some(format!("reader's pauses: 99.9 % under {most}, longest {longest}"))
 }
