@@ -128,7 +128,7 @@ impl Run {
             started: self.started.wall,
             uptime: self.started.monotonic.elapsed(),
             config: self.path.clone(),
-            metrics: self.config.metrics.clone(),
+            settings: self.config.metrics.clone(),
             input: self.pipeline.input_metrics(),
             unreadable,
             out_of_order: self.pipeline.out_of_order(),

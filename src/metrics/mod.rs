@@ -1,5 +1,5 @@
-//! Figures: what came of everything, taken by the reader about once a second, and written by a thread of its own, so
-//! that neither a disk nor a socket makes the reader wait. `docs/metrics.md` lists their names.
+//! Metrics: what became of everything. The reader takes a snapshot about once a second, and a thread of its own writes
+//! it, so neither a disk nor a socket makes the reader wait. `docs/metrics.md` lists all metrics.
 //!
 //! The equation, in every snapshot:
 //!
@@ -9,12 +9,13 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `names.rs` | the one list of figures, and their values in a snapshot |
-//! | `prometheus.rs`, `report.rs`, `statsd.rs` | where they go |
-//! | `writer.rs` | the thread that writes them |
-//! | `histogram.rs` | how long the reader was away |
+//! | `catalog.rs` | the one list of metrics |
+//! | `metric.rs` | what a row of the list is, and what values it has |
+//! | `prometheus.rs`, `statsd.rs`, `status_report.rs` | where they go |
+//! | `publisher.rs` | the thread that writes them |
 
 mod catalog;
+mod metric;
 mod prometheus;
 mod publisher;
 mod statsd;
@@ -26,7 +27,8 @@ use crate::{
     sink::BreakerState,
     timing::{Histogram, Latency, RequestStats},
 };
-pub use catalog::{Kind, METRICS, Metric, STATSD};
+pub use catalog::METRICS;
+pub use metric::{Kind, Metric, StatsdName};
 pub use publisher::Publisher;
 pub use status_report::pauses;
 use std::{
@@ -46,7 +48,7 @@ pub enum OutputState {
 }
 
 impl OutputState {
-    /// Its name in figures.
+    /// Its name in the metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ended => "ended",
@@ -56,7 +58,7 @@ impl OutputState {
     }
 }
 
-/// Figures of an output, or of all that had its name.
+/// The metrics of an output, or of all that had its name.
 #[derive(Clone, Debug)]
 pub struct OutputMetrics {
     /// Its name.
@@ -89,7 +91,7 @@ impl OutputMetrics {
     }
 }
 
-/// Adds an output's figures to those of others of its name.
+/// Adds an output's metrics to those of others of its name.
 pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
     let Some(sum) = all.iter_mut().find(|other| other.name == one.name) else {
         all.push(one);
@@ -108,7 +110,7 @@ pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
     sum.requests += one.requests;
 }
 
-/// Figures of the reader.
+/// The metrics of the input.
 #[derive(Clone, Debug, Default)]
 pub struct InputMetrics {
     /// Events read.
@@ -141,7 +143,7 @@ impl InputMetrics {
     }
 }
 
-/// All figures at one moment.
+/// All metrics at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// When it was taken.
@@ -152,8 +154,8 @@ pub struct Snapshot {
     pub uptime: Duration,
     /// The configuration file.
     pub config: PathBuf,
-    /// Where figures go.
-    pub metrics: Metrics,
+    /// Where metrics go.
+    pub settings: Metrics,
     /// What came in.
     pub input: InputMetrics,
     /// Lines that could not be read.
