@@ -326,7 +326,7 @@ fn losses(output: &OutputMetrics) -> Vec<Series<'_>> {
 }
 
 /// The states of a circuit breaker.
-const BREAKER_STATES: [&str; 3] = ["closed", "open", "half_open"];
+pub(super) const BREAKER_STATES: [&str; 3] = ["closed", "open", "half_open"];
 
 /// The state's name.
 pub(super) fn breaker_state(breaker: BreakerState) -> &'static str {

@@ -209,3 +209,7 @@ impl StartTime {
         Self { wall: SystemTime::now(), monotonic: Instant::now() }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

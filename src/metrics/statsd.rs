@@ -255,3 +255,44 @@ fn totals(snapshot: &Snapshot, kind: Kind) -> BTreeMap<String, u64> {
     }
     totals
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::tests::full;
+
+    #[test]
+    fn values_of_one_name_are_added_up() {
+        let mut snapshot = full();
+        let mut other = snapshot.outputs[0].clone();
+        other.name = "si.em".into();
+        snapshot.outputs.push(other);
+        let file = OutputMetrics { name: "copy".into(), kind: "file", ..snapshot.outputs[0].clone() };
+        snapshot.outputs.push(file);
+        let counters = totals(&snapshot, Kind::Counter);
+        let of = |name: &str| counters.get(name).copied();
+        assert_eq!(
+            (of("output.siem.lost"), of("output.si_em.delivered"), of("output.copy.events")),
+            (Some(3), Some(960), Some(967))
+        );
+        assert_eq!((of("http_writer.total_messages"), of("http_writer.dropped_messages")), (Some(2 * 967), Some(6)));
+        assert_eq!((of("http_code.200"), of("http_writer.request_error.count")), (Some(2), Some(2)));
+        assert!(counters.keys().chain(totals(&snapshot, Kind::Gauge).keys()).all(|name| !name.contains('<')));
+    }
+
+    #[test]
+    fn a_server_that_comes_late_gets_what_comes_later() {
+        let mut snapshot = full();
+        let mut statsd = Statsd::new("localhost:8125", true, &snapshot);
+        snapshot.input.events += 1;
+        snapshot.input.parse.take_samples();
+        snapshot.input.parse.record(Duration::from_millis(9));
+        statsd.gather(&snapshot);
+        let sent: String = statsd.datagrams(&snapshot).into_iter().map(|datagram| datagram.text + "\n").collect();
+        let lines = |what: &str| {
+            sent.lines().filter_map(|line| line.strip_prefix(&statsd.prefix)?.strip_prefix(what)).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("messages.total:"), ["1|c"]);
+        assert_eq!(lines("parse:"), ["9.000|ms"]);
+    }
+}
