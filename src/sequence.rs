@@ -18,8 +18,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A gap that stayed so long will stay.
-const STAYS: Duration = Duration::from_secs(10);
 /// Gaps of one node are reported at most so often (sooner when there are many), so that a flood with every second
 /// event missing is a few reports and not half a flood.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -142,7 +140,8 @@ impl Node {
     /// Reports what will not come any more.
     fn sweep(&mut self, config: &config::Sequence, now: Instant, due: &mut Vec<Gap>) {
         let gone = |range: &Range| {
-            self.newest - range.to > config.max_out_of_order || now.saturating_duration_since(range.since) >= STAYS
+            self.newest - range.to > config.max_out_of_order
+                || now.saturating_duration_since(range.since) >= config.gap_after
         };
         let gone = self.missing.iter().take_while(|range| gone(range)).count();
         self.report(gone, config.max_out_of_order, now, due);

@@ -160,7 +160,7 @@ fn a_gap_that_stays_is_reported_in_time() {
     bench.sequence.tick();
     assert_eq!(bench.due(), []);
     for node in bench.sequence.nodes.values_mut() {
-        node.missing[0].since -= STAYS;
+        node.missing[0].since -= config::Sequence::default().gap_after;
     }
     bench.sequence.tick();
     assert_eq!(bench.due(), [(2, 2, 1)]);

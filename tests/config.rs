@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{auship, write_config};
+use common::{auship, cannot_run, write_config};
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, chown},
@@ -57,7 +57,7 @@ fn files_that_cannot_be_trusted_are_refused() {
         chown(&path, Some(12345), None).unwrap();
         assert!(refused(&path).contains("belongs to uid 12345, neither root nor the caller"));
     } else {
-        eprintln!("NOT ROOT: a file of another owner can't be made; that part is passed over");
+        cannot_run("a file of another owner", "it can't be made; run this test as root");
     }
     assert!(refused(Path::new("/nowhere/auship.conf")).contains("can't be read: No such file"));
     assert!(refused(dir.path()).contains("is not a regular file"));

@@ -11,7 +11,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
 };
 
 /// All indexes of the output's default pattern.
@@ -30,11 +29,12 @@ impl Place {
         let server = OpenSearch::start()?;
         let dir = tempfile::tempdir().unwrap();
         let text = format!(
-            "shutdown_timeout = 30s\n[input]\ntrack_sequence = no\n[output:siem]\ntype = elasticsearch\nformat = ecs\nurl = {}\n\
+            "shutdown_timeout = 30s\nrun_dir = RUN\n[input]\ntrack_sequence = no\n[output:siem]\ntype = elasticsearch\nformat = ecs\nurl = {}\n\
              bulk_interval = 50ms\n{keys}",
             server.url
         );
         let text = text.replace("SPOOL", dir.path().join("spool").to_str().unwrap());
+        let text = text.replace("RUN", dir.path().join("run").to_str().unwrap());
         let config = write_config(dir.path(), &text);
         let setup = auship(&["setup", "--config", config.to_str().unwrap()], b"");
         assert!(setup.status.success(), "{setup:?}");
@@ -182,7 +182,7 @@ fn a_sender_that_is_killed_and_started_again_leaves_each_event_once() {
     for kill_at in [100, 1500] {
         let mut sender = Running::start(&place.config);
         sender.feed(&log);
-        wait_until("some documents", Duration::from_secs(30), || place.count() >= kill_at);
+        wait_until("some documents", || place.count() >= kill_at);
         sender.kill();
         let there = place.count();
         if (kill_at..events).contains(&there) {

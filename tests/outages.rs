@@ -11,13 +11,12 @@ use common::{
     disk::BadDisk,
     event,
     server::{Certificates, Server},
-    wait_until, write_config,
+    wait_within, write_config,
 };
-use nix::sys::signal::Signal;
 use std::{
     collections::BTreeMap,
     env,
-    fs::{self, File},
+    fs::File,
     io::Write,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
@@ -33,6 +32,8 @@ const BATCH: usize = 50;
 const WORKERS: usize = 3;
 
 struct Day {
+    /// Before the directory that it is mounted in, so that it goes first.
+    disk: Option<(BadDisk, &'static str)>,
     dir: tempfile::TempDir,
     certificates: Certificates,
     config: PathBuf,
@@ -45,16 +46,36 @@ struct Day {
 }
 
 impl Day {
-    fn server(&self) -> Server {
-        Server::start(self.dir.path(), "ok", Some(&self.certificates), self.port)
+    /// Waits for something. The day's clock stands still meanwhile, so that what comes next has its time however long
+    /// this takes.
+    fn standing_still<T>(&mut self, wait: impl FnOnce(&Self) -> T) -> T {
+        let start = Instant::now();
+        let result = wait(self);
+        self.began += start.elapsed();
+        result
     }
 
-    /// A plugin that goes on with the input where the one before was killed.
-    fn plugin(&self) -> Running {
-        let input = self.input.try_clone().unwrap();
-        Running::start_with(&self.config, |command| {
-            command.stdin(Stdio::from(input));
+    fn server(&mut self) -> Server {
+        self.standing_still(|day| Server::start(day.dir.path(), "ok", Some(&day.certificates), day.port))
+    }
+
+    /// A plugin that goes on with the input where the one before was killed. It has opened its spool.
+    fn plugin(&mut self) -> Running {
+        self.standing_still(|day| {
+            let input = day.input.try_clone().unwrap();
+            let plugin = Running::start_with(&day.config, |command| {
+                command.stdin(Stdio::from(input));
+            });
+            plugin.wait_for("started with");
+            plugin
         })
+    }
+
+    /// The disk begins to misbehave, if there is one that does, or behaves again.
+    fn trouble(&self, begins: bool) {
+        if let Some((disk, behaviour)) = &self.disk {
+            disk.behave(if begins { behaviour } else { "ok" });
+        }
     }
 
     /// Waits for a second of the full length.
@@ -65,18 +86,13 @@ impl Day {
 
     /// Prints how long the reader kept input waiting.
     fn pauses(&self, plugin: &Running) {
-        let report = self.dir.path().join("run/report");
-        let _ = fs::remove_file(&report);
-        plugin.signal(Signal::SIGUSR1);
-        wait_until("a report", Duration::from_secs(10), || report.exists());
-        let report = fs::read_to_string(report).unwrap();
-        for line in report.lines().filter(|l| l.contains("reader_pause")) {
+        for line in plugin.report().lines().filter(|l| l.contains("reader_pause")) {
             println!("  {line}");
         }
     }
 
     fn kill(&mut self, plugin: &mut Running) {
-        self.pauses(plugin);
+        self.standing_still(|day| day.pauses(plugin));
         plugin.kill();
         self.said.push_str(&plugin.messages());
     }
@@ -139,32 +155,30 @@ fn a_bad_day_with_a_bad_disk_loses_nothing_in_silence_either() {
 
 /// Lives through the day; the number of events that were reported as lost though no process was killed. With a disk the
 /// spool is on it, and it misbehaves during two of the outages.
-fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &str)>) -> usize {
+fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &'static str)>) -> usize {
     let full = env::var_os("OUTAGES").is_some_and(|v| v == "full");
     let (count, scale) = if full { (200_000, 1.0) } else { (20_000, 0.1) };
-    let trouble = |begins: bool| {
-        if let Some((disk, behaviour)) = &disk {
-            disk.behave(if begins { behaviour } else { "ok" });
-        }
-    };
     let spool = dir.path().join(if disk.is_some() { "disk/spool" } else { "spool" });
     let certificates = Certificates::new();
     let server = Server::start(dir.path(), "ok", Some(&certificates), 0);
     let port = server.port();
     let config = config(dir.path(), &certificates, port, &spool);
     let (input, output) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).unwrap();
-    let mut day = Day { dir, certificates, config, port, input, began: Instant::now(), scale, said: String::new() };
+    let began = Instant::now();
+    let mut day = Day { disk, dir, certificates, config, port, input, began, scale, said: String::new() };
     let mut plugin = day.plugin();
-    plugin.wait_for("started");
     day.began = Instant::now();
     let generator = thread::spawn(move || generate(output, count));
 
     day.until(2.0);
     drop(server);
     day.until(6.0);
-    trouble(true);
+    day.trouble(true);
     day.until(14.0);
-    trouble(false);
+    if day.disk.is_some() {
+        day.standing_still(|_| plugin.wait_for("ring full"));
+    }
+    day.trouble(false);
     day.until(20.0);
     day.kill(&mut plugin);
     plugin = day.plugin();
@@ -176,9 +190,9 @@ fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &str)>) -> usize {
     day.kill(&mut plugin);
     plugin = day.plugin();
     day.until(38.0);
-    trouble(true);
+    day.trouble(true);
     day.until(50.0);
-    trouble(false);
+    day.trouble(false);
     day.until(64.0);
     let server = day.server();
     day.until(65.0);
@@ -194,11 +208,8 @@ fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &str)>) -> usize {
     day.until(117.0);
     let server = day.server();
     let open = generator.join().unwrap();
-    let patience = Duration::from_secs(300);
-    wait_until("all that can arrive has", patience, || {
-        let before = server.bodies().len();
-        thread::sleep(Duration::from_secs(3));
-        server.bodies().len() == before
+    wait_within(Duration::from_secs(300), "all that can arrive has", || {
+        plugin.figure("auship_output_ring_documents") + plugin.figure("auship_output_spool_documents") == 0
     });
     day.pauses(&plugin);
     let Day { input, mut said, .. } = day;
@@ -220,7 +231,7 @@ fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &str)>) -> usize {
     let twice = times.values().filter(|n| **n > 1).count();
     let in_ring = lost(&said, "ended without a word");
     let other = lost(&said, "lost") - in_ring;
-    if let Some((_, behaviour)) = &disk {
+    if let Some((_, behaviour)) = &day.disk {
         println!("with a disk that is {behaviour} for a while:");
     }
     println!(

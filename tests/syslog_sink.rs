@@ -4,7 +4,7 @@
 mod common;
 
 use common::{
-    Running, audit, event, events, free_port, json,
+    Running, cannot_run, event, events, free_port, json,
     receiver::{Kind, Receiver},
     serials,
     server::Certificates,
@@ -15,7 +15,6 @@ use std::{
     net::TcpListener,
     os::unix::net::{UnixDatagram, UnixListener},
     path::Path,
-    time::{Duration, Instant},
 };
 
 const NETWORKS: [&str; 5] = ["unix", "unix-stream", "udp", "tcp", "tls"];
@@ -24,7 +23,7 @@ const NETWORKS: [&str; 5] = ["unix", "unix-stream", "udp", "tcp", "tls"];
 fn start(kind: Kind, dir: &Path, certificates: &Certificates, client_certificate: bool) -> Option<Receiver> {
     let receiver = kind.start(dir, certificates, client_certificate);
     if receiver.is_none() {
-        audit::not_tested("the syslog sink", &format!("{kind:?} isn't installed; make deps installs it"));
+        cannot_run("the syslog sink", &format!("{kind:?} isn't installed; make deps installs it"));
     }
     receiver
 }
@@ -34,8 +33,9 @@ fn auship(dir: &Path, keys: &str) -> Running {
     let copy = dir.join("copy.json");
     let _ = fs::remove_file(&copy);
     let text = format!(
-        "shutdown_timeout = 5s\n[output:siem]\n{keys}ring_slots = 4096\nring_bytes = 64MiB\n\
+        "shutdown_timeout = 1m\nrun_dir = {}\n[output:siem]\n{keys}ring_slots = 4096\nring_bytes = 64MiB\n\
          [output:copy]\ntype = file\npath = {}\n",
+        dir.join("run").display(),
         copy.display()
     );
     Running::start(&write_config(dir, &text))
@@ -284,18 +284,18 @@ fn a_receiver_that_hangs_is_left_at_the_end() {
             "unix-stream" => stream.display().to_string(),
             _ => tcp.local_addr().unwrap().to_string(),
         };
-        let keys = format!("type = syslog\nnetwork = {network}\naddress = {address}\nconnect_timeout = 20s\n");
+        // Far longer than the test waits for the end.
+        let times = "connect_timeout = 1h\ntimeout = 1h\n";
+        let keys = format!("type = syslog\nnetwork = {network}\naddress = {address}\n{times}");
         let text = format!("shutdown_timeout = 1s\n[output:siem]\n{keys}ring_bytes = 64MiB\nring_slots = 10000\n");
         let mut auship = Running::start(&write_config(dir.path(), &text));
         let large = event(1, &"x".repeat(if network == "unix" { 100 } else { 2_000_000 }));
         for _ in 0..if network == "unix" { 2000 } else { 8 } {
             auship.feed(&large);
         }
-        let start = Instant::now();
         let (status, said) = auship.finish();
-        assert_eq!(status.code(), Some(1), "{said}");
+        assert_eq!(status.code(), Some(1), "{network}: {said}");
         assert!(said.contains("shutdown_timeout ran out"), "{said}");
-        assert!(start.elapsed() < Duration::from_secs(4), "{network}: {:?}", start.elapsed());
     }
 }
 
@@ -339,7 +339,7 @@ fn a_broken_connection_costs_nothing_in_the_middle_of_many() {
     // More than the kernel's buffers hold, in one write.
     let text = "x".repeat(12_000_000);
     auship.feed(&event(1, &text));
-    wait_until("the first connection broke", Duration::from_secs(20), || copy_has(dir.path(), 1));
+    wait_until("the first connection broke", || copy_has(dir.path(), 1));
     auship.feed(&events(2, 10));
     let (_, said) = auship.finish();
     totals(&said, 11, 0);

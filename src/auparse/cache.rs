@@ -1,6 +1,6 @@
 //! What libauparse was asked before, and what it said.
 
-use super::interpreter::FieldRef;
+use crate::event::FieldRef;
 use crate::event::PREFIX;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;

@@ -13,6 +13,7 @@
 
 mod auparse_sys;
 mod cache;
+mod decode;
 mod fields;
 mod free_text;
 mod handle;
@@ -22,7 +23,8 @@ mod lines;
 mod pending;
 pub mod tables;
 
-pub use interpreter::{FieldRef, Interpreter, Syscall, Type, syscall_names, unhex, unquoted};
+pub use decode::{unhex, unquoted};
+pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
 pub use lines::MAX_LINE;
 
 use crate::event::{Event, EventId, Events, LinuxEvent, node_id, record_type};

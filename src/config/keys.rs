@@ -34,8 +34,8 @@ pub enum SectionKind {
 pub const KEYS: &[(SectionKind, &[&str])] = &[
     (SectionKind::Program, &["shutdown_timeout", "run_dir"]),
     (SectionKind::Legacy, &["mozdef_url", "file_log"]),
-    (SectionKind::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order"]),
-    (SectionKind::Metrics, &["statsd", "sample_rate", "prometheus_file", "status_period"]),
+    (SectionKind::Input, &["source", "track_sequence", "log_out_of_order", "max_out_of_order", "gap_after"]),
+    (SectionKind::Metrics, &["statsd", "statsd_period", "sample_rate", "prometheus_file", "status_period"]),
     (
         SectionKind::Filter,
         &[

@@ -14,6 +14,8 @@ use std::{fmt, path::PathBuf, time::Duration};
 pub struct Metrics {
     /// A statsd server, `HOST:PORT`.
     pub statsd: Option<String>,
+    /// How often it gets its share.
+    pub statsd_period: Duration,
     /// The share of single times that statsd gets, above 0 and at most 1.
     pub sample_rate: f64,
     /// A file for node_exporter's textfile collector.
@@ -28,6 +30,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             statsd: None,
+            statsd_period: Duration::from_secs(10),
             sample_rate: 0.5,
             prometheus_file: None,
             status_period: Duration::from_secs(3600),
@@ -42,6 +45,7 @@ impl Metrics {
         if let Some(statsd) = &self.statsd {
             writeln!(f, "statsd = {}", Quoted::text(statsd))?;
         }
+        writeln!(f, "statsd_period = {}", values::show_time(self.statsd_period))?;
         writeln!(f, "sample_rate = {}", self.sample_rate)?;
         if let Some(path) = &self.prometheus_file {
             writeln!(f, "prometheus_file = {}", Quoted::path(path))?;
@@ -72,6 +76,7 @@ impl Validator<'_> {
         let line = given.line("prometheus_file").unwrap_or_default();
         config.metrics = Metrics {
             statsd: self.value(&mut given, "statsd", None, |text| address(text).map(Some)),
+            statsd_period: self.value(&mut given, "statsd_period", default.statsd_period, values::time),
             sample_rate: self.value(&mut given, "sample_rate", default.sample_rate, |text| {
                 let rate = text.parse().ok().filter(|n: &f64| *n > 0.0 && *n <= 1.0);
                 rate.ok_or("a number above 0, at most 1, as in 0.5")
@@ -125,7 +130,7 @@ mod tests {
         let output = "[output:a]\ntype = stdout\n";
         let text = format!(
             "run_dir = /run/x\n[input]\nmax_out_of_order = 7\nlog_out_of_order = yes\n[metrics]\nstatsd = [::1]:8125\n\
-             sample_rate = 0.25\nprometheus_file = /tmp/x.prom\nstatus_period = 0s\n{output}"
+             statsd_period = 3s\nsample_rate = 0.25\nprometheus_file = /tmp/x.prom\nstatus_period = 0s\n{output}"
         );
         let read = |text: &str| super::super::parse("x".as_ref(), text);
         let first = read(&text).unwrap();

@@ -6,7 +6,7 @@ use super::{
     validator::{SectionValues, Validator},
     values,
 };
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// How serials are watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,11 +17,13 @@ pub struct Sequence {
     pub log_out_of_order: bool,
     /// A serial that is so far behind the newest one will not come any more.
     pub max_out_of_order: u64,
+    /// Neither will one that stayed away for so long.
+    pub gap_after: Duration,
 }
 
 impl Default for Sequence {
     fn default() -> Self {
-        Self { track: true, log_out_of_order: false, max_out_of_order: 500 }
+        Self { track: true, log_out_of_order: false, max_out_of_order: 500, gap_after: Duration::from_secs(10) }
     }
 }
 
@@ -29,7 +31,8 @@ impl Sequence {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "track_sequence = {}", Quoted::yes(self.track))?;
         writeln!(f, "log_out_of_order = {}", Quoted::yes(self.log_out_of_order))?;
-        writeln!(f, "max_out_of_order = {}", self.max_out_of_order)
+        writeln!(f, "max_out_of_order = {}", self.max_out_of_order)?;
+        writeln!(f, "gap_after = {}", values::show_time(self.gap_after))
     }
 }
 
@@ -43,6 +46,7 @@ impl Validator<'_> {
                 let number = values::count(text).ok().filter(|n| *n <= 1_000_000);
                 number.map(|n| n as u64).ok_or("a whole number from 1 to 1000000")
             }),
+            gap_after: self.value(given, "gap_after", default.gap_after, values::time),
         };
     }
 }

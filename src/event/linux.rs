@@ -118,6 +118,26 @@ pub struct LinuxEvent {
     fields: Vec<Field>,
 }
 
+/// A field with the record it stands in.
+#[derive(Clone, Copy)]
+pub struct FieldRef<'e> {
+    /// The event.
+    pub event: &'e LinuxEvent,
+    /// The record's place in the event.
+    pub number: usize,
+    /// The record.
+    pub record: &'e Record,
+    /// The field.
+    pub field: Field,
+}
+
+impl<'e> FieldRef<'e> {
+    /// The value as recorded.
+    pub fn text(&self) -> &'e [u8] {
+        self.event.bytes(self.field.value)
+    }
+}
+
 /// Record type numbers that formats tell apart (`<linux/audit.h>`).
 pub mod record_type {
     #![allow(missing_docs)] // each is the number of the record type of that name

@@ -8,7 +8,9 @@
 mod linux;
 mod notice;
 
-pub use linux::{EventId, Field, LinuxEvent, PREFIX, Record, Span, Timestamp, is_absent, node_id, record_type};
+pub use linux::{
+    EventId, Field, FieldRef, LinuxEvent, PREFIX, Record, Span, Timestamp, is_absent, node_id, record_type,
+};
 pub use notice::{Gap, Notice};
 
 use crate::auparse::Interpreter;

@@ -3,8 +3,8 @@
 use super::{Scratch, Subject, TextScope, is_of};
 use crate::{
     address,
-    auparse::{FieldRef, Interpreter, Syscall, Type, syscall_names},
-    event::{Field, LinuxEvent, Record, is_absent, record_type},
+    auparse::{Interpreter, Syscall, Type, syscall_names},
+    event::{Field, FieldRef, LinuxEvent, Record, is_absent, record_type},
     paths,
 };
 use memchr::memmem;

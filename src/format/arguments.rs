@@ -4,8 +4,8 @@
 //! …), each hex-encoded or quoted by itself, so fragments are joined as bytes.
 
 use crate::{
-    auparse::{FieldRef, Interpreter, Type},
-    event::{LinuxEvent, record_type},
+    auparse::{Interpreter, Type},
+    event::{FieldRef, LinuxEvent, record_type},
     format::json,
 };
 

@@ -16,8 +16,8 @@ use std::{
 
 /// How often the Prometheus file is written.
 const PROMETHEUS: Duration = Duration::from_secs(15);
-/// How often statsd gets its share.
-const STATSD: Duration = Duration::from_secs(10);
+/// A statsd server that comes later than this, with a reload, isn't told what was before.
+const LATE: Duration = Duration::from_secs(10);
 /// How long the end waits until the last metrics are written.
 const LAST: Duration = Duration::from_secs(2);
 
@@ -154,12 +154,11 @@ impl Writer {
             }
             return;
         };
-        // A server that comes later gets what comes later.
-        let late = self.started.elapsed() > STATSD;
+        let late = self.started.elapsed() > LATE;
         let statsd = self.statsd.get_or_insert_with(|| Statsd::new(to, late, snapshot));
         statsd.redirect(to);
         statsd.gather(snapshot);
-        if snapshot.last || self.sent.elapsed() >= STATSD {
+        if snapshot.last || self.sent.elapsed() >= snapshot.settings.statsd_period {
             self.sent = Instant::now();
             statsd.send(snapshot);
         }

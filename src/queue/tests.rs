@@ -7,6 +7,17 @@ use super::{
 };
 use crate::config::SpoolFull;
 
+/// How long a test waits for what must come: far longer than it takes, on a busy machine too.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 fn config(dir: &Path, always: bool) -> config::Queue {
     let spool = config::Spool { dir: dir.join("spool"), always, limit: 64 << 20, full: SpoolFull::DropOldest };
     config::Queue {
@@ -36,24 +47,24 @@ fn spooled(sender: &mut QueueSender, receiver: &QueueReceiver, numbers: std::ops
     let all = receiver.counters().spool + (numbers.end - numbers.start);
     receiver.set_failing(true);
     assert!(documents(numbers).into_iter().all(|document| sender.push(document, None)));
-    let start = Instant::now();
-    while receiver.counters().spool < all {
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", receiver.counters());
-        thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("all are in the spool", || receiver.counters().spool == all);
 }
 
-/// Takes and delivers all that is there.
-fn drain(receiver: &QueueReceiver) -> Vec<Document> {
-    drain_with(receiver, 7)
+/// Takes and delivers so many documents, which must be all there are.
+fn drain(receiver: &QueueReceiver, number: usize) -> Vec<Document> {
+    drain_with(receiver, number, 7)
 }
 
-fn drain_with(receiver: &QueueReceiver, most: usize) -> Vec<Document> {
+fn drain_with(receiver: &QueueReceiver, number: usize, most: usize) -> Vec<Document> {
     let mut all = Vec::new();
-    while let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(most), Duration::from_millis(100)) {
+    while all.len() < number {
+        let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(most), PATIENCE) else {
+            panic!("only {}", all.len())
+        };
         all.extend(batch.documents.iter().cloned());
         receiver.record_outcome_of_all(batch, Outcome::Delivered);
     }
+    assert!(!matches!(receiver.dequeue_timeout(&want(most), Duration::ZERO), Dequeued::Batch(_)), "more than {number}");
     all
 }
 
@@ -75,9 +86,9 @@ fn what_is_read_before_the_spools_thread_has_booked_it_is_booked_once() {
     let appended = spool.append(&away);
     let sink = thread::spawn({
         let receiver = receiver.clone();
-        move || drain_with(&receiver, 100)
+        move || drain_with(&receiver, 10, 100)
     });
-    thread::sleep(Duration::from_millis(50));
+    wait_until("the sink reads", || locked(&shared.state).reading);
     shared.note_moved(spool, away, appended);
     assert_eq!(sink.join().unwrap(), documents(0..10));
     let (counters, _) = receiver.finish();
@@ -106,7 +117,7 @@ fn all_of_the_sinks_threads_end_when_nothing_is_left() {
             .collect();
         let start = Instant::now();
         while !threads.iter().all(thread::JoinHandle::is_finished) {
-            if start.elapsed() > Duration::from_secs(5) {
+            if start.elapsed() > PATIENCE {
                 receiver.stop();
                 panic!("some sleep on: {:?}", receiver.counters());
             }
@@ -121,7 +132,7 @@ fn what_is_left_half_delivered_does_not_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
-    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), Duration::from_secs(1)) else { panic!() };
+    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), PATIENCE) else { panic!() };
     receiver.persist(&mut batch);
     receiver.record_outcome(&mut batch, 4, Outcome::Delivered);
     receiver.release(batch);
@@ -130,7 +141,7 @@ fn what_is_left_half_delivered_does_not_come_again() {
     drop(receiver);
     wait_for_lock(dir.path());
     let (_inlet, receiver) = open(dir.path(), false);
-    assert_eq!(drain(&receiver), documents(4..10));
+    assert_eq!(drain(&receiver, 6), documents(4..10));
 }
 
 #[test]
@@ -138,7 +149,7 @@ fn of_documents_in_another_order_those_left_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     spooled(&mut sender, &receiver, 0..10);
-    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), Duration::from_secs(1)) else { panic!() };
+    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), PATIENCE) else { panic!() };
     // The server has taken the last four.
     let mut sorted = std::mem::take(&mut batch.documents);
     sorted.rotate_left(6);
@@ -153,7 +164,7 @@ fn of_documents_in_another_order_those_left_come_again() {
     drop(receiver);
     wait_for_lock(dir.path());
     let (_inlet, receiver) = open(dir.path(), false);
-    assert_eq!(drain(&receiver), documents(0..10), "rather twice than not at all");
+    assert_eq!(drain(&receiver, 10), documents(0..10), "rather twice than not at all");
 }
 
 #[test]
@@ -161,9 +172,9 @@ fn one_that_is_refused_again_and_again_holds_up_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     spooled(&mut sender, &receiver, 0..100);
-    let Dequeued::Batch(mut refused) = receiver.dequeue_timeout(&want(1), Duration::from_secs(1)) else { panic!() };
+    let Dequeued::Batch(mut refused) = receiver.dequeue_timeout(&want(1), PATIENCE) else { panic!() };
     receiver.persist(&mut refused);
-    assert_eq!(drain(&receiver), documents(1..100));
+    assert_eq!(drain(&receiver, 99), documents(1..100));
     let segments = || {
         let names = std::fs::read_dir(dir.path().join("spool")).unwrap().map(|e| e.unwrap().file_name());
         names.filter(|name| name.to_string_lossy().starts_with('0')).count()
@@ -175,7 +186,7 @@ fn one_that_is_refused_again_and_again_holds_up_nothing() {
     drop(receiver);
     wait_for_lock(dir.path());
     let (_inlet, receiver) = open(dir.path(), false);
-    assert_eq!(drain(&receiver), documents(0..1), "and doesn't come again");
+    assert_eq!(drain(&receiver, 1), documents(0..1), "and doesn't come again");
 }
 
 #[test]
@@ -183,7 +194,7 @@ fn what_was_lost_at_the_end_is_not_lost_again_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
-    let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(10), Duration::from_secs(1)) else { panic!() };
+    let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(10), PATIENCE) else { panic!() };
     drop(sender);
     // Its sink never gave it back.
     let (counters, left) = receiver.finish();
@@ -213,9 +224,5 @@ fn what_is_stuck_on_its_way_to_the_disk_is_counted_at_the_end() {
 /// Waits until the spool's thread has let go of the spool.
 fn wait_for_lock(dir: &Path) {
     let file = std::fs::File::open(dir.join("spool/lock")).unwrap();
-    let start = Instant::now();
-    while file.try_lock().is_err() {
-        assert!(start.elapsed() < Duration::from_secs(5), "the spool is still locked");
-        thread::sleep(Duration::from_millis(1));
-    }
+    wait_until("the spool isn't locked any more", || file.try_lock().is_ok());
 }

@@ -196,14 +196,19 @@ mod tests {
 
     #[test]
     fn it_opens_tries_and_closes() {
-        let breaker = Breaker::new(0.5, FAST);
-        for _ in 0..CONSECUTIVE_LIMIT - 1 {
-            assert!(!breaker.failure(None));
-        }
-        assert!(breaker.enter(|| true), "still closed");
-        assert!(breaker.failure(None), "now open");
-        assert!(!breaker.enter(|| true), "nothing waits on a dead server");
+        let open = |backoff| {
+            let breaker = Breaker::new(0.5, backoff);
+            for _ in 0..CONSECUTIVE_LIMIT - 1 {
+                assert!(!breaker.failure(None));
+            }
+            assert!(breaker.enter(|| true), "still closed");
+            assert!(breaker.failure(None), "now open");
+            breaker
+        };
+        let slow = Backoff { least: Duration::from_secs(3600), most: Duration::from_secs(3600) };
+        assert!(!open(slow).enter(|| true), "nothing waits on a dead server");
         let start = Instant::now();
+        let breaker = open(FAST);
         assert!(breaker.enter(|| false), "one may try");
         assert!(start.elapsed() >= Duration::from_millis(5));
         assert_eq!(breaker.position(), BreakerState::HalfOpen);

@@ -31,7 +31,7 @@ fn line(dir: &Path, attempts: Option<u32>) -> Line {
     Line { inlet, queue, carrier, shared }
 }
 
-const WANT: BatchLimits = BatchLimits { documents: 10, bytes: usize::MAX, interval: Duration::from_secs(5) };
+const LIMITS: BatchLimits = BatchLimits { documents: 10, bytes: usize::MAX, interval: Duration::from_secs(5) };
 
 fn put(line: &mut Line, texts: &[&str]) {
     assert!(texts.iter().all(|text| line.inlet.push(text.as_bytes().to_vec(), None)));
@@ -62,7 +62,7 @@ fn each_document_has_its_own_fate_and_the_refused_go_again_alone() {
     let Line { inlet, queue, carrier, shared } = line;
     drop(inlet);
     let (mut sent, mut counters) = (Vec::new(), Vec::new());
-    carrier.run(&WANT, |documents| {
+    carrier.run(&LIMITS, |documents| {
         sent.push(texts(documents));
         counters.push(queue.counters());
         items(documents, sent.len() < 3)
@@ -92,7 +92,7 @@ fn without_a_spool_only_what_is_refused_too_often_is_lost() {
     let Line { inlet, queue, carrier, .. } = line;
     drop(inlet);
     let mut requests = 0;
-    carrier.run(&WANT, |documents| {
+    carrier.run(&LIMITS, |documents| {
         requests += 1;
         items(documents, true)
     });
@@ -109,7 +109,7 @@ fn a_server_that_refuses_all_is_one_that_fails() {
     let Line { inlet, queue, carrier, shared } = line;
     let mut inlet = Some(inlet);
     let mut requests = 0;
-    carrier.run(&WANT, |documents| {
+    carrier.run(&BatchLimits { interval: Duration::ZERO, ..LIMITS }, |documents| {
         requests += 1;
         if requests == 6 {
             assert_ne!(shared.breaker(), Some(BreakerState::Closed), "after five in a row");
@@ -129,7 +129,7 @@ fn what_is_refused_at_the_end_is_all_that_comes_again() {
     put(&mut first, &["d1", "a2", "k3", "a4"]);
     let Line { inlet, queue, carrier, .. } = first;
     drop(inlet);
-    carrier.run(&WANT, |documents| items(documents, true));
+    carrier.run(&LIMITS, |documents| items(documents, true));
     let (counters, left) = queue.finish();
     assert_eq!((counters.delivered, counters.spool, left), (2, 2, 0), "{counters:?}");
     assert!(counters.balance());
@@ -137,7 +137,7 @@ fn what_is_refused_at_the_end_is_all_that_comes_again() {
     let Line { inlet, queue, carrier, .. } = line(dir.path(), None);
     drop(inlet);
     let mut sent = Vec::new();
-    carrier.run(&WANT, |documents| {
+    carrier.run(&LIMITS, |documents| {
         sent.extend(texts(documents));
         items(documents, false)
     });
@@ -153,7 +153,7 @@ fn an_answer_about_too_few_documents_settles_only_those() {
     let Line { inlet, queue, carrier, .. } = line;
     drop(inlet);
     let mut sent = Vec::new();
-    carrier.run(&WANT, |documents| {
+    carrier.run(&LIMITS, |documents| {
         sent.push(texts(documents));
         SendResult::PerItem(vec![ItemResult::Delivered])
     });
@@ -166,7 +166,7 @@ fn an_answer_about_too_few_documents_settles_only_those() {
 fn documents_whose_place_is_blocked_make_way_for_others() {
     let dir = tempfile::tempdir().unwrap();
     let mut line = line(dir.path(), None);
-    let want = BatchLimits { interval: Duration::ZERO, ..WANT };
+    let want = BatchLimits { interval: Duration::ZERO, ..LIMITS };
     put(&mut line, &["b1"]);
     let Line { inlet, queue, carrier, shared } = line;
     let mut inlet = Some(inlet);
@@ -200,7 +200,7 @@ fn what_is_put_off_survives_and_only_what_is_left_of_it() {
     let Line { inlet, queue, carrier, .. } = first;
     let mut inlet = Some(inlet);
     let mut tries = 0;
-    carrier.run(&BatchLimits { interval: Duration::ZERO, ..WANT }, |documents| {
+    carrier.run(&BatchLimits { interval: Duration::ZERO, ..LIMITS }, |documents| {
         tries += 1;
         if tries == 4 {
             inlet = None;
@@ -213,7 +213,7 @@ fn what_is_put_off_survives_and_only_what_is_left_of_it() {
     let Line { inlet, queue, carrier, .. } = line(dir.path(), None);
     drop(inlet);
     let mut sent = Vec::new();
-    carrier.run(&WANT, |documents| {
+    carrier.run(&LIMITS, |documents| {
         sent.extend(texts(documents));
         items(documents, false)
     });

@@ -4,14 +4,7 @@ use nix::{
     fcntl::{Flock, FlockArg},
     unistd::geteuid,
 };
-use std::{env, fs::File, process::Command};
-
-/// Says loudly that something wasn't tested here. In CI that is a failure.
-pub fn not_tested(what: &str, why: &str) {
-    let message = format!("\n*** NOT TESTED: {what}: {why} ***\n");
-    assert!(env::var_os("CI").is_none(), "{message}");
-    eprintln!("{message}");
-}
+use std::{fs::File, process::Command};
 
 /// The kernel's audit, for as long as this lives; or why it can't be had.
 pub fn take() -> Result<Flock<File>, String> {

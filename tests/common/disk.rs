@@ -1,6 +1,6 @@
 //! Disks that fail when told to.
 
-use super::{PYTHON, audit::not_tested, tool};
+use super::{PYTHON, cannot_run, tool};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::{
     fs,
@@ -30,7 +30,7 @@ impl BadDisk {
         if line.trim() == "mounted" {
             return Some(Self { child, behaviour });
         }
-        not_tested("disks that fail", "no FUSE here: it needs root, /dev/fuse and python3-fusepy");
+        cannot_run("disks that fail", "no FUSE here: it needs root, /dev/fuse and python3-fusepy");
         child.wait().unwrap();
         None
     }
@@ -60,7 +60,7 @@ impl Tmpfs {
         match mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())) {
             Ok(()) => Some(Self(at.to_path_buf())),
             Err(e) => {
-                not_tested("a full disk", &format!("a tmpfs can't be mounted here ({e}); run this as root"));
+                cannot_run("a full disk", &format!("a tmpfs can't be mounted here ({e}); run this as root"));
                 None
             }
         }

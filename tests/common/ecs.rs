@@ -1,6 +1,6 @@
 //! The Elastic Common Schema as its definitions have it, and documents held against it.
 
-use super::{auship, data, json};
+use super::{auship, cannot_run, data, json, say_not_tested};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -122,16 +122,28 @@ pub fn text(log: &Path) -> Vec<u8> {
 pub fn logs() -> Vec<PathBuf> {
     let names = ["zoo-raw.log", "zoo-enriched.log", "edge.log"];
     let mut logs: Vec<PathBuf> = names.iter().chain(&["sample.log"]).map(|name| data(name)).collect();
-    match recorded("") {
-        Some(more) => logs.extend(names.iter().map(|name| more.join(name)).filter(|log| log.exists())),
-        None => eprintln!("\n*** NOT TESTED: the whole zoo of recorded events: there is no such directory ***\n"),
-    }
+    logs.extend(names.iter().filter_map(|name| recorded("the whole zoo of recorded events", name)));
     logs
 }
 
-/// A part of the recorded data that isn't the project's own.
-pub fn recorded(part: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let all = env::var_os("RECORDED").map_or_else(beside, PathBuf::from);
-    Some(all.join(part)).filter(|path| path.exists())
+/// A part of the recorded data, some of it others', that may not be copied into the project. It is in the directory that
+/// `RECORDED` names, or else in `shared/corpus` beside the checkout.
+///
+/// A checkout that has neither can't get it: that is said, and isn't a failure, in CI either. Where `RECORDED` is set, or
+/// there is a `shared` beside the checkout, the data is to be there, and the rule of [`cannot_run`] holds.
+pub fn recorded(what: &str, part: &str) -> Option<PathBuf> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let named = env::var_os("RECORDED");
+    let expected = named.is_some() || shared.exists();
+    let path = named.map_or_else(|| shared.join("corpus"), PathBuf::from).join(part);
+    if path.exists() {
+        return Some(path);
+    }
+    let why = format!("there is no {}; RECORDED names the directory of the recorded data", path.display());
+    if expected {
+        cannot_run(what, &why)
+    } else {
+        say_not_tested(what, &why)
+    }
+    None
 }

@@ -9,7 +9,6 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 /// One host; it ends with this.
@@ -131,7 +130,7 @@ impl Cluster {
 
     /// Waits for so many documents.
     pub fn wait_for(&self, count: usize) {
-        wait_until(&format!("{count} documents"), Duration::from_secs(30), || self.count() >= count);
+        wait_until(&format!("{count} documents"), || self.count() >= count);
     }
 
     /// What went wrong in the hosts themselves.

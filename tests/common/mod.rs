@@ -11,14 +11,18 @@ pub mod prometheus;
 pub mod receiver;
 pub mod server;
 
+use nix::sys::signal::Signal;
 use std::{
-    fs,
-    io::{Read, Write},
-    net::TcpListener,
+    env, fs,
+    io::{self, Read, Write},
+    net::{TcpListener, UdpSocket},
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -34,6 +38,21 @@ pub fn data(name: &str) -> PathBuf {
 /// A helper program.
 pub fn tool(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name)
+}
+
+/// How long a test waits for what must come. Far longer than anything takes, so that a busy machine fails no test.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says that something can't be tested here, and why. In CI, where `CI` is set, that is a failure: everything that a test
+/// needs is there. Tests that call this return afterwards.
+pub fn cannot_run(what: &str, why: &str) {
+    say_not_tested(what, why);
+    assert!(env::var_os("CI").is_none(), "in CI everything is tested, but not {what}: {why}");
+}
+
+/// Says that something isn't tested, where a person sees it: libtest keeps what a passing test prints with `eprintln!`.
+pub fn say_not_tested(what: &str, why: &str) {
+    let _ = io::stderr().write_all(format!("\n*** NOT TESTED: {what}: {why} ***\n").as_bytes());
 }
 
 /// The Python that Debian's and Fedora's python3-audit belong to.
@@ -138,7 +157,7 @@ impl Running {
     }
 
     /// Sends a signal.
-    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub fn signal(&self, signal: Signal) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
     }
@@ -150,7 +169,46 @@ impl Running {
 
     /// Waits until it has said something.
     pub fn wait_for(&self, what: &str) {
-        wait_until(what, Duration::from_secs(20), || self.messages().contains(what));
+        self.wait_for_times(what, 1);
+    }
+
+    /// Waits until it has said something so many times.
+    pub fn wait_for_times(&self, what: &str, times: usize) {
+        let start = Instant::now();
+        while self.messages().matches(what).count() < times {
+            assert!(start.elapsed() < PATIENCE, "it didn't say {what:?}; it said: {}", self.messages());
+            thread::sleep(POLL);
+        }
+    }
+
+    /// A report of this moment (SIGUSR1). The configuration names a `run_dir` for it that no other process has.
+    pub fn report(&self) -> String {
+        const WRITTEN: &str = "report written to ";
+        // Before that the signal would end it.
+        self.wait_for("started with");
+        let before = self.messages().matches(WRITTEN).count();
+        self.signal(Signal::SIGUSR1);
+        self.wait_for_times(WRITTEN, before + 1);
+        let said = self.messages();
+        let path = said.rsplit(WRITTEN).next().unwrap().lines().next().unwrap().to_string();
+        fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+    }
+
+    /// A figure of a report of this moment; of all outputs together, if each has its own.
+    pub fn figure(&self, name: &str) -> usize {
+        let report = self.report();
+        let values = report.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(' '));
+        values.map(|value| value.trim().parse::<usize>().unwrap_or_else(|e| panic!("{name} {value}: {e}"))).sum()
+    }
+
+    /// Waits until it has read and taken so many events.
+    pub fn wait_for_events(&self, count: usize) {
+        wait_until(&format!("{count} events are read"), || self.figure("auship_events_total") >= count);
+    }
+
+    /// Waits until nothing is in memory any more: all is delivered, in the spool, or lost.
+    pub fn wait_for_empty_rings(&self) {
+        wait_until("the rings are empty", || self.figure("auship_output_ring_documents") == 0);
     }
 
     /// Closes its input and waits for its end: status and all it said.
@@ -166,8 +224,8 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(start.elapsed() < Duration::from_secs(60), "it doesn't end; it said: {}", self.messages());
-            thread::sleep(Duration::from_millis(10));
+            assert!(start.elapsed() < PATIENCE, "it doesn't end; it said: {}", self.messages());
+            thread::sleep(POLL);
         };
         if let Some(reader) = self.reader.take() {
             reader.join().unwrap();
@@ -199,7 +257,11 @@ impl Setup {
 
     /// Starts it with one output, into that file.
     pub fn start(&self, more: &str) -> Running {
-        let text = format!("shutdown_timeout = 3s\n[output:file]\ntype = file\npath = {}\n{more}", self.log.display());
+        let text = format!(
+            "shutdown_timeout = 1m\nrun_dir = {}\n[output:file]\ntype = file\npath = {}\n{more}",
+            self.dir.path().join("run").display(),
+            self.log.display()
+        );
         Running::start(&write_config(self.dir.path(), &text))
     }
 }
@@ -213,9 +275,22 @@ fn read_terminal(master: OwnedFd, messages: &Mutex<String>) {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that nobody gets by chance until it is used: none of those that the kernel hands
+/// out, and none that this process was given before.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 10_000;
+    const NUMBER: u16 = 22_000;
+    let own = (std::process::id() % u32::from(NUMBER)) as u16;
+    let candidates = (0..NUMBER).map(|_| {
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+        FIRST + (own.wrapping_mul(89).wrapping_add(given)) % NUMBER
+    });
+    let is_free = |port: &u16| {
+        let address = ("127.0.0.1", *port);
+        TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()
+    };
+    { candidates }.find(is_free).expect("a free port")
 }
 
 /// Feeds so many events, ends, and returns what was said.
@@ -227,12 +302,20 @@ pub fn run_to_end(config: &Path, count: usize) -> String {
     said
 }
 
-/// Waits until something holds; panics when it doesn't in time.
-pub fn wait_until(what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
+/// How often a test looks whether what it waits for has come.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Waits until something holds; panics when it doesn't within [`PATIENCE`].
+pub fn wait_until(what: &str, holds: impl FnMut() -> bool) {
+    wait_within(PATIENCE, what, holds);
+}
+
+/// As [`wait_until`], for what may take longer.
+pub fn wait_within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < patience, "not within {patience:?}: {what}");
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(POLL);
     }
 }
 

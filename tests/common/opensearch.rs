@@ -1,6 +1,6 @@
 //! A real search server: osmem-server, which keeps an OpenSearch's indexes in memory.
 
-use super::audit::not_tested;
+use super::cannot_run;
 use serde_json::Value;
 use std::{
     env,
@@ -34,7 +34,7 @@ impl OpenSearch {
     pub fn start_at(port: u16) -> Option<Self> {
         let binary = binary();
         if !binary.exists() {
-            not_tested("OpenSearch", "no target/osmem: run `make target/osmem`, or set OSMEM_SERVER_BIN");
+            cannot_run("OpenSearch", "no target/osmem: run `make target/osmem`, or set OSMEM_SERVER_BIN");
             return None;
         }
         let mut command = Command::new(binary);

@@ -9,7 +9,6 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 /// A server; it ends with this.
@@ -153,9 +152,7 @@ impl Server {
 
     /// Waits for so many documents.
     pub fn wait_for(&self, count: usize) {
-        wait_until(&format!("{count} documents"), Duration::from_secs(30), || {
-            self.bodies().iter().filter(|b| **b == b'\n').count() >= count
-        });
+        wait_until(&format!("{count} documents"), || self.bodies().iter().filter(|b| **b == b'\n').count() >= count);
     }
 }
 

@@ -96,8 +96,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        turn = self.note()
+        # Before it is noted: a test that has seen the request may change the behaviour for the next.
         behaviour = present_behaviour()
+        turn = self.note()
         if self.headers["Content-Encoding"] == "gzip":
             body = gzip.decompress(body)
         if self.headers["Content-Type"] != "application/json" or not self.path.endswith("/events"):

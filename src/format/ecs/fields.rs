@@ -2,8 +2,8 @@
 
 use super::view::says_nothing;
 use crate::{
-    auparse::{FieldRef, Interpreter, Syscall, Type, syscall_names, unquoted},
-    event::record_type,
+    auparse::{Interpreter, Syscall, Type, syscall_names, unquoted},
+    event::{FieldRef, record_type},
     format::flat::{FieldMapping, RuleSpec},
 };
 use std::borrow::Cow;

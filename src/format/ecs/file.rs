@@ -8,8 +8,8 @@ use super::{
     view::View,
 };
 use crate::{
-    auparse::{FieldRef, unquoted},
-    event::{is_absent, record_type},
+    auparse::unquoted,
+    event::{FieldRef, is_absent, record_type},
     paths,
 };
 

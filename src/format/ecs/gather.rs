@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     address::Address,
-    auparse::{FieldRef, Type, unquoted},
-    event::{PREFIX, is_absent, record_type},
+    auparse::{Type, unquoted},
+    event::{FieldRef, PREFIX, is_absent, record_type},
     format::{
         flat::{self, FieldMapping, Key, RuleId, Values},
         json,

@@ -3,7 +3,8 @@
 use super::{fields::record, gather::Gather, object::Objects};
 use crate::{
     address::Address,
-    auparse::{FieldRef, syscall_names, unquoted},
+    auparse::{syscall_names, unquoted},
+    event::FieldRef,
 };
 use std::{net::IpAddr, str::FromStr};
 

@@ -5,8 +5,8 @@ use super::{
     normalization::{Normalization, Normalizations},
 };
 use crate::{
-    auparse::{FieldRef, Interpreter, Syscall, syscall_names},
-    event::{LinuxEvent, Record, is_absent, record_type},
+    auparse::{Interpreter, Syscall, syscall_names},
+    event::{FieldRef, LinuxEvent, Record, is_absent, record_type},
     format::flat::heads,
 };
 

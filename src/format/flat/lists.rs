@@ -2,8 +2,7 @@
 
 use super::{FieldMapping, Key, RuleId, Writer};
 use crate::{
-    auparse::FieldRef,
-    event::{PREFIX, is_absent, record_type},
+    event::{FieldRef, PREFIX, is_absent, record_type},
     format::json,
 };
 

@@ -15,8 +15,8 @@ mod lists;
 mod rules;
 
 use crate::{
-    auparse::{FieldRef, Interpreter, Syscall, Type},
-    event::{LinuxEvent, PREFIX, Record, Span},
+    auparse::{Interpreter, Syscall, Type},
+    event::{FieldRef, LinuxEvent, PREFIX, Record, Span},
     format::json,
 };
 pub use keys::{Key, Keys};

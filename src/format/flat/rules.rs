@@ -5,8 +5,8 @@
 
 use super::keys::{Key, Keys};
 use crate::{
-    auparse::{FieldRef, Interpreter, Syscall, Type},
-    event::{Field, LinuxEvent, PREFIX, Record, record_type},
+    auparse::{Interpreter, Syscall, Type},
+    event::{Field, FieldRef, LinuxEvent, PREFIX, Record, record_type},
     format::{arguments, json},
 };
 use foldhash::fast::RandomState;

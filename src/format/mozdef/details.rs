@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     address::Address,
-    auparse::{FieldRef, Interpreter, Syscall, Type, unquoted},
-    event::{Field, is_absent, record_type},
+    auparse::{Interpreter, Syscall, Type, unquoted},
+    event::{Field, FieldRef, is_absent, record_type},
     format::{
         arguments::Arguments,
         flat::{self, Key, Keys, RuleId},

@@ -1,8 +1,8 @@
 //! Which key each field has in `details`.
 
 use crate::{
-    auparse::{FieldRef, Interpreter, Syscall, Type, unquoted},
-    event::{LinuxEvent, Record, record_type},
+    auparse::{Interpreter, Syscall, Type, unquoted},
+    event::{FieldRef, LinuxEvent, Record, record_type},
     format::flat::{FieldMapping, RuleSpec},
 };
 

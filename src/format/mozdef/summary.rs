@@ -3,8 +3,8 @@
 use super::{EventView, category::Category};
 use crate::{
     address::{self, Address},
-    auparse::{FieldRef, Interpreter, Type},
-    event::record_type,
+    auparse::{Interpreter, Type},
+    event::{FieldRef, record_type},
     format::{arguments::Arguments, json},
 };
 

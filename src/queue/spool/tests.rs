@@ -5,6 +5,25 @@ use super::*;
 use crate::config::SpoolFull;
 use std::{collections::BTreeSet, panic};
 
+/// A spool's directory, in another where a run directory has its place beside it; gone with this.
+struct Place {
+    dir: PathBuf,
+    _around: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let around = tempfile::tempdir().unwrap();
+        let dir = around.path().join("spool");
+        fs::create_dir(&dir).unwrap();
+        Self { dir, _around: around }
+    }
+
+    fn path(&self) -> &Path {
+        &self.dir
+    }
+}
+
 fn config(dir: &Path, limit: u64, full: SpoolFull) -> config::Spool {
     config::Spool { dir: dir.to_path_buf(), always: false, limit, full }
 }
@@ -54,7 +73,7 @@ fn files(dir: &Path) -> BTreeSet<String> {
 
 #[test]
 fn what_goes_in_comes_out_in_order() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open(dir.path());
     append(&spool, 0..50);
     let first = spool.read(20, usize::MAX).unwrap();
@@ -69,7 +88,7 @@ fn what_goes_in_comes_out_in_order() {
 
 #[test]
 fn bytes_bound_a_batch_but_one_document_always_comes() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open(dir.path());
     append(&spool, 0..10);
     assert_eq!(spool.read(5, 1).unwrap().documents.len(), 1);
@@ -80,7 +99,7 @@ fn bytes_bound_a_batch_but_one_document_always_comes() {
 
 #[test]
 fn a_process_that_dies_loses_nothing_and_repeats_only_what_was_on_its_way() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open(dir.path());
     append(&spool, 0..100);
     let batches: Vec<Batch> = (0..4).map(|_| spool.read(10, usize::MAX).unwrap()).collect();
@@ -98,7 +117,7 @@ fn a_process_that_dies_loses_nothing_and_repeats_only_what_was_on_its_way() {
 
 #[test]
 fn the_ring_of_a_killed_process_is_counted_exactly() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open(dir.path());
     for _ in 0..30 {
         spool.note_enqueued(None);
@@ -121,7 +140,7 @@ fn the_ring_of_a_killed_process_is_counted_exactly() {
 
 #[test]
 fn a_second_process_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (_spool, _) = open(dir.path());
     let e = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap_err();
     assert_eq!(e.kind(), io::ErrorKind::ResourceBusy);
@@ -130,7 +149,7 @@ fn a_second_process_is_refused() {
 
 #[test]
 fn at_the_limit_the_oldest_go() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
     let mut dropped = 0;
     for n in 0..100 {
@@ -146,7 +165,7 @@ fn at_the_limit_the_oldest_go() {
 
 #[test]
 fn what_is_on_its_way_is_not_dropped() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
     append(&spool, 0..10);
     let on_its_way = spool.read(10, usize::MAX).unwrap();
@@ -165,7 +184,7 @@ fn what_is_on_its_way_is_not_dropped() {
 
 #[test]
 fn at_the_limit_the_newest_are_refused_where_that_is_wanted() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropNewest)).unwrap();
     let mut stored = 0;
     let error = loop {
@@ -182,7 +201,7 @@ fn at_the_limit_the_newest_are_refused_where_that_is_wanted() {
 
 #[test]
 fn one_that_can_never_fit_is_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
     let huge = vec![b'x'; 600 << 10];
     let appended = spool.append(&[document(0), huge, document(1)]);
@@ -223,7 +242,7 @@ fn full_spool(dir: &Path) -> Vec<Document> {
 #[test]
 fn damage_costs_what_it_hits_and_nothing_else() {
     const TRIALS: u64 = 3000;
-    let whole = tempfile::tempdir().unwrap();
+    let whole = Place::new();
     let expected = full_spool(whole.path());
     let original: Vec<(String, Vec<u8>)> = files(whole.path())
         .into_iter()
@@ -231,7 +250,7 @@ fn damage_costs_what_it_hits_and_nothing_else() {
         .filter(|(_, bytes)| !bytes.is_empty())
         .collect();
     assert!(original.iter().filter(|(name, _)| name.ends_with(".spool")).count() >= 4, "{:?}", files(whole.path()));
-    let target = tempfile::tempdir().unwrap();
+    let target = Place::new();
     let mut random = Random(0x5eed);
     let mut worst = 0;
     for trial in 0..TRIALS {
@@ -282,7 +301,7 @@ fn damage_costs_what_it_hits_and_nothing_else() {
 
 #[test]
 fn damaged_bytes_are_set_aside() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open(dir.path());
     append(&spool, 0..10);
     let path = dir.path().join("00000000000000000000.spool");
@@ -296,7 +315,7 @@ fn damaged_bytes_are_set_aside() {
 
 #[test]
 fn files_that_vanish_are_counted() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     full_spool(dir.path());
     let first = files(dir.path()).into_iter().find(|name| name.starts_with('0')).unwrap();
     fs::remove_file(dir.path().join(&first)).unwrap();
@@ -308,7 +327,7 @@ fn files_that_vanish_are_counted() {
 
 #[test]
 fn what_was_dropped_is_counted_even_when_it_made_too_little_room() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
     let document = vec![b'x'; 1000];
     let append = |number: usize| spool.append(&vec![document.clone(); number]);
@@ -330,7 +349,7 @@ fn what_was_dropped_is_counted_even_when_it_made_too_little_room() {
 
 #[test]
 fn foreign_files_are_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open(dir.path());
     append(&spool, 0..5);
     drop(spool);
@@ -345,7 +364,7 @@ fn foreign_files_are_left_alone() {
 
 #[test]
 fn a_damaged_hand_is_counted_once() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Place::new();
     let (spool, _) = open(dir.path());
     let path = spool.persist(&documents(0..3)).unwrap();
     drop(spool);

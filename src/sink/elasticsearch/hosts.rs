@@ -178,8 +178,11 @@ mod tests {
     use std::thread::sleep;
 
     fn hosts(number: usize) -> Hosts {
+        hosts_with(number, Backoff { least: Duration::from_millis(20), most: Duration::from_millis(80) })
+    }
+
+    fn hosts_with(number: usize, backoff: Backoff) -> Hosts {
         let urls = (0..number).map(|n| (n.to_string(), n.to_string(), n.to_string()));
-        let backoff = Backoff { least: Duration::from_millis(20), most: Duration::from_millis(80) };
         Hosts::new("test", urls, backoff)
     }
 
@@ -203,22 +206,31 @@ mod tests {
     #[test]
     fn a_host_is_left_out_longer_with_each_failure() {
         let hosts = hosts(2);
-        for (longest, least) in [(20, 10), (40, 20), (80, 40), (80, 40)] {
-            hosts.failed(0, "dead", None);
-            // Others notice it too.
-            hosts.failed(0, "dead", None);
-            let (_, pause) = hosts.due().unwrap_or_default();
-            assert!(pause <= Duration::from_millis(longest) && pause > Duration::from_millis(least - 9), "{pause:?}");
-            sleep(pause);
+        let fails = |why: &str, least: u64, longest: u64| {
+            let before = Instant::now();
+            hosts.failed(0, why, None);
+            let until = hosts.state(0).out.unwrap_or(before);
+            assert!(until >= before + Duration::from_millis(least), "{:?}", until - before);
+            assert!(until <= Instant::now() + Duration::from_millis(longest), "{:?}", until - before);
+            until
+        };
+        for (least, longest) in [(10, 20), (20, 40), (40, 80), (40, 80)] {
+            sleep(fails("dead", least, longest).saturating_duration_since(Instant::now()));
         }
         hosts.back(0);
         assert_eq!((hosts.due(), hosts.candidates(0)), (None, vec![0, 1]));
-        hosts.failed(0, "says what it is, but takes nothing", None);
-        assert!(hosts.due().is_some_and(|(_, pause)| pause > Duration::from_millis(30)));
+        fails("says what it is, but takes nothing", 40, 80);
         hosts.works(0);
         assert_eq!(hosts.due(), None);
+        fails("dead", 10, 20);
+    }
+
+    #[test]
+    fn all_who_notice_a_failure_count_once() {
+        let hosts = hosts_with(2, Backoff { least: Duration::from_secs(3600), most: Duration::from_secs(7200) });
         hosts.failed(0, "dead", None);
-        assert!(hosts.due().is_some_and(|(_, pause)| pause <= Duration::from_millis(20)));
+        hosts.failed(0, "dead", None);
+        assert_eq!(hosts.state(0).failures, 1);
     }
 
     #[test]
