@@ -123,15 +123,15 @@ pub struct InputMetrics {
     pub gaps: u64,
     /// Events missing in them.
     pub missing: u64,
-    /// Events and gaps that outputs were offered.
+    /// Events and gaps that were passed to the outputs.
     pub dispatched: u64,
     /// Times between two reads while input waited.
     pub pauses: Histogram,
-    /// How long blocks took from their bytes to documents in rings; while statsd wants to know.
+    /// Times from the bytes of one read to the documents in the rings; while statsd is configured.
     pub parse: Latency,
-    /// How long filters took for an event; while statsd wants to know.
+    /// Times that the filters took for an event; while statsd is configured.
     pub filtering: Latency,
-    /// How old events were when their documents were in the rings; while statsd wants to know.
+    /// Ages of events when their documents were in the rings; while statsd is configured.
     pub latency: Latency,
 }
 
