@@ -41,7 +41,7 @@ const HELP_RUN: &str = "usage: auship [run] [--config FILE]
 
 Reads audit records from standard input until its end or SIGTERM, delivers every event as FILE says
 (default /etc/auship/auship.conf), then drains what is still on its way and prints totals.
-SIGHUP reads FILE again and opens log files anew; SIGUSR1 writes a report of all figures.
+SIGHUP reads FILE again and opens log files anew; SIGUSR1 writes a report of all metrics.
 
 example: a plugin without auditd, reading a log as it grows
   tail -F /var/log/audit/audit.log | auship run --config ./auship.conf

@@ -24,7 +24,7 @@ pub enum Level {
     Error,
     /// Something will be lost, or isn't as it should be.
     Warning,
-    /// Start, end, figures.
+    /// Start, end, metrics.
     Info,
 }
 

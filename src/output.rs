@@ -168,14 +168,7 @@ impl Closing for ClosingOutput {
 
 fn metrics(sink: &SinkHandle, receiver: &QueueReceiver, kind: &'static str, state: OutputState) -> OutputMetrics {
     let (counters, ring_bytes, spool_bytes) = receiver.metrics();
-    let requests = {
-        let mut requests = sink.shared.requests();
-        let waiting = requests.latency.take_waiting();
-        let mut copy = requests.clone();
-        drop(requests);
-        copy.latency.wait(waiting);
-        copy
-    };
+    let requests = sink.shared.requests().snapshot();
     let breaker = if state == OutputState::Ended { None } else { sink.shared.breaker() };
     let name = sink.shared.name.clone();
     OutputMetrics { name, kind, state, counters, ring_bytes, spool_bytes, breaker, requests }

@@ -135,9 +135,7 @@ impl<O: Branch> Outputs<O> {
 
     /// The metrics of all, those of one name together.
     pub fn metrics(&mut self) -> Vec<OutputMetrics> {
-        let mut all = self.ended.clone();
-        // Each single time is told once.
-        self.ended.iter_mut().for_each(|ended| drop(ended.requests.latency.take_waiting()));
+        let mut all: Vec<_> = self.ended.iter_mut().map(OutputMetrics::snapshot).collect();
         for one in self.closing.iter().map(O::Closing::metrics).chain(self.running.iter().map(O::metrics)) {
             metrics::add(&mut all, one);
         }

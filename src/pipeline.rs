@@ -13,7 +13,6 @@ use crate::{
     outputs::Outputs,
     queue::ResumeMark,
     sequence::Sequence,
-    timing::Latency,
 };
 use std::time::{Duration, Instant, SystemTime};
 
@@ -103,16 +102,10 @@ impl Pipeline {
         self.sequence.finish_warnings();
     }
 
-    /// The input's metrics now. Each single time is told once.
-    pub fn take_input_metrics(&mut self) -> InputMetrics {
-        let own = &mut self.input;
-        let taken = [&mut own.parse, &mut own.latency, &mut own.filtering].map(Latency::take_waiting);
-        let mut copy = self.input.clone();
-        for (times, taken) in [&mut copy.parse, &mut copy.latency, &mut copy.filtering].into_iter().zip(taken) {
-            times.wait(taken);
-        }
-        copy.filters = self.filters.hits().map(|(name, hits)| (name.to_string(), hits)).collect();
-        copy
+    /// The input's metrics now. They take the samples with them.
+    pub fn input_metrics(&mut self) -> InputMetrics {
+        let filters = self.filters.hits().map(|(name, hits)| (name.to_string(), hits)).collect();
+        InputMetrics { filters, ..self.input.snapshot() }
     }
 
     /// What filters decide; an event that they drop goes no further.

@@ -92,7 +92,7 @@ impl Run {
                 }
                 None if ready.input => {
                     if let Some(pause) = pause.filter(|_| ready.at_once) {
-                        self.pipeline.input.pauses.note(pause);
+                        self.pipeline.input.pauses.record(pause);
                     }
                     let start = self.pipeline.timing().start();
                     let progress = source.read(&mut self.pipeline)?;
@@ -125,11 +125,11 @@ impl Run {
     fn snapshot(&mut self, unreadable: u64) -> Snapshot {
         Snapshot {
             at: SystemTime::now(),
-            started: self.started.0,
-            uptime: self.started.1.elapsed(),
+            started: self.started.wall,
+            uptime: self.started.monotonic.elapsed(),
             config: self.path.clone(),
-            metrics: self.config.metrics.clone(),
-            reading: self.pipeline.take_input_metrics(),
+            settings: self.config.metrics.clone(),
+            input: self.pipeline.input_metrics(),
             unreadable,
             out_of_order: self.pipeline.out_of_order(),
             outputs: self.pipeline.outputs.metrics(),

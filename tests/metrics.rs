@@ -1,9 +1,9 @@
-//! Figures: gaps in the serials, and where counts of everything go. All of it must add up at every moment.
+//! Metrics: gaps in the serials, and where counts of everything go. All of it must add up at every moment.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 
-use auship::metrics::{METRICS, STATSD};
+use auship::metrics::{Kind, METRICS, Metric, StatsdName};
 use common::{
     PYTHON, Running, cannot_run, event, events, free_port, json,
     prometheus::{adds_up, parse},
@@ -162,10 +162,12 @@ fn names(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn figures_add_up_at_every_moment() {
+fn counters_add_up_at_every_moment() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "flaky");
     let prom = dir.path().join("auship.prom");
+    // Some times are measured for statsd only.
+    let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
     let url = &server.url;
     let spool = dir.path().join("spool").display().to_string();
     let always = dir.path().join("always").display().to_string();
@@ -173,8 +175,9 @@ fn figures_add_up_at_every_moment() {
         "[output:lossy]\ntype = http\nurl = {url}\nattempts = 1\nring_slots = 100\n\
          [output:spooled]\ntype = http\nurl = {url}\nspool_dir = {spool}\nring_slots = 100\nretry_max = 300ms\n\
          [output:always]\ntype = http\nurl = {url}\nspool_dir = {always}\nspool = always\nretry_max = 300ms\n\
-         [filter:noise]\nregex = text=noise\n[metrics]\nprometheus_file = {}\n",
-        prom.display()
+         [filter:noise]\nregex = text=noise\n[metrics]\nprometheus_file = {}\nstatsd = {}\n",
+        prom.display(),
+        statsd.local_addr().unwrap()
     );
     let mut auship = Running::start(&config(dir.path(), "", &more));
     auship.wait_for("started");
@@ -205,7 +208,7 @@ fn figures_add_up_at_every_moment() {
     assert!(said.contains("reader's pauses: 99.9 % under "), "{status} {said}");
     is_well_formed(&prom);
     assert_eq!(fs::metadata(&prom).unwrap().permissions().mode() & 0o777, 0o644);
-    let listed: BTreeSet<_> = METRICS.iter().map(|figure| figure.name).collect();
+    let listed: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     let report = fs::read_to_string(dir.path().join("run/report")).unwrap();
     for name in &listed {
         // An output that has ended has no breaker any more.
@@ -239,7 +242,7 @@ fn a_report_is_written_when_asked_for() {
     for part in [
         &format!("configuration {}/auship.conf", dir.path().display()),
         "running since ",
-        "figures       add up",
+        "counters      add up",
         "output copy (file): running",
     ] {
         assert!(report.contains(part), "no {part:?} in {report}");
@@ -261,14 +264,14 @@ fn a_report_is_written_when_asked_for() {
 #[test]
 fn a_file_that_cannot_be_written_is_tried_again() {
     let dir = tempfile::tempdir().unwrap();
-    let away = dir.path().join("figures");
+    let away = dir.path().join("metrics");
     fs::create_dir(&away).unwrap();
     let more = format!("[metrics]\nprometheus_file = {}/x.prom\n", away.display());
     let mut auship = Running::start(&config(dir.path(), "", &more));
     auship.wait_for("started");
     fs::remove_dir_all(&away).unwrap();
     auship.report();
-    auship.wait_for("can't write figures to ");
+    auship.wait_for("can't write metrics to ");
     auship.feed(&events(1, 3));
     // With each report it is tried again, and said no more.
     auship.wait_for_events(3);
@@ -276,14 +279,14 @@ fn a_file_that_cannot_be_written_is_tried_again() {
     // A link that somebody laid where the new file is made is not followed.
     std::os::unix::fs::symlink(dir.path().join("victim"), away.join(".x.prom.new")).unwrap();
     let (status, said) = auship.finish();
-    assert!(status.success() && said.contains("figures are written to "), "{said}");
-    assert_eq!(said.matches("can't write figures").count(), 1, "{said}");
+    assert!(status.success() && said.contains("metrics are written to "), "{said}");
+    assert_eq!(said.matches("can't write metrics").count(), 1, "{said}");
     assert!(adds_up(&fs::read_to_string(away.join("x.prom")).unwrap()));
     assert!(!dir.path().join("victim").exists());
 }
 
 #[test]
-fn a_line_of_figures_is_logged_now_and_then() {
+fn a_status_line_is_logged_now_and_then() {
     let dir = tempfile::tempdir().unwrap();
     let mut auship = Running::start(&config(dir.path(), "", "[metrics]\nstatus_period = 1s\n"));
     auship.feed(&events(1, 3));
@@ -313,13 +316,25 @@ fn counters_go_on_after_a_reload() {
     assert_eq!(parse(&text)["auship_output_delivered_total{output=\"copy\"}"], 20.0, "{text}");
 }
 
-/// True for a name of the list, behind the prefix; what is in angle brackets there may be anything without a dot.
-fn is_listed(name: &str, kind: &str) -> bool {
-    STATSD.iter().any(|(listed, its)| {
-        let (listed, given): (Vec<_>, Vec<_>) = (listed.split('.').collect(), name.split('.').collect());
-        let fits = |(listed, given): (&&str, &&str)| listed.starts_with('<') || listed == given;
-        *its == kind && listed.len() == given.len() && listed.iter().zip(&given).all(fits)
-    })
+/// What statsd calls a kind.
+fn statsd_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "c",
+        Kind::Gauge | Kind::StateSet => "g",
+        Kind::Summary => "ms",
+    }
+}
+
+/// True for a name of the catalog, behind the prefix. A label's value may be anything without a dot.
+fn is_listed(name: &str, its_type: &str) -> bool {
+    let fits = |template: &str| {
+        let (template, given): (Vec<_>, Vec<_>) = (template.split('.').collect(), name.split('.').collect());
+        let part_fits = |(listed, given): (&&str, &&str)| listed.starts_with('<') || listed == given;
+        template.len() == given.len() && template.iter().zip(&given).all(part_fits)
+    };
+    METRICS
+        .iter()
+        .any(|metric| statsd_type(metric.kind) == its_type && metric.statsd.iter().any(|name| fits(name.template())))
 }
 
 #[test]
@@ -381,7 +396,7 @@ impl Statsd {
     fn start(dir: &Path, port: u16) -> Option<Self> {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/statsd/node_modules/statsd/stats.js");
         if !program.exists() {
-            cannot_run("figures with a real statsd", "it isn't in target/statsd; make deps brings it where npm is");
+            cannot_run("metrics with a real statsd", "it isn't in target/statsd; make deps brings it where npm is");
             return None;
         }
         let (file, settings) = (dir.join("flushes"), dir.join("statsd.js"));
@@ -392,7 +407,7 @@ impl Statsd {
         });
         fs::write(&settings, text.to_string()).unwrap();
         let child = Command::new("node").arg(program).arg(settings).stdout(Stdio::null()).spawn();
-        let child = child.inspect_err(|e| cannot_run("figures with a real statsd", &format!("node: {e}"))).ok()?;
+        let child = child.inspect_err(|e| cannot_run("metrics with a real statsd", &format!("node: {e}"))).ok()?;
         wait_until("statsd flushes", || file.exists());
         Some(Self { child, file })
     }
@@ -469,12 +484,19 @@ fn a_real_statsd_counts_what_the_books_say() {
     assert!(counters.get("statsd.bad_lines_seen").is_none_or(|bad| *bad == 0.0), "{counters:?}");
 }
 
+/// A metric's row in the table of `docs/metrics.md`.
+fn row(metric: &Metric) -> String {
+    let Metric { name, labels, help, .. } = metric;
+    let list = |words: Vec<&str>| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    let labels = if metric.is_of_output() { [&["output"], *labels].concat() } else { labels.to_vec() };
+    let statsd = metric.statsd.iter().map(|name| StatsdName::template(*name)).collect();
+    format!("| `{name}` | {} | {} | {help} | {} |", metric.kind.name(), list(labels), list(statsd))
+}
+
 #[test]
-fn the_list_in_the_docs_is_whole() {
+fn the_table_in_the_docs_is_that_of_the_catalog() {
     let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).unwrap();
-    let first_cell = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_string());
-    let listed: BTreeSet<String> = docs.lines().filter_map(first_cell).collect();
-    let written: BTreeSet<String> =
-        METRICS.iter().map(|figure| figure.name).chain(STATSD.iter().map(|(name, _)| *name)).map(Into::into).collect();
-    assert_eq!(listed, written);
+    let documented: Vec<&str> = docs.lines().filter(|line| line.starts_with("| `auship_")).collect();
+    let rows: Vec<String> = METRICS.iter().map(row).collect();
+    assert!(documented == rows, "the rows in docs/metrics.md should be:\n{}", rows.join("\n"));
 }

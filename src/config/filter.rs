@@ -14,7 +14,7 @@ use std::{fmt, net::IpAddr};
 /// A filter: what it matches, and what becomes of that. All conditions given must hold; of a list, one entry.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    /// What messages and figures call it.
+    /// What messages and metrics call it.
     pub name: String,
     /// Where in the file it begins.
     pub line: usize,

@@ -12,7 +12,7 @@ use std::{fmt, path::PathBuf};
 /// One branch of the line: format, queue and sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// What messages and figures call it.
+    /// What messages and metrics call it.
     pub name: String,
     /// Where in the file it begins.
     pub line: usize,

@@ -1,242 +1,351 @@
-//! The one list of figures: Prometheus and the report have the names in [`METRICS`], statsd those in [`STATSD`].
-//! `docs/metrics.md` explains them; a test holds it against this.
+//! The one list of metrics. The Prometheus file, statsd, the report, the status line and the table in `docs/metrics.md`
+//! are made from it; a test compares the table.
 
-use super::{OutputMetrics, Snapshot};
-use crate::{queue::counters::Loss, sink::BreakerState, timing::Latency};
-use std::time::{Duration, UNIX_EPOCH};
+use super::{
+    OutputMetrics,
+    metric::{
+        Get::{Output, Program},
+        Kind::{Counter, Gauge, StateSet, Summary},
+        Metric, Series,
+        StatsdName::{All, Http},
+        histogram, labelled, latency, latency_if_measured, number, seconds,
+    },
+};
+use crate::{queue::counters::Loss, sink::BreakerState};
+use std::time::UNIX_EPOCH;
 
-/// What a figure does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It only grows.
-    Counter,
-    /// It comes and goes.
-    Gauge,
-    /// A count and a sum, and some quantiles.
-    Summary,
-}
-
-/// A figure's name, and what it means.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// As Prometheus and the report have it.
-    pub name: &'static str,
-    /// What it does.
-    pub kind: Kind,
-    /// One line.
-    pub help: &'static str,
-}
-
-const fn counter(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Counter, help }
-}
-
-const fn gauge(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Gauge, help }
-}
-
-const fn summary(name: &'static str, help: &'static str) -> Metric {
-    Metric { name, kind: Kind::Summary, help }
-}
-
-/// All figures, in the order in which they are written.
-pub const METRICS: &[Metric] = &[
-    gauge("auship_info", "The program's version."),
-    gauge("auship_start_time_seconds", "When the program started, in seconds since 1970."),
-    counter("auship_events_total", "Events read from the input."),
-    counter("auship_events_filtered_total", "Events that filters dropped."),
-    counter("auship_filter_events_total", "Events that a filter decided about."),
-    counter("auship_events_dispatched_total", "Events and gaps that the outputs were offered."),
-    counter("auship_events_out_of_order_total", "Events that came after one with a higher serial."),
-    counter("auship_gaps_total", "Gaps in the serials, reported as events of their own."),
-    counter("auship_missing_events_total", "Events missing in these gaps."),
-    counter("auship_lines_unreadable_total", "Lines of the input that could not be read."),
-    summary("auship_reader_pause_seconds", "Time between two reads of the input while more of it waited."),
-    gauge("auship_reader_pause_max_seconds", "The longest of these times."),
-    gauge("auship_output_info", "An output's type and state: running, closing or ended."),
-    counter("auship_output_events_total", "Events that the output took."),
-    counter("auship_output_recovered_total", "Events of processes before this one that the output found in its spool."),
-    counter("auship_output_delivered_total", "Documents that arrived."),
-    counter("auship_output_duplicates_total", "Documents among those that arrived that the server had already."),
-    counter("auship_output_skipped_total", "Events that the output's own settings leave out."),
-    counter("auship_output_dead_lettered_total", "Documents that the server will never take."),
-    counter("auship_output_lost_total", "Documents lost, by reason."),
-    gauge("auship_output_ring_documents", "Documents in memory."),
-    gauge("auship_output_ring_bytes", "Bytes of the documents in the ring."),
-    gauge("auship_output_spool_documents", "Documents on disk."),
-    gauge("auship_output_spool_bytes", "Bytes of the spool's files."),
-    gauge("auship_output_breaker_state", "1 for where the circuit breaker stands: closed, open or half_open."),
-    counter("auship_output_requests_total", "Requests made."),
-    counter("auship_output_request_errors_total", "Requests without an answer."),
-    counter("auship_output_responses_total", "Answers by their status."),
-    summary("auship_output_request_seconds", "From sending a request to its whole answer."),
-    gauge("auship_output_request_max_seconds", "The longest of these times."),
+/// All metrics, in the order in which they are written.
+pub static METRICS: &[Metric] = &[
+    Metric {
+        name: "auship_info",
+        kind: Gauge,
+        labels: &["version"],
+        help: "Always 1, with the version of the program.",
+        statsd: &[],
+        status: None,
+        get: Program(|_| vec![labelled([env!("CARGO_PKG_VERSION")], 1)]),
+    },
+    Metric {
+        name: "auship_start_time_seconds",
+        kind: Gauge,
+        labels: &[],
+        help: "When the program started, in seconds since 1970.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| number(all.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())),
+    },
+    Metric {
+        name: "auship_events_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events read from the input.",
+        statsd: &[All("messages.total")],
+        status: Some("events"),
+        get: Program(|all| number(all.input.events)),
+    },
+    Metric {
+        name: "auship_events_filtered_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events that filters dropped.",
+        statsd: &[All("messages.filtered")],
+        status: Some("filtered"),
+        get: Program(|all| number(all.input.filtered)),
+    },
+    Metric {
+        name: "auship_filter_events_total",
+        kind: Counter,
+        labels: &["filter"],
+        help: "Events that a filter decided about.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| all.input.filters.iter().map(|(name, hits)| labelled([name], *hits)).collect()),
+    },
+    Metric {
+        name: "auship_events_dispatched_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events and gaps that were passed to the outputs.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| number(all.input.dispatched)),
+    },
+    Metric {
+        name: "auship_events_out_of_order_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events that came after an event with a higher serial, and had been missing until then.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| number(all.out_of_order)),
+    },
+    Metric {
+        name: "auship_gaps_total",
+        kind: Counter,
+        labels: &[],
+        help: "Gaps in the serials. Each is reported as an event of its own (category audit_gap).",
+        statsd: &[All("messages.gaps")],
+        status: Some("gaps"),
+        get: Program(|all| number(all.input.gaps)),
+    },
+    Metric {
+        name: "auship_missing_events_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events missing in the gaps.",
+        statsd: &[All("messages.missing")],
+        status: Some("missing"),
+        get: Program(|all| number(all.input.missing)),
+    },
+    Metric {
+        name: "auship_lines_unreadable_total",
+        kind: Counter,
+        labels: &[],
+        help: "Lines of the input that could not be read.",
+        statsd: &[All("messages.unreadable")],
+        status: Some("unreadable"),
+        get: Program(|all| number(all.unreadable)),
+    },
+    Metric {
+        name: "auship_reader_pause_seconds",
+        kind: Summary,
+        labels: &[],
+        help: "How long input waited for the reader: the time from the end of one read to the start of the next, while \
+               more input was waiting. The quantiles are those since the start, and at most one eighth too large.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| histogram(&all.input.pauses)),
+    },
+    Metric {
+        name: "auship_reader_pause_max_seconds",
+        kind: Gauge,
+        labels: &[],
+        help: "The longest time that input waited for the reader.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| seconds(all.input.pauses.max())),
+    },
+    Metric {
+        name: "auship_read_processing_seconds",
+        kind: Summary,
+        labels: &[],
+        help: "Time from the bytes of one read (up to 64 KiB) to the documents in the rings. Measured only while statsd \
+               is configured.",
+        statsd: &[All("parse")],
+        status: None,
+        get: Program(|all| latency_if_measured(&all.input.parse)),
+    },
+    Metric {
+        name: "auship_event_filter_seconds",
+        kind: Summary,
+        labels: &[],
+        help: "Time that the filters took for an event. Measured only while statsd and filters are configured.",
+        statsd: &[All("marshaller.filter_latency")],
+        status: None,
+        get: Program(|all| latency_if_measured(&all.input.filtering)),
+    },
+    Metric {
+        name: "auship_event_age_seconds",
+        kind: Summary,
+        labels: &[],
+        help: "Age of an event when its documents are in the rings. Measured only while statsd is configured.",
+        statsd: &[All("latency")],
+        status: None,
+        get: Program(|all| latency_if_measured(&all.input.latency)),
+    },
+    Metric {
+        name: "auship_output_info",
+        kind: Gauge,
+        labels: &["type", "state"],
+        help: "Always 1, with the type and the state of the output: running, closing (a reload removed it, and it is \
+               delivering what it still has) or ended.",
+        statsd: &[],
+        status: None,
+        get: Output(|output| vec![labelled([output.kind, output.state.name()], 1)]),
+    },
+    Metric {
+        name: "auship_output_events_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events that the output accepted.",
+        statsd: &[All("output.<output>.events"), Http("http_writer.total_messages")],
+        status: None,
+        get: Output(|output| number(output.counters.events)),
+    },
+    Metric {
+        name: "auship_output_recovered_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events of earlier processes: found in the spool at the start, or lost with the previous process.",
+        statsd: &[],
+        status: None,
+        get: Output(|output| number(output.counters.recovered)),
+    },
+    Metric {
+        name: "auship_output_delivered_total",
+        kind: Counter,
+        labels: &[],
+        help: "Documents that were delivered.",
+        statsd: &[All("output.<output>.delivered")],
+        status: Some("delivered"),
+        get: Output(|output| number(output.counters.delivered)),
+    },
+    Metric {
+        name: "auship_output_duplicates_total",
+        kind: Counter,
+        labels: &[],
+        help: "Documents among the delivered ones that the server already had. They were sent again because an answer \
+               was missing. Only outputs of type elasticsearch learn this.",
+        statsd: &[All("output.<output>.duplicates")],
+        status: None,
+        get: Output(|output| number(output.counters.duplicates)),
+    },
+    Metric {
+        name: "auship_output_skipped_total",
+        kind: Counter,
+        labels: &[],
+        help: "Events that the output's own settings exclude.",
+        statsd: &[All("output.<output>.skipped")],
+        status: Some("skipped"),
+        get: Output(|output| number(output.counters.skipped)),
+    },
+    Metric {
+        name: "auship_output_dead_lettered_total",
+        kind: Counter,
+        labels: &[],
+        help: "Documents that the server will never accept, and that are in the dead-letter file.",
+        statsd: &[All("output.<output>.dead_lettered")],
+        status: Some("dead_lettered"),
+        get: Output(|output| number(output.counters.dead_lettered)),
+    },
+    Metric {
+        name: "auship_output_lost_total",
+        kind: Counter,
+        labels: &["reason"],
+        help: "Documents lost, by reason: ring_full, refused, at_end, spool_full, spool_damaged, killed or \
+               dead_letters_full.",
+        statsd: &[All("output.<output>.lost"), Http("http_writer.dropped_messages")],
+        status: Some("lost"),
+        get: Output(losses),
+    },
+    Metric {
+        name: "auship_output_ring_documents",
+        kind: Gauge,
+        labels: &[],
+        help: "Documents in memory: in the ring, on their way to the spool, or in flight in the sink.",
+        statsd: &[All("output.<output>.ring")],
+        status: Some("ring"),
+        get: Output(|output| number(output.counters.ring)),
+    },
+    Metric {
+        name: "auship_output_ring_bytes",
+        kind: Gauge,
+        labels: &[],
+        help: "Bytes of the documents in the ring, without those in flight.",
+        statsd: &[All("output.<output>.ring_bytes")],
+        status: None,
+        get: Output(|output| number(output.ring_bytes)),
+    },
+    Metric {
+        name: "auship_output_spool_documents",
+        kind: Gauge,
+        labels: &[],
+        help: "Documents on disk that are not yet delivered.",
+        statsd: &[All("output.<output>.spool")],
+        status: Some("spool"),
+        get: Output(|output| number(output.counters.spool)),
+    },
+    Metric {
+        name: "auship_output_spool_bytes",
+        kind: Gauge,
+        labels: &[],
+        help: "Bytes of the spool's files.",
+        statsd: &[All("output.<output>.spool_bytes")],
+        status: None,
+        get: Output(|output| number(output.spool_bytes)),
+    },
+    Metric {
+        name: "auship_output_breaker_state",
+        kind: StateSet,
+        labels: &["state"],
+        help: "1 for the current state of the circuit breaker (closed, open or half_open), 0 for the others. Only \
+               running and closing outputs that have a server have one.",
+        statsd: &[],
+        status: Some("breaker"),
+        get: Output(breaker),
+    },
+    Metric {
+        name: "auship_output_requests_total",
+        kind: Counter,
+        labels: &[],
+        help: "Requests sent. Only outputs of type http or elasticsearch send requests.",
+        statsd: &[],
+        status: None,
+        get: Output(|output| of_http(output, |output| number(output.requests.count))),
+    },
+    Metric {
+        name: "auship_output_request_errors_total",
+        kind: Counter,
+        labels: &[],
+        help: "Requests without an answer.",
+        statsd: &[Http("http_writer.request_error.count")],
+        status: None,
+        get: Output(|output| of_http(output, |output| number(output.requests.errors))),
+    },
+    Metric {
+        name: "auship_output_responses_total",
+        kind: Counter,
+        labels: &["code"],
+        help: "Answers, by HTTP status.",
+        statsd: &[Http("http_code.<code>")],
+        status: None,
+        get: Output(|output| of_http(output, responses)),
+    },
+    Metric {
+        name: "auship_output_request_seconds",
+        kind: Summary,
+        labels: &[],
+        help: "Time from sending a request to receiving its whole answer.",
+        statsd: &[Http("http_writer.latency")],
+        status: None,
+        get: Output(|output| of_http(output, |output| latency(&output.requests.latency))),
+    },
+    Metric {
+        name: "auship_output_request_max_seconds",
+        kind: Gauge,
+        labels: &[],
+        help: "The longest time from sending a request to receiving its whole answer.",
+        statsd: &[],
+        status: None,
+        get: Output(|output| of_http(output, |output| seconds(output.requests.latency.max))),
+    },
 ];
 
-/// The names that statsd gets, behind `auship.<short host name>.`, with statsd's letter for what each is. What is in
-/// angle brackets differs.
-pub const STATSD: &[(&str, &str)] = &[
-    ("messages.total", "c"),
-    ("messages.filtered", "c"),
-    ("messages.unreadable", "c"),
-    ("messages.gaps", "c"),
-    ("messages.missing", "c"),
-    ("http_writer.total_messages", "c"),
-    ("http_writer.dropped_messages", "c"),
-    ("http_writer.request_error.count", "c"),
-    ("http_code.<status>", "c"),
-    ("http_writer.latency", "ms"),
-    ("latency", "ms"),
-    ("marshaller.filter_latency", "ms"),
-    ("parse", "ms"),
-    ("output.<name>.events", "c"),
-    ("output.<name>.delivered", "c"),
-    ("output.<name>.duplicates", "c"),
-    ("output.<name>.skipped", "c"),
-    ("output.<name>.dead_lettered", "c"),
-    ("output.<name>.lost", "c"),
-    ("output.<name>.ring", "g"),
-    ("output.<name>.ring_bytes", "g"),
-    ("output.<name>.spool", "g"),
-    ("output.<name>.spool_bytes", "g"),
-];
-
-/// A figure's value.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Value {
-    Number(u64),
-    Seconds(Duration),
+fn losses(output: &OutputMetrics) -> Vec<Series<'_>> {
+    Loss::ALL.into_iter().map(|why| labelled([why.name()], output.counters.lost_by(why))).collect()
 }
 
-impl Value {
-    /// In base units.
-    pub(super) fn plain(self) -> String {
-        match self {
-            Self::Number(number) => number.to_string(),
-            Self::Seconds(time) => time.as_secs_f64().to_string(),
-        }
+/// The states of a circuit breaker.
+pub(super) const BREAKER_STATES: [&str; 3] = ["closed", "open", "half_open"];
+
+/// The state's name.
+pub(super) fn breaker_state(breaker: BreakerState) -> &'static str {
+    match breaker {
+        BreakerState::Closed => BREAKER_STATES[0],
+        BreakerState::Open(_) => BREAKER_STATES[1],
+        BreakerState::HalfOpen => BREAKER_STATES[2],
     }
 }
 
-/// One value of a figure.
-#[derive(Debug)]
-pub(super) struct Sample {
-    pub(super) name: &'static str,
-    /// `_sum` or `_count` of a summary.
-    pub(super) part: &'static str,
-    pub(super) labels: Vec<(&'static str, String)>,
-    pub(super) value: Value,
+fn breaker(output: &OutputMetrics) -> Vec<Series<'_>> {
+    let Some(breaker) = output.breaker else { return Vec::new() };
+    BREAKER_STATES.into_iter().map(|state| labelled([state], u64::from(state == breaker_state(breaker)))).collect()
 }
 
-/// Gathers values, with the labels that they have in common.
-struct Samples {
-    all: Vec<Sample>,
-    labels: Vec<(&'static str, String)>,
+fn of_http(output: &OutputMetrics, get: fn(&OutputMetrics) -> Vec<Series<'_>>) -> Vec<Series<'_>> {
+    if output.speaks_http() { get(output) } else { Vec::new() }
 }
 
-impl Samples {
-    fn add(&mut self, name: &'static str, part: &'static str, label: Option<(&'static str, &str)>, value: Value) {
-        let mut labels = self.labels.clone();
-        labels.extend(label.map(|(name, value)| (name, value.to_string())));
-        self.all.push(Sample { name, part, labels, value });
-    }
-
-    fn number(&mut self, name: &'static str, number: u64) {
-        self.add(name, "", None, Value::Number(number));
-    }
-
-    fn numbers(&mut self, name: &'static str, label: &'static str, value: &str, number: u64) {
-        self.add(name, "", Some((label, value)), Value::Number(number));
-    }
-
-    fn seconds(&mut self, name: &'static str, time: Duration) {
-        self.add(name, "", None, Value::Seconds(time));
-    }
-
-    fn summary(&mut self, name: &'static str, count: u64, sum: Duration) {
-        self.add(name, "_sum", None, Value::Seconds(sum));
-        self.add(name, "_count", None, Value::Number(count));
-    }
-}
-
-/// The quantiles of the reader's pauses.
-pub(super) const QUANTILES: [(f64, &str); 3] = [(0.5, "0.5"), (0.99, "0.99"), (0.999, "0.999")];
-
-/// The values of all figures.
-pub(super) fn samples(snapshot: &Snapshot) -> Vec<Sample> {
-    let mut out = Samples { all: Vec::new(), labels: Vec::new() };
-    let reading = &snapshot.reading;
-    out.numbers("auship_info", "version", env!("CARGO_PKG_VERSION"), 1);
-    out.seconds("auship_start_time_seconds", snapshot.started.duration_since(UNIX_EPOCH).unwrap_or_default());
-    out.number("auship_events_total", reading.events);
-    out.number("auship_events_filtered_total", reading.filtered);
-    for (filter, number) in &reading.filters {
-        out.numbers("auship_filter_events_total", "filter", filter, *number);
-    }
-    out.number("auship_events_dispatched_total", reading.dispatched);
-    out.number("auship_events_out_of_order_total", snapshot.out_of_order);
-    out.number("auship_gaps_total", reading.gaps);
-    out.number("auship_missing_events_total", reading.missing);
-    out.number("auship_lines_unreadable_total", snapshot.unreadable);
-    let pauses = &reading.pauses;
-    for (share, name) in QUANTILES {
-        if let Some(time) = pauses.quantile(share) {
-            out.add("auship_reader_pause_seconds", "", Some(("quantile", name)), Value::Seconds(time));
-        }
-    }
-    out.summary("auship_reader_pause_seconds", pauses.count(), pauses.sum());
-    out.seconds("auship_reader_pause_max_seconds", pauses.longest());
-    for output in &snapshot.outputs {
-        out.labels = vec![("output", output.name.clone())];
-        output_samples(output, &mut out);
-    }
-    out.all
-}
-
-/// Where a circuit breaker may stand.
-const POSITIONS: [&str; 3] = ["closed", "open", "half_open"];
-
-/// Where it stands.
-pub(super) fn position(position: BreakerState) -> &'static str {
-    match position {
-        BreakerState::Closed => POSITIONS[0],
-        BreakerState::Open(_) => POSITIONS[1],
-        BreakerState::HalfOpen => POSITIONS[2],
-    }
-}
-
-fn output_samples(output: &OutputMetrics, out: &mut Samples) {
-    let counters = &output.counters;
-    let info = vec![("type", output.kind.to_string()), ("state", output.state.name().to_string())];
-    let labels = out.labels.iter().cloned().chain(info).collect();
-    out.all.push(Sample { name: "auship_output_info", part: "", labels, value: Value::Number(1) });
-    out.number("auship_output_events_total", counters.events);
-    out.number("auship_output_recovered_total", counters.recovered);
-    out.number("auship_output_delivered_total", counters.delivered);
-    out.number("auship_output_duplicates_total", counters.duplicates);
-    out.number("auship_output_skipped_total", counters.skipped);
-    out.number("auship_output_dead_lettered_total", counters.dead_lettered);
-    for why in Loss::ALL {
-        out.numbers("auship_output_lost_total", "reason", why.name(), counters.lost_by(why));
-    }
-    out.number("auship_output_ring_documents", counters.ring);
-    out.number("auship_output_ring_bytes", output.ring_bytes);
-    out.number("auship_output_spool_documents", counters.spool);
-    out.number("auship_output_spool_bytes", output.spool_bytes);
-    if let Some(breaker) = output.breaker {
-        for name in POSITIONS {
-            out.numbers("auship_output_breaker_state", "state", name, u64::from(name == position(breaker)));
-        }
-    }
-    if output.speaks_http() {
-        let requests = &output.requests;
-        out.number("auship_output_requests_total", requests.count);
-        out.number("auship_output_request_errors_total", requests.errors);
-        for (status, number) in &requests.codes {
-            out.numbers("auship_output_responses_total", "code", &status.to_string(), *number);
-        }
-        let Latency { count, sum, max, .. } = requests.latency;
-        out.summary("auship_output_request_seconds", count, sum);
-        out.seconds("auship_output_request_max_seconds", max);
-    }
+fn responses(output: &OutputMetrics) -> Vec<Series<'_>> {
+    output.requests.codes.iter().map(|(status, number)| labelled([status.to_string()], *number)).collect()
 }

@@ -1,5 +1,5 @@
-//! Figures: what came of everything, taken by the reader about once a second, and written by a thread of its own, so
-//! that neither a disk nor a socket makes the reader wait. `docs/metrics.md` lists their names.
+//! Metrics: what became of everything. The reader takes a snapshot about once a second, and a thread of its own writes
+//! it, so neither a disk nor a socket makes the reader wait. `docs/metrics.md` lists all metrics.
 //!
 //! The equation, in every snapshot:
 //!
@@ -9,13 +9,13 @@
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `names.rs` | the one list of figures, and their values in a snapshot |
-//! | `prometheus.rs`, `report.rs`, `statsd.rs` | where they go |
-//! | `writer.rs` | the thread that writes them |
-//! | `histogram.rs` | how long the reader was away |
+//! | `catalog.rs` | the one list of metrics |
+//! | `metric.rs` | what a row of the list is, and what values it has |
+//! | `prometheus.rs`, `statsd.rs`, `status_report.rs` | where they go |
+//! | `publisher.rs` | the thread that writes them |
 
 mod catalog;
-mod histogram;
+mod metric;
 mod prometheus;
 mod publisher;
 mod statsd;
@@ -25,10 +25,10 @@ use crate::{
     config::Metrics,
     queue::counters::Counters,
     sink::BreakerState,
-    timing::{Latency, RequestStats},
+    timing::{Histogram, Latency, RequestStats},
 };
-pub use catalog::{Kind, METRICS, Metric, STATSD};
-pub use histogram::Histogram;
+pub use catalog::METRICS;
+pub use metric::{Kind, Metric, StatsdName};
 pub use publisher::Publisher;
 pub use status_report::pauses;
 use std::{
@@ -48,7 +48,7 @@ pub enum OutputState {
 }
 
 impl OutputState {
-    /// Its name in figures.
+    /// Its name in the metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ended => "ended",
@@ -58,7 +58,7 @@ impl OutputState {
     }
 }
 
-/// Figures of an output, or of all that had its name.
+/// The metrics of an output, or of all that had its name.
 #[derive(Clone, Debug)]
 pub struct OutputMetrics {
     /// Its name.
@@ -84,9 +84,14 @@ impl OutputMetrics {
     pub fn speaks_http(&self) -> bool {
         matches!(self.kind, "http" | "elasticsearch")
     }
+
+    /// A copy for a report. It takes the samples with it.
+    pub fn snapshot(&mut self) -> Self {
+        Self { requests: self.requests.snapshot(), ..self.clone() }
+    }
 }
 
-/// Adds an output's figures to those of others of its name.
+/// Adds an output's metrics to those of others of its name.
 pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
     let Some(sum) = all.iter_mut().find(|other| other.name == one.name) else {
         all.push(one);
@@ -105,7 +110,7 @@ pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
     sum.requests += one.requests;
 }
 
-/// Figures of the reader.
+/// The metrics of the input.
 #[derive(Clone, Debug, Default)]
 pub struct InputMetrics {
     /// Events read.
@@ -118,19 +123,27 @@ pub struct InputMetrics {
     pub gaps: u64,
     /// Events missing in them.
     pub missing: u64,
-    /// Events and gaps that outputs were offered.
+    /// Events and gaps that were passed to the outputs.
     pub dispatched: u64,
     /// Times between two reads while input waited.
     pub pauses: Histogram,
-    /// How long blocks took from their bytes to documents in rings; while statsd wants to know.
+    /// Times from the bytes of one read to the documents in the rings; while statsd is configured.
     pub parse: Latency,
-    /// How long filters took for an event; while statsd wants to know.
+    /// Times that the filters took for an event; while statsd is configured.
     pub filtering: Latency,
-    /// How old events were when their documents were in the rings; while statsd wants to know.
+    /// Ages of events when their documents were in the rings; while statsd is configured.
     pub latency: Latency,
 }
 
-/// All figures at one moment.
+impl InputMetrics {
+    /// A copy for a report. It takes the samples with it.
+    pub fn snapshot(&mut self) -> Self {
+        let (parse, filtering, latency) = (self.parse.snapshot(), self.filtering.snapshot(), self.latency.snapshot());
+        Self { parse, filtering, latency, ..self.clone() }
+    }
+}
+
+/// All metrics at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// When it was taken.
@@ -141,10 +154,10 @@ pub struct Snapshot {
     pub uptime: Duration,
     /// The configuration file.
     pub config: PathBuf,
-    /// Where figures go.
-    pub metrics: Metrics,
-    /// The reader's.
-    pub reading: InputMetrics,
+    /// Where metrics go.
+    pub settings: Metrics,
+    /// What came in.
+    pub input: InputMetrics,
     /// Lines that could not be read.
     pub unreadable: u64,
     /// Events that came out of order.
@@ -160,24 +173,22 @@ pub struct Snapshot {
 impl Snapshot {
     /// True when they add up.
     pub fn balances(&self) -> bool {
-        let reading = &self.reading;
-        reading.events + reading.gaps == reading.filtered + reading.dispatched
-            && self
-                .outputs
-                .iter()
-                .all(|output| output.counters.balance() && output.counters.events <= reading.dispatched)
+        let input = &self.input;
+        let output_balances =
+            |output: &OutputMetrics| output.counters.balance() && output.counters.events <= input.dispatched;
+        input.events + input.gaps == input.filtered + input.dispatched && self.outputs.iter().all(output_balances)
     }
 
-    /// Takes over what an older one, which nobody has seen, was to bring.
-    fn supersede(&mut self, older: Self) {
+    /// Takes over what an older snapshot, which nobody has seen, was to bring.
+    fn supersede(&mut self, mut older: Self) {
         self.asked |= older.asked;
-        let mut theirs = older.reading;
-        self.reading.parse.wait(theirs.parse.take_waiting());
-        self.reading.latency.wait(theirs.latency.take_waiting());
-        self.reading.filtering.wait(theirs.filtering.take_waiting());
+        let Self { input, outputs, .. } = self;
+        input.parse.add_samples(older.input.parse.take_samples());
+        input.latency.add_samples(older.input.latency.take_samples());
+        input.filtering.add_samples(older.input.filtering.take_samples());
         for mut output in older.outputs {
-            if let Some(own) = self.outputs.iter_mut().find(|own| own.name == output.name) {
-                own.requests.latency.wait(output.requests.latency.take_waiting());
+            if let Some(own) = outputs.iter_mut().find(|own| own.name == output.name) {
+                own.requests.latency.add_samples(output.requests.latency.take_samples());
             }
         }
     }
@@ -185,11 +196,20 @@ impl Snapshot {
 
 /// When the program started.
 #[derive(Clone, Copy, Debug)]
-pub struct StartTime(pub SystemTime, pub Instant);
+pub struct StartTime {
+    /// For people.
+    pub wall: SystemTime,
+    /// For how long it has been running: nobody sets this clock.
+    pub monotonic: Instant,
+}
 
 impl StartTime {
     /// Now.
     pub fn now() -> Self {
-        Self(SystemTime::now(), Instant::now())
+        Self { wall: SystemTime::now(), monotonic: Instant::now() }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,8 +1,12 @@
 //! Prometheus' text format, in a file for node_exporter's textfile collector.
+//!
+//! The crates for it (`prometheus-client`, `metrics`) keep a registry of atomics and read one after another. Here all
+//! values come from one snapshot, so they add up.
 
 use super::{
     Snapshot,
-    catalog::{Kind, METRICS, Sample, samples},
+    catalog::METRICS,
+    metric::{Amount, Line, Metric},
 };
 use std::{
     fmt::Write as _,
@@ -12,40 +16,43 @@ use std::{
     path::Path,
 };
 
-/// All figures as text.
+/// All metrics as text.
 pub(super) fn text(snapshot: &Snapshot) -> String {
-    let all = samples(snapshot);
     let mut out = String::new();
-    for figure in METRICS {
-        let mut its = all.iter().filter(|sample| sample.name == figure.name).peekable();
-        if its.peek().is_none() {
+    for metric in METRICS {
+        let all = metric.series(snapshot);
+        if all.is_empty() {
             continue;
         }
-        let kind = match figure.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Summary => "summary",
-        };
+        let Metric { name, kind, help, .. } = metric;
         // Writing to a String can't fail.
-        let _ = writeln!(out, "# HELP {} {}\n# TYPE {} {kind}", figure.name, figure.help, figure.name);
-        for sample in its {
-            line(&mut out, sample);
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {}", kind.name());
+        for (output, series) in &all {
+            for mut line in metric.lines(series) {
+                if let Some(output) = output {
+                    line.labels.insert(0, ("output", &output.name));
+                }
+                write_line(&mut out, name, &line);
+            }
         }
     }
     out
 }
 
-fn line(out: &mut String, sample: &Sample) {
-    out.push_str(sample.name);
-    out.push_str(sample.part);
-    for (n, (name, value)) in sample.labels.iter().enumerate() {
+fn write_line(out: &mut String, name: &str, line: &Line) {
+    let Line { suffix, labels, amount } = line;
+    let _ = write!(out, "{name}{suffix}");
+    for (n, (name, value)) in labels.iter().enumerate() {
         let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let _ = write!(out, "{}{name}=\"{value}\"", if n == 0 { '{' } else { ',' });
     }
-    if !sample.labels.is_empty() {
+    if !labels.is_empty() {
         out.push('}');
     }
-    let _ = writeln!(out, " {}", sample.value.plain());
+    let _ = match amount {
+        Amount::Number(number) => writeln!(out, " {number}"),
+        Amount::Seconds(time) => writeln!(out, " {}", time.as_secs_f64()),
+    };
 }
 
 /// Writes a file so that whoever reads it finds the old text or the new one, whole.
@@ -70,13 +77,12 @@ pub(super) fn write_whole(path: &Path, text: &str, mode: u32) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::catalog::Value;
 
     #[test]
     fn labels_are_escaped() {
-        let labels = vec![("a", "x\"y\\z\n".to_string()), ("b", String::new())];
         let mut out = String::new();
-        line(&mut out, &Sample { name: "n", part: "_sum", labels, value: Value::Number(3) });
+        let labels = vec![("a", "x\"y\\z\n"), ("b", "")];
+        write_line(&mut out, "n", &Line { suffix: "_sum", labels, amount: Amount::Number(3) });
         assert_eq!(out, "n_sum{a=\"x\\\"y\\\\z\\n\",b=\"\"} 3\n");
     }
 }

@@ -1,4 +1,5 @@
-//! The thread that writes figures. What it hasn't written when newer ones come it never will: only the newest count.
+//! The thread that writes metrics. A snapshot that isn't written when a newer one comes never will be: only the newest
+//! one counts.
 
 use super::{Snapshot, prometheus, statsd::Statsd, status_report};
 use crate::{lock::locked, log};
@@ -17,7 +18,7 @@ use std::{
 const PROMETHEUS: Duration = Duration::from_secs(15);
 /// A statsd server that comes later than this, with a reload, isn't told what was before.
 const LATE: Duration = Duration::from_secs(10);
-/// How long the end waits for the last figures to be written.
+/// How long the end waits until the last metrics are written.
 const LAST: Duration = Duration::from_secs(2);
 
 /// The newest snapshot that nobody has written yet.
@@ -60,7 +61,7 @@ impl Publisher {
         let mailbox = Arc::new(Mailbox::default());
         let (alive, ended) = bounded(0);
         let theirs = mailbox.clone();
-        thread::Builder::new().name("figures".into()).spawn(move || {
+        thread::Builder::new().name("metrics".into()).spawn(move || {
             let mut writer = Writer::new();
             while writer.write(&theirs.take()) {}
             drop(alive);
@@ -85,7 +86,7 @@ impl Publisher {
         snapshot.last = true;
         self.hand_over(snapshot);
         if self.ended.recv_timeout(LAST) == Err(RecvTimeoutError::Timeout) {
-            log::warning("the last figures could not be written in time");
+            log::warning("the last metrics could not be written in time");
         }
     }
 }
@@ -109,8 +110,8 @@ impl Writer {
 
     /// Writes what is due; false when there is nothing more to come.
     fn write(&mut self, snapshot: &Snapshot) -> bool {
-        let metrics = &snapshot.metrics;
-        if let Some(path) = &metrics.prometheus_file
+        let settings = &snapshot.settings;
+        if let Some(path) = &settings.prometheus_file
             && (snapshot.last || snapshot.asked || self.prometheus.is_none_or(|at| at.elapsed() >= PROMETHEUS))
         {
             self.prometheus = Some(Instant::now());
@@ -122,7 +123,7 @@ impl Writer {
                 Err((path, e)) => log::error(format_args!("can't write a report to {}: {e}", path.display())),
             }
         }
-        if !metrics.status_period.is_zero() && self.status.elapsed() >= metrics.status_period {
+        if !settings.status_period.is_zero() && self.status.elapsed() >= settings.status_period {
             self.status = Instant::now();
             log::info(status_report::status(snapshot));
         }
@@ -134,20 +135,20 @@ impl Writer {
         match prometheus::write_whole(path, &prometheus::text(snapshot), 0o644) {
             Ok(()) if self.complained => {
                 self.complained = false;
-                log::info(format_args!("figures are written to {} again", path.display()));
+                log::info(format_args!("metrics are written to {} again", path.display()));
             }
             Ok(()) => (),
             // Once: it is tried every few seconds.
             Err(e) if !self.complained => {
                 self.complained = true;
-                log::error(format_args!("can't write figures to {}: {e}; trying on", path.display()));
+                log::error(format_args!("can't write metrics to {}: {e}; trying again", path.display()));
             }
             Err(_) => (),
         }
     }
 
     fn statsd(&mut self, snapshot: &Snapshot) {
-        let Some(to) = &snapshot.metrics.statsd else {
+        let Some(to) = &snapshot.settings.statsd else {
             if let Some(mut statsd) = self.statsd.take() {
                 statsd.send(snapshot);
             }
@@ -157,7 +158,7 @@ impl Writer {
         let statsd = self.statsd.get_or_insert_with(|| Statsd::new(to, late, snapshot));
         statsd.redirect(to);
         statsd.gather(snapshot);
-        if snapshot.last || self.sent.elapsed() >= snapshot.metrics.statsd_period {
+        if snapshot.last || self.sent.elapsed() >= snapshot.settings.statsd_period {
             self.sent = Instant::now();
             statsd.send(snapshot);
         }
@@ -165,7 +166,7 @@ impl Writer {
 }
 
 fn write_report(snapshot: &Snapshot) -> Result<PathBuf, (PathBuf, io::Error)> {
-    let dir = &snapshot.metrics.run_dir;
+    let dir = &snapshot.settings.run_dir;
     let path = dir.join("report");
     let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
     match made.and_then(|()| prometheus::write_whole(&path, &status_report::text(snapshot), 0o640)) {

@@ -3,7 +3,11 @@
 //! The crate `cadence` doesn't do for this: its UDP sinks send from unconnected sockets, which never hear that a port
 //! is closed, so that differences would be lost; without its sinks it brings three lines of formatting.
 
-use super::Snapshot;
+use super::{
+    OutputMetrics, Snapshot,
+    catalog::METRICS,
+    metric::{Kind, Metric, Series, StatsdName, Summary, Value},
+};
 use crate::log;
 use nix::unistd::gethostname;
 use std::{
@@ -44,7 +48,7 @@ pub(super) struct Statsd {
     socket: Option<(UdpSocket, Instant)>,
     /// Counters as the server has them.
     sent: BTreeMap<String, u64>,
-    times: BTreeMap<&'static str, Times>,
+    times: BTreeMap<String, Times>,
     failing: bool,
 }
 
@@ -58,9 +62,15 @@ struct Datagram {
 impl Statsd {
     /// For a server. `late`: what was before now isn't for it.
     pub(super) fn new(to: &str, late: bool, snapshot: &Snapshot) -> Self {
-        let sent = if late { counters(snapshot).into_iter().collect() } else { BTreeMap::new() };
         let prefix = format!("auship.{}.", short_host());
-        Self { to: to.into(), prefix, socket: None, sent, times: BTreeMap::new(), failing: false }
+        let mut new =
+            Self { to: to.into(), prefix, socket: None, sent: BTreeMap::new(), times: BTreeMap::new(), failing: false };
+        if late {
+            new.sent = totals(snapshot, Kind::Counter);
+            new.gather(snapshot);
+            new.forget_times();
+        }
+        new
     }
 
     /// Sends to that server from now on, if it is another.
@@ -73,20 +83,23 @@ impl Statsd {
 
     /// Keeps single times for the next sending.
     pub(super) fn gather(&mut self, snapshot: &Snapshot) {
-        let mut keep = |name: &'static str, count: u64, times: &[Duration]| {
-            let own = self.times.entry(name).or_default();
-            own.now = count;
-            let room = KEPT.saturating_sub(own.kept.len());
-            own.kept.extend(times.iter().take(room));
-        };
-        let reading = &snapshot.reading;
-        keep("parse", reading.parse.count, reading.parse.waiting());
-        keep("latency", reading.latency.count, reading.latency.waiting());
-        keep("marshaller.filter_latency", reading.filtering.count, reading.filtering.waiting());
-        let requests = || snapshot.outputs.iter().filter(|output| output.speaks_http()).map(|output| &output.requests);
-        let count = requests().map(|requests| requests.latency.count).sum();
-        for requests in requests() {
-            keep("http_writer.latency", count, requests.latency.waiting());
+        self.times.values_mut().for_each(|times| times.now = 0);
+        for metric in METRICS.iter().filter(|metric| metric.kind == Kind::Summary) {
+            for_each_name(metric, snapshot, |name, series| {
+                let Value::Summary(Summary { count, samples, .. }) = series.value else { return };
+                let times = self.times.entry(name).or_default();
+                times.now += count;
+                let room = KEPT.saturating_sub(times.kept.len());
+                times.kept.extend(samples.iter().take(room));
+            });
+        }
+    }
+
+    /// Times of long ago say nothing of now.
+    fn forget_times(&mut self) {
+        for times in self.times.values_mut() {
+            times.kept.clear();
+            times.before = times.now;
         }
     }
 
@@ -107,30 +120,26 @@ impl Statsd {
                 }
             }
         }
-        // Times of long ago say nothing of now.
-        for times in self.times.values_mut() {
-            times.kept.clear();
-            times.before = times.now;
-        }
+        self.forget_times();
     }
 
     /// Counters first: they are what must arrive.
     fn datagrams(&self, snapshot: &Snapshot) -> Vec<Datagram> {
         let mut all = Vec::new();
-        for (name, value) in counters(snapshot) {
+        for (name, value) in totals(snapshot, Kind::Counter) {
             let more = value.saturating_sub(self.sent.get(&name).copied().unwrap_or(0));
             if more > 0 {
                 let datagram = put(&mut all, &format!("{}{name}:{more}|c", self.prefix));
                 datagram.counters.push((name, value));
             }
         }
-        for (name, value) in gauges(snapshot) {
+        for (name, value) in totals(snapshot, Kind::Gauge) {
             put(&mut all, &format!("{}{name}:{value}|g", self.prefix));
         }
         for (name, times) in &self.times {
             let happened = times.now.saturating_sub(times.before).max(times.kept.len() as u64);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of a count
-            let wanted = (happened as f64 * snapshot.metrics.sample_rate).ceil() as usize;
+            let wanted = (happened as f64 * snapshot.settings.sample_rate).ceil() as usize;
             let number = wanted.min(times.kept.len()).min(TIMES);
             let rate = number as f64 / happened.max(1) as f64;
             let at_rate = if number as u64 == happened { String::new() } else { format!("|@{rate:.6}") };
@@ -215,54 +224,75 @@ fn part(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-fn counters(snapshot: &Snapshot) -> Vec<(String, u64)> {
-    let reading = &snapshot.reading;
-    let mut all: Vec<(String, u64)> = [
-        ("messages.total", reading.events),
-        ("messages.filtered", reading.filtered),
-        ("messages.unreadable", snapshot.unreadable),
-        ("messages.gaps", reading.gaps),
-        ("messages.missing", reading.missing),
-    ]
-    .map(|(name, value)| (name.to_string(), value))
-    .into();
-    let mut http = BTreeMap::new();
-    let mut sum = |name: String, number: u64| *http.entry(name).or_default() += number;
-    for output in snapshot.outputs.iter().filter(|output| output.speaks_http()) {
-        sum("http_writer.total_messages".into(), output.counters.events);
-        sum("http_writer.dropped_messages".into(), output.counters.lost());
-        sum("http_writer.request_error.count".into(), output.requests.errors);
-        for (status, number) in &output.requests.codes {
-            sum(format!("http_code.{status}"), *number);
+/// Calls `f` with every name that statsd has for a metric, and the value that goes there.
+fn for_each_name(metric: &Metric, snapshot: &Snapshot, mut f: impl FnMut(String, &Series)) {
+    if metric.statsd.is_empty() {
+        return;
+    }
+    for (output, series) in &metric.series(snapshot) {
+        for name in metric.statsd {
+            if matches!(name, StatsdName::All(_)) || output.is_some_and(OutputMetrics::speaks_http) {
+                f(fill_in(name.template(), metric, *output, series), series);
+            }
         }
     }
-    all.extend(http);
-    for output in &snapshot.outputs {
-        let (name, counters) = (part(&output.name), &output.counters);
-        for (what, number) in [
-            ("events", counters.events),
-            ("delivered", counters.delivered),
-            ("duplicates", counters.duplicates),
-            ("skipped", counters.skipped),
-            ("dead_lettered", counters.dead_lettered),
-            ("lost", counters.lost()),
-        ] {
-            all.push((format!("output.{name}.{what}"), number));
-        }
-    }
-    all
 }
 
-fn gauges(snapshot: &Snapshot) -> Vec<(String, u64)> {
-    let of = |output: &super::OutputMetrics| {
-        let name = part(&output.name);
-        [
-            ("ring", output.counters.ring),
-            ("ring_bytes", output.ring_bytes),
-            ("spool", output.counters.spool),
-            ("spool_bytes", output.spool_bytes),
-        ]
-        .map(|(what, number)| (format!("output.{name}.{what}"), number))
-    };
-    snapshot.outputs.iter().flat_map(of).collect()
+/// A name with the labels' values in place of `<label>`.
+fn fill_in(template: &str, metric: &Metric, output: Option<&OutputMetrics>, series: &Series) -> String {
+    let output = output.map(|output| ("output", output.name.as_str()));
+    let labels = output.into_iter().chain(metric.labels_of(series));
+    labels.fold(template.to_string(), |name, (label, value)| name.replace(&format!("<{label}>"), &part(value)))
+}
+
+/// Every name of a kind, and the sum of the values that go there.
+fn totals(snapshot: &Snapshot, kind: Kind) -> BTreeMap<String, u64> {
+    let mut totals = BTreeMap::new();
+    for metric in METRICS.iter().filter(|metric| metric.kind == kind) {
+        for_each_name(metric, snapshot, |name, series| {
+            *totals.entry(name).or_default() += series.value.number().unwrap_or(0);
+        });
+    }
+    totals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::tests::full;
+
+    #[test]
+    fn values_of_one_name_are_added_up() {
+        let mut snapshot = full();
+        let mut other = snapshot.outputs[0].clone();
+        other.name = "si.em".into();
+        snapshot.outputs.push(other);
+        let file = OutputMetrics { name: "copy".into(), kind: "file", ..snapshot.outputs[0].clone() };
+        snapshot.outputs.push(file);
+        let counters = totals(&snapshot, Kind::Counter);
+        let of = |name: &str| counters.get(name).copied();
+        assert_eq!(
+            (of("output.siem.lost"), of("output.si_em.delivered"), of("output.copy.events")),
+            (Some(3), Some(960), Some(967))
+        );
+        assert_eq!((of("http_writer.total_messages"), of("http_writer.dropped_messages")), (Some(2 * 967), Some(6)));
+        assert_eq!((of("http_code.200"), of("http_writer.request_error.count")), (Some(2), Some(2)));
+        assert!(counters.keys().chain(totals(&snapshot, Kind::Gauge).keys()).all(|name| !name.contains('<')));
+    }
+
+    #[test]
+    fn a_server_that_comes_late_gets_what_comes_later() {
+        let mut snapshot = full();
+        let mut statsd = Statsd::new("localhost:8125", true, &snapshot);
+        snapshot.input.events += 1;
+        snapshot.input.parse.take_samples();
+        snapshot.input.parse.record(Duration::from_millis(9));
+        statsd.gather(&snapshot);
+        let sent: String = statsd.datagrams(&snapshot).into_iter().map(|datagram| datagram.text + "\n").collect();
+        let lines = |what: &str| {
+            sent.lines().filter_map(|line| line.strip_prefix(&statsd.prefix)?.strip_prefix(what)).collect::<Vec<_>>()
+        };
+        assert_eq!(lines("messages.total:"), ["1|c"]);
+        assert_eq!(lines("parse:"), ["9.000|ms"]);
+    }
 }

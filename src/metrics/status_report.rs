@@ -1,8 +1,9 @@
-//! Figures for a person: the report that SIGUSR1 asks for, and the status line.
+//! Metrics for people: the report that SIGUSR1 asks for, and the status line.
 
 use super::{
     Snapshot,
-    catalog::{Sample, Value, position, samples},
+    catalog::{METRICS, breaker_state},
+    metric::{Amount, Kind, Line, Metric, Series},
 };
 use std::{
     fmt::Write as _,
@@ -10,7 +11,7 @@ use std::{
 };
 use time::OffsetDateTime;
 
-/// A time as a person reads it: `1.2 ms`.
+/// A time for people: `1.2 ms`.
 pub(super) fn show(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     match seconds {
@@ -34,77 +35,66 @@ fn uptime(time: Duration) -> String {
 
 /// The whole report.
 pub(super) fn text(snapshot: &Snapshot) -> String {
-    let all = samples(snapshot);
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = writeln!(out, "auship {}, {}", env!("CARGO_PKG_VERSION"), date(snapshot.at));
     let _ = writeln!(out, "configuration {}", snapshot.config.display());
     let _ = writeln!(out, "running since {}, {}", date(snapshot.started), uptime(snapshot.uptime));
-    let _ = writeln!(out, "figures       {}\n", if snapshot.balances() { "add up" } else { "DO NOT ADD UP" });
-    for sample in all.iter().filter(|sample| !is_of_output(sample)) {
-        line(&mut out, sample, 0);
+    let _ = writeln!(out, "counters      {}\n", if snapshot.balances() { "add up" } else { "DO NOT ADD UP" });
+    for metric in METRICS {
+        write_lines(&mut out, metric, &metric.of_program(snapshot));
     }
     for output in &snapshot.outputs {
-        let breaker = output.breaker.map(|at| format!(", breaker {}", position(at))).unwrap_or_default();
+        let breaker = output.breaker.map(|at| format!(", breaker {}", breaker_state(at))).unwrap_or_default();
         let _ = writeln!(out, "\noutput {} ({}): {}{breaker}", output.name, output.kind, output.state.name());
-        let its = |sample: &&Sample| is_of_output(sample) && sample.labels.iter().any(|l| l.1 == output.name);
-        for sample in all.iter().filter(its) {
-            line(&mut out, sample, 1);
+        for metric in METRICS {
+            write_lines(&mut out, metric, &metric.of_output(output));
         }
     }
     out
 }
 
-fn is_of_output(sample: &Sample) -> bool {
-    sample.labels.first().is_some_and(|(name, _)| *name == "output")
+fn write_lines(out: &mut String, metric: &Metric, all: &[Series]) {
+    for Line { suffix, labels, amount } in all.iter().flat_map(|series| metric.lines(series)) {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        let amount = match amount {
+            Amount::Number(number) => number.to_string(),
+            Amount::Seconds(time) => show(time),
+        };
+        let _ = writeln!(out, "{:<56} {amount:>14}", format!("{}{suffix}{labels}", metric.name));
+    }
 }
 
-fn line(out: &mut String, sample: &Sample, skip: usize) {
-    let labels: Vec<String> = sample.labels.iter().skip(skip).map(|(name, value)| format!("{name}={value}")).collect();
-    let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-    let name = format!("{}{}{labels}", sample.name, sample.part);
-    let value = match sample.value {
-        Value::Seconds(time) if sample.name == "auship_start_time_seconds" => time.as_secs().to_string(),
-        Value::Seconds(time) => show(time),
-        Value::Number(number) => number.to_string(),
-    };
-    let _ = writeln!(out, "{name:<56} {value:>14}");
-}
-
-/// One line of the most important ones.
+/// The most important metrics on one line.
 pub(super) fn status(snapshot: &Snapshot) -> String {
-    let reading = &snapshot.reading;
-    let mut out = format!(
-        "status: uptime={} events={} filtered={} gaps={} missing={} unreadable={}",
-        snapshot.uptime.as_secs(),
-        reading.events,
-        reading.filtered,
-        reading.gaps,
-        reading.missing,
-        snapshot.unreadable
-    );
+    let mut out = format!("status: uptime={}", snapshot.uptime.as_secs());
+    for metric in METRICS {
+        write_word(&mut out, "", metric, &metric.of_program(snapshot));
+    }
     for output in &snapshot.outputs {
-        let (name, counters) = (&output.name, &output.counters);
-        for (what, number) in [
-            ("delivered", counters.delivered),
-            ("skipped", counters.skipped),
-            ("dead_lettered", counters.dead_lettered),
-            ("lost", counters.lost()),
-            ("ring", counters.ring),
-            ("spool", counters.spool),
-        ] {
-            let _ = write!(out, " {name}.{what}={number}");
-        }
-        if let Some(breaker) = output.breaker {
-            let _ = write!(out, " {name}.breaker={}", position(breaker));
+        for metric in METRICS {
+            write_word(&mut out, &format!("{}.", output.name), metric, &metric.of_output(output));
         }
     }
     out
+}
+
+/// Writes ` word=value`, if the metric is one of the status line. Values that differ in their labels are added up.
+fn write_word(out: &mut String, prefix: &str, metric: &Metric, all: &[Series]) {
+    let Some(word) = metric.status.filter(|_| !all.is_empty()) else { return };
+    let value = if metric.kind == Kind::StateSet {
+        let current = all.iter().find(|series| series.value.number() == Some(1));
+        current.and_then(|series| series.labels.last()).map(ToString::to_string).unwrap_or_default()
+    } else {
+        all.iter().filter_map(|series| series.value.number()).sum::<u64>().to_string()
+    };
+    let _ = write!(out, " {prefix}{word}={value}");
 }
 
 /// How long the reader let its input wait; nothing when it never did.
 pub fn pauses(snapshot: &Snapshot) -> Option<String> {
-    let pauses = &snapshot.reading.pauses;
-    let (most, longest) = (show(pauses.quantile(0.999)?), show(pauses.longest()));
+    let pauses = &snapshot.input.pauses;
+    let (most, longest) = (show(pauses.quantile(0.999)?), show(pauses.max()));
     Some(format!("reader's pauses: 99.9 % under {most}, longest {longest}"))
 }

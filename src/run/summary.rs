@@ -7,7 +7,7 @@ use crate::{
 
 /// Logs the totals; `left` events were lost because time was up.
 pub(super) fn log(snapshot: &Snapshot, left: u64) {
-    let input = &snapshot.reading;
+    let input = &snapshot.input;
     if !input.filters.is_empty() {
         let hits: Vec<String> = input.filters.iter().map(|(name, hits)| format!("{name} {hits}")).collect();
         log::info(format_args!("hits of filters: {}", hits.join(", ")));

@@ -110,7 +110,7 @@ impl DeliveryWorker {
     ) -> Self {
         let backoff = Backoff { least: retry.min, most: retry.max };
         let breaker = Arc::new(Breaker::new(retry.breaker_failure_ratio, backoff));
-        // For figures; there is one carrier for each output.
+        // For the metrics.
         let _ = shared.breaker.set(breaker.clone());
         Self {
             shared: shared.clone(),

@@ -108,7 +108,7 @@ impl SinkStatus {
 /// A running sink: its threads empty the queue until no more comes.
 #[derive(Debug)]
 pub struct SinkHandle {
-    /// Figures and switches.
+    /// Its metrics and switches.
     pub shared: Arc<SinkStatus>,
     /// Ends when the last thread does.
     ended: Receiver<()>,

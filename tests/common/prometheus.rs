@@ -1,4 +1,4 @@
-//! A Prometheus file, and whether its figures add up.
+//! A Prometheus file, and whether its counters add up.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! How often something took how long, in little and fixed memory.
+//! How often something took how long, in a small and fixed amount of memory.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ pub struct Histogram {
     buckets: Box<[u64]>,
     count: u64,
     sum: Duration,
-    longest: Duration,
+    max: Duration,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { buckets: vec![0; BUCKETS].into(), count: 0, sum: Duration::ZERO, longest: Duration::ZERO }
+        Self { buckets: vec![0; BUCKETS].into(), count: 0, sum: Duration::ZERO, max: Duration::ZERO }
     }
 }
 
@@ -40,18 +40,18 @@ fn upper(bucket: usize) -> u64 {
 }
 
 impl Histogram {
-    /// Notes a time.
-    pub fn note(&mut self, time: Duration) {
+    /// Records a time.
+    pub fn record(&mut self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         if let Some(count) = self.buckets.get_mut(bucket(nanos)) {
             *count += 1;
         }
         self.count += 1;
         self.sum += time;
-        self.longest = self.longest.max(time);
+        self.max = self.max.max(time);
     }
 
-    /// How many times were noted.
+    /// How many times were recorded.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -62,8 +62,8 @@ impl Histogram {
     }
 
     /// The longest.
-    pub fn longest(&self) -> Duration {
-        self.longest
+    pub fn max(&self) -> Duration {
+        self.max
     }
 
     /// A time that this share of all times didn't exceed; none when there are none.
@@ -76,7 +76,7 @@ impl Histogram {
             seen >= wanted
         };
         let found = self.buckets.iter().position(reaches)?;
-        Some(Duration::from_nanos(upper(found)).min(self.longest))
+        Some(Duration::from_nanos(upper(found)).min(self.max))
     }
 }
 
@@ -101,13 +101,13 @@ mod tests {
         let mut histogram = Histogram::default();
         assert_eq!(histogram.quantile(0.5), None);
         for micros in 1..=1000 {
-            histogram.note(Duration::from_micros(micros));
+            histogram.record(Duration::from_micros(micros));
         }
         for (share, micros) in [(0.5, 500), (0.99, 990), (0.999, 999)] {
             let found = histogram.quantile(share).unwrap().as_micros();
             assert!((micros..=micros * 9 / 8).contains(&found), "{share}: {found}");
         }
         assert_eq!(histogram.quantile(1.0), Some(Duration::from_millis(1)));
-        assert_eq!((histogram.count(), histogram.longest()), (1000, Duration::from_millis(1)));
+        assert_eq!((histogram.count(), histogram.max()), (1000, Duration::from_millis(1)));
     }
 }
