@@ -50,4 +50,5 @@ pub mod setup;
 pub mod signals;
 pub mod sink;
 pub mod source;
+pub mod time;
 pub mod timing;
