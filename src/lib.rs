@@ -38,6 +38,7 @@ pub mod lock;
 pub mod log;
 pub mod losses;
 pub mod metrics;
+pub mod net;
 pub mod output;
 pub mod outputs;
 pub mod paths;

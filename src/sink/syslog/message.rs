@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Priority, Protocol, Syslog},
+    net::short_name,
     time::{rfc3164, rfc3339_local},
 };
 use std::io::Write;
@@ -36,7 +37,7 @@ impl Header {
         let host = match syslog.protocol {
             Protocol::Rfc3164 if syslog.destination.is_unix() => String::new(),
             // RFC 3164, 4.1.2: without the domain.
-            Protocol::Rfc3164 => format!("{} ", printable(hostname.split('.').next().unwrap_or_default())),
+            Protocol::Rfc3164 => format!("{} ", printable(short_name(hostname))),
             // RFC 5424, 6.2.4: best with it.
             Protocol::Rfc5424 => format!("{} ", printable(hostname)),
         };
