@@ -25,6 +25,7 @@
 
 pub mod accounts;
 pub mod address;
+pub mod atomic_file;
 pub mod auparse;
 pub mod cli;
 pub mod config;
