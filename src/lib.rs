@@ -27,6 +27,7 @@ pub mod accounts;
 pub mod address;
 pub mod atomic_file;
 pub mod auparse;
+pub mod buffer;
 pub mod cli;
 pub mod config;
 pub mod convert;

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     address::Address,
     auparse::{Type, unquoted},
+    buffer::{self, give_back},
     event::{FieldRef, PREFIX, is_absent, is_unknown, record_type},
     format::{
         flat::{self, FieldMapping, Key, RuleId, Values},
@@ -73,10 +74,9 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn clear(&mut self, keep: usize) {
-        for buffer in [&mut self.data, &mut self.interpreted, &mut self.paths] {
-            buffer.clear();
-            buffer.shrink_to(keep);
+    pub(super) fn clear(&mut self) {
+        for part in [&mut self.data, &mut self.interpreted, &mut self.paths] {
+            give_back(part, buffer::EVENT);
         }
         self.keys.clear();
     }
