@@ -7,12 +7,12 @@
 use super::{
     auparse_sys::auparse_type_t as t,
     cache::{Cache, CacheKey},
-    decode::{appended, is_quoted, unhex, unquoted},
+    decode::appended,
     handle::Cursor,
 };
 use crate::{
     buffer::{self, give_back},
-    event::{Field, FieldRef, LinuxEvent, Record},
+    event::{Field, FieldRef, LinuxEvent, Record, is_quoted, unhex, unquoted},
 };
 use foldhash::fast::RandomState;
 use memchr::memchr;

@@ -23,7 +23,6 @@ mod lines;
 mod pending;
 pub mod tables;
 
-pub use decode::{unhex, unquoted};
 pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
 pub use lines::MAX_LINE;
 

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     address::Address,
-    auparse::{Type, unquoted},
+    auparse::Type,
     buffer::{self, give_back},
-    event::{FieldRef, PREFIX, is_absent, is_unknown, record_type},
+    event::{FieldRef, PREFIX, is_absent, is_unknown, record_type, unquoted},
     format::{
         flat::{self, FieldMapping, Key, RuleId, Values},
         json,

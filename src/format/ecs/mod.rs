@@ -28,10 +28,10 @@ mod users;
 mod view;
 
 use crate::{
-    auparse::{Interpreter, syscall_names, unquoted},
+    auparse::{Interpreter, syscall_names},
     config,
     document::Document,
-    event::{Event, EventId, Gap, LinuxEvent, Notice, is_unset, record_type},
+    event::{Event, EventId, Gap, LinuxEvent, Notice, is_unset, record_type, unquoted},
     format::{
         arguments::Arguments,
         clock::Clock,

@@ -2,9 +2,8 @@
 
 use super::{fields::KnownField, gather::Gather, object::Objects};
 use crate::{
-    auparse::unquoted,
     buffer::{self, give_back},
-    event::to_number,
+    event::{to_number, unquoted},
     format::{arguments::Arguments, json},
     processes::Processes,
 };

@@ -3,9 +3,8 @@
 use super::{fields::KnownField, file, gather::Gather, normalization::Object, object::Objects};
 use crate::{
     address::Address,
-    auparse::unquoted,
     buffer::{self, give_back},
-    event::is_unset,
+    event::{is_unset, unquoted},
 };
 
 /// Interpreters: what they run is told by the command's name.

@@ -4,9 +4,8 @@ use super::{
     fields::KnownField, gather::Gather, label::write_label, normalization::Accounts, object::Objects, summary::Summary,
 };
 use crate::{
-    auparse::unquoted,
     buffer::{self, give_back},
-    event::is_unset,
+    event::{is_unset, unquoted},
 };
 
 /// A piece of [`Users::text`].
