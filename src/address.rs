@@ -1,6 +1,6 @@
 //! Socket addresses as SOCKADDR records hold them: the raw `struct sockaddr`, in hex. And networks, to look for them in.
 
-use crate::auparse::unhex;
+use crate::event::unhex;
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

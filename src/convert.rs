@@ -5,6 +5,7 @@
 
 use crate::{
     auparse::{OutOfMemory, Parser},
+    buffer::give_back,
     config::Action,
     document::Document,
     event::{Event, Events},
@@ -78,7 +79,7 @@ impl<W: Write> Output<'_, W> {
             self.failed = self.to.write_all(&self.gathered.body).err();
         }
         self.gathered.clear();
-        self.gathered.body.shrink_to(4 * GATHER);
+        give_back(&mut self.gathered.body, 4 * GATHER);
     }
 }
 

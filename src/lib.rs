@@ -25,7 +25,9 @@
 
 pub mod accounts;
 pub mod address;
+pub mod atomic_file;
 pub mod auparse;
+pub mod buffer;
 pub mod cli;
 pub mod config;
 pub mod convert;
@@ -38,6 +40,7 @@ pub mod lock;
 pub mod log;
 pub mod losses;
 pub mod metrics;
+pub mod net;
 pub mod output;
 pub mod outputs;
 pub mod paths;
@@ -50,4 +53,5 @@ pub mod setup;
 pub mod signals;
 pub mod sink;
 pub mod source;
+pub mod time;
 pub mod timing;

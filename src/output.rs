@@ -1,6 +1,7 @@
 //! An output: one branch of the line, with its own format, ring and sink, so that a slow one never holds up another.
 
 use crate::{
+    buffer::{self, give_back},
     config,
     document::Document,
     event::Event,
@@ -18,8 +19,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Buffers larger than this are given back.
-const KEEP_BUFFER: usize = 1 << 20;
 /// How long sinks get to leave what they are doing when time is up: libcurl looks up once a second.
 const ABORT_WAIT: Duration = Duration::from_millis(1500);
 
@@ -63,7 +62,7 @@ impl Output {
         document.body.extend_from_slice(self.config.postpend_msg.as_bytes());
         // A copy has no more room than it needs; the buffer stays for the next event.
         let body = document.body.clone();
-        document.body.shrink_to(KEEP_BUFFER);
+        give_back(&mut document.body, buffer::EVENT);
         self.sender.push(body, mark);
     }
 

@@ -46,7 +46,7 @@ impl Cluster {
         let log = dir.path().join("requests");
         let mut command = Command::new(PYTHON);
         command.arg(tool("cluster.py")).args([product, version]).arg(&log).arg(fault);
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { child, url: format!("http://127.0.0.1:{}", line.trim()), log, dir }

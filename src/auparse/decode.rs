@@ -1,48 +1,7 @@
-//! Text that is read without libauparse: quotes, hex, and what auditd appends to enriched records.
+//! What auditd appends to enriched records, read without libauparse.
 
+use crate::event::unquoted;
 use memchr::{memchr, memmem, memrchr};
-
-/// True for text in double quotes.
-pub(super) fn is_quoted(text: &[u8]) -> bool {
-    text.len() >= 2 && text.first() == Some(&b'"') && text.last() == Some(&b'"')
-}
-
-/// The text without the quotes around it.
-pub fn unquoted(text: &[u8]) -> &[u8] {
-    if is_quoted(text) { &text[1..text.len() - 1] } else { text }
-}
-
-/// What each hex digit is worth; 0xff for other bytes.
-const DIGITS: [u8; 256] = {
-    let mut table = [0xff; 256];
-    let mut n = 0;
-    while n < 16 {
-        table[b"0123456789ABCDEF"[n] as usize] = n as u8;
-        table[b"0123456789abcdef"[n] as usize] = n as u8;
-        n += 1;
-    }
-    table
-};
-
-/// Appends the bytes that pairs of hex digits stand for; false, with nothing appended, when they aren't such pairs.
-pub fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
-    if !digits.len().is_multiple_of(2) {
-        return false;
-    }
-    let before = out.len();
-    out.reserve(digits.len() / 2);
-    let mut bad = 0;
-    out.extend(digits.chunks_exact(2).map(|pair| {
-        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
-        bad |= high | low;
-        high << 4 | low & 0xf
-    }));
-    if bad & 0xf0 != 0 {
-        out.truncate(before);
-        return false;
-    }
-    true
-}
 
 /// auditd appends less than this; what lies beyond was not written by it.
 const MAX_APPENDED: usize = 4096;
@@ -85,16 +44,5 @@ mod tests {
         for broken in [&b"="[..], b"UID", b"UID=\"", b" =x y", b"\"=\" = "] {
             assert_eq!(appended(broken, b"gid"), None);
         }
-    }
-
-    #[test]
-    fn hex_is_decoded_only_when_all_of_it_is_hex() {
-        let mut out = b"x".to_vec();
-        assert!(unhex(b"7A6f", &mut out));
-        assert_eq!(out, b"xzo");
-        assert!(!unhex(b"7A6", &mut out));
-        assert!(!unhex(b"7A6g", &mut out));
-        assert!(!unhex(b"7\xffA6", &mut out));
-        assert_eq!(out, b"xzo");
     }
 }

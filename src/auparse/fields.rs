@@ -12,7 +12,7 @@ use super::{
     free_text::{self, AvcMessage, is_pair},
     handle::Cursor,
 };
-use crate::event::{Field, LinuxEvent, Record, Span, record_type};
+use crate::event::{Field, LinuxEvent, Record, Span, is_quoted, record_type};
 use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
@@ -320,10 +320,6 @@ fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize
         end -= 1;
     }
     end
-}
-
-fn is_quoted(value: &[u8]) -> bool {
-    value.len() >= 2 && value.first() == Some(&b'"') && value.last() == Some(&b'"')
 }
 
 #[cfg(test)]

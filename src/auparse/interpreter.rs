@@ -7,10 +7,13 @@
 use super::{
     auparse_sys::auparse_type_t as t,
     cache::{Cache, CacheKey},
-    decode::{appended, is_quoted, unhex, unquoted},
+    decode::appended,
     handle::Cursor,
 };
-use crate::event::{Field, FieldRef, LinuxEvent, Record};
+use crate::{
+    buffer::{self, give_back},
+    event::{Field, FieldRef, LinuxEvent, Record, is_quoted, unhex, unquoted},
+};
 use foldhash::fast::RandomState;
 use memchr::memchr;
 use std::{collections::HashMap, ffi::CStr};
@@ -133,8 +136,7 @@ impl<'p> Interpreter<'p> {
         if memory.answers.len() > MAX_REMEMBERED || memory.calls.len() > MAX_REMEMBERED {
             memory.forget();
         }
-        memory.scratch.clear();
-        memory.scratch.shrink_to(super::KEEP_BUFFER);
+        give_back(&mut memory.scratch, buffer::EVENT);
         Self { cursor, memory }
     }
 

@@ -1,5 +1,6 @@
 //! Whole lines from whatever pieces a read returns.
 
+use crate::buffer::{self, give_back};
 use memchr::{memchr, memrchr};
 
 /// The longest line that is read. auditd's own records end at 8,970 bytes (`MAX_AUDIT_MESSAGE_LENGTH`); a line
@@ -64,10 +65,7 @@ impl Lines {
 
     /// Begins a new line, giving back the memory of a very long one.
     fn clear(&mut self) {
-        self.partial.clear();
-        if self.partial.capacity() > 1 << 20 {
-            self.partial = Vec::new();
-        }
+        give_back(&mut self.partial, buffer::EVENT);
     }
 }
 

@@ -23,11 +23,13 @@ mod lines;
 mod pending;
 pub mod tables;
 
-pub use decode::{unhex, unquoted};
 pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
 pub use lines::MAX_LINE;
 
-use crate::event::{Event, EventId, Events, LinuxEvent, node_id, record_type};
+use crate::{
+    buffer::{self, give_back},
+    event::{Event, EventId, Events, LinuxEvent, node_id, record_type},
+};
 use fields::TypeNames;
 use handle::{Cursor, Handle};
 use header::Headers;
@@ -37,8 +39,6 @@ use memchr::{memchr, memchr_iter};
 use pending::{Identity, Pending};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Buffers larger than this are given back after the event that needed them.
-const KEEP_BUFFER: usize = 1 << 20;
 /// Events are aged out by the wall clock only while the records' time is this close to it, in seconds, so that an
 /// old log read through a slow pipe converts whole.
 const LIVE_WITHIN: i64 = 10;
@@ -93,7 +93,7 @@ impl Group {
         self.event.partial = self.event.part > 0 || lacks_its_end(&self.event);
         let mut interpreter = Interpreter::new(cursor, &mut self.memory);
         to.event(Event::Linux(&self.event, &mut interpreter));
-        self.event.shrink(KEEP_BUFFER);
+        self.event.give_back(buffer::EVENT);
     }
 }
 
@@ -210,7 +210,6 @@ impl Parser {
                 // To libauparse a NUL ends the line. Nothing that a kernel writes has one; what follows it is kept
                 // by writing it as every byte that isn't text is written.
                 let mut clean = std::mem::take(&mut self.clean);
-                clean.clear();
                 for part in lines.split_inclusive(|b| *b == 0) {
                     match part.split_last() {
                         Some((0, text)) => {
@@ -221,8 +220,7 @@ impl Parser {
                     }
                 }
                 let result = self.whole(&clean, to);
-                clean.clear();
-                clean.shrink_to(KEEP_BUFFER);
+                give_back(&mut clean, buffer::EVENT);
                 self.clean = clean;
                 result
             }

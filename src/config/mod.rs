@@ -44,7 +44,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-pub use syslog::{Address, Destination, Priority, Protocol, Syslog};
+pub use syslog::{Destination, Priority, Protocol, Syslog};
 pub use tls::Tls;
 use validator::Validator;
 

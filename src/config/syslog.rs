@@ -6,9 +6,9 @@ use super::{
     validator::{SectionValues, Validator},
     values,
 };
+use crate::net::HostPort;
 use std::{
     fmt,
-    net::Ipv6Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -40,27 +40,11 @@ pub enum Destination {
     /// A stream socket of this machine.
     UnixStream(PathBuf),
     /// One datagram a message.
-    Udp(Address),
+    Udp(HostPort),
     /// TCP with octet counting.
-    Tcp(Address),
+    Tcp(HostPort),
     /// That with TLS.
-    Tls(Address, Tls),
-}
-
-/// A host and a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
-    /// A name or an IP address, without brackets.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
-    }
+    Tls(HostPort, Tls),
 }
 
 /// What a message looks like.
@@ -161,29 +145,10 @@ impl Syslog {
 }
 
 /// `HOST`, `HOST:PORT`, `[IPV6]:PORT` or an IPv6 address alone.
-fn address(text: &str, port: u16) -> Result<Address, String> {
-    let bad =
-        || format!("is {text:?}, must be a host and perhaps a port, as in logs.example.com:{port} or [::1]:{port}");
-    let (host, given) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
-            host.parse::<Ipv6Addr>().map_err(|_| bad())?;
-            let given = if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or_else(bad)?) };
-            (host, given)
-        }
-        None if text.parse::<Ipv6Addr>().is_ok() => (text, None),
-        None => match text.split_once(':') {
-            Some((host, given)) => (host, Some(given)),
-            None => (text, None),
-        },
-    };
-    let port = given.map_or(Ok(port), |given| given.parse().map_err(|_| bad()))?;
-    // A path is what one writes for the other networks.
-    let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    if host.is_empty() || port == 0 || !host.chars().all(good) {
-        return Err(bad());
-    }
-    Ok(Address { host: host.to_string(), port })
+fn address(text: &str, port: u16) -> Result<HostPort, String> {
+    HostPort::parse(text, Some(port)).ok_or_else(|| {
+        format!("is {text:?}, must be a host and perhaps a port, as in logs.example.com:{port} or [::1]:{port}")
+    })
 }
 
 /// A socket that need not be there yet.
@@ -318,29 +283,13 @@ mod tests {
     }
 
     #[test]
-    fn addresses_have_ports_and_brackets() {
-        for (text, host, port) in [
-            ("h", "h", 514),
-            ("h:601", "h", 601),
-            ("10.0.0.1:1", "10.0.0.1", 1),
-            ("::1", "::1", 514),
-            ("[fe80::1]", "fe80::1", 514),
-            ("[::1]:99", "::1", 99),
-        ] {
-            let found = address(text, 514).unwrap();
-            assert_eq!((found.host.as_str(), found.port), (host, port), "{text}");
-            assert_eq!(address(&found.to_string(), 514), Ok(found), "{text}");
-        }
-        for bad in ["", ":514", "h:", "h:0", "h:x", "h:65536", "/dev/log", "[h]:1", "[::1", "[::1]1", "a b", "udp://h"]
-        {
-            assert!(address(bad, 514).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn what_is_wrong_is_said() {
         for (keys, what) in [
             ("network = tcp\n", "x:1: [output:s] address: is missing"),
+            (
+                "network = udp\naddress = h:0\n",
+                "x:4: [output:s] address: is \"h:0\", must be a host and perhaps a port",
+            ),
             ("network = pigeon\n", "x:3: [output:s] network: is \"pigeon\", must be unix,"),
             ("address = log\n", "x:3: [output:s] address: is \"log\", must be the absolute path"),
             ("facility = local8\n", "x:3: [output:s] facility: is \"local8\""),

@@ -3,6 +3,7 @@
 //! An event owns its bytes: record texts lie one behind the other in one buffer, and records and fields are spans
 //! into it. One [`LinuxEvent`] is filled again and again, so that an event costs no allocation once its buffers have grown.
 
+use crate::buffer::give_back;
 use foldhash::fast::FixedState;
 use std::{hash::BuildHasher, ops::Range};
 
@@ -176,14 +177,11 @@ impl LinuxEvent {
         self.fields.clear();
     }
 
-    /// Gives back buffers that one huge event made larger than `limit` bytes.
-    pub fn shrink(&mut self, limit: usize) {
-        if self.bytes.capacity() > limit {
-            self.bytes = Vec::new();
-        }
-        if self.fields.capacity() * size_of::<Field>() > limit {
-            self.fields = Vec::new();
-        }
+    /// Empties it once it was used. What a huge event needed beyond `most` bytes is given back.
+    pub fn give_back(&mut self, most: usize) {
+        give_back(&mut self.bytes, most);
+        give_back(&mut self.records, most / size_of::<Record>());
+        give_back(&mut self.fields, most / size_of::<Field>());
     }
 
     /// Copies bytes into the event; the span is valid until the next [`LinuxEvent::begin`].

@@ -12,7 +12,7 @@ mod values;
 
 pub use linux::{EventId, Field, FieldRef, LinuxEvent, PREFIX, Record, Span, Timestamp, node_id, record_type};
 pub use notice::{Gap, Notice};
-pub use values::{is_absent, is_unknown, is_unset, to_number};
+pub use values::{is_absent, is_quoted, is_unknown, is_unset, to_number, unhex, unquoted};
 
 use crate::auparse::Interpreter;
 

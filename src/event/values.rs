@@ -1,4 +1,5 @@
-//! What values of fields say, whatever their field: that there is nothing, an id that was never set, a number.
+//! What values of fields say, whatever their field: that there is nothing, an id that was never set, a number; and
+//! what stands in quotes or hex.
 
 /// True for a value that says there is none: empty, or the kernel's way to say so.
 pub fn is_absent(value: &[u8]) -> bool {
@@ -18,6 +19,48 @@ pub fn is_unset(text: &[u8]) -> bool {
 /// A decimal number, as ids of users and processes are recorded.
 pub fn to_number(text: &[u8]) -> Option<u32> {
     str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// True for text in double quotes.
+pub fn is_quoted(text: &[u8]) -> bool {
+    text.len() >= 2 && text.first() == Some(&b'"') && text.last() == Some(&b'"')
+}
+
+/// The text without the quotes around it.
+pub fn unquoted(text: &[u8]) -> &[u8] {
+    if is_quoted(text) { &text[1..text.len() - 1] } else { text }
+}
+
+/// What each hex digit is worth; 0xff for other bytes.
+const DIGITS: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut n = 0;
+    while n < 16 {
+        table[b"0123456789ABCDEF"[n] as usize] = n as u8;
+        table[b"0123456789abcdef"[n] as usize] = n as u8;
+        n += 1;
+    }
+    table
+};
+
+/// Appends the bytes that pairs of hex digits stand for; false, with nothing appended, when they aren't such pairs.
+pub fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
+    if !digits.len().is_multiple_of(2) {
+        return false;
+    }
+    let before = out.len();
+    out.reserve(digits.len() / 2);
+    let mut bad = 0;
+    out.extend(digits.chunks_exact(2).map(|pair| {
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+        bad |= high | low;
+        high << 4 | low & 0xf
+    }));
+    if bad & 0xf0 != 0 {
+        out.truncate(before);
+        return false;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -41,5 +84,16 @@ mod tests {
             (to_number(b"4294967296"), to_number(b"-1"), to_number(b""), to_number(b"0x1")),
             (None, None, None, None)
         );
+    }
+
+    #[test]
+    fn hex_is_decoded_only_when_all_of_it_is_hex() {
+        let mut out = b"x".to_vec();
+        assert!(unhex(b"7A6f", &mut out));
+        assert_eq!(out, b"xzo");
+        assert!(!unhex(b"7A6", &mut out));
+        assert!(!unhex(b"7A6g", &mut out));
+        assert!(!unhex(b"7\xffA6", &mut out));
+        assert_eq!(out, b"xzo");
     }
 }

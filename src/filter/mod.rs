@@ -12,6 +12,7 @@ mod linux;
 mod subject;
 
 use crate::{
+    buffer::{self, give_back},
     config::{self, Action, SyscallPattern},
     event::Event,
     paths,
@@ -19,9 +20,6 @@ use crate::{
 use linux::LinuxSubject;
 use std::net::IpAddr;
 use subject::{Scratch, Subject, TextScope};
-
-/// Buffers larger than this are given back after the event that needed them.
-const KEEP_BUFFER: usize = 1 << 20;
 
 /// What is to become of an event, and which filter says so: none when none matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,11 +76,10 @@ impl Filters {
             return none;
         }
         let scratch = &mut self.scratch;
-        scratch.joined.clear();
         let mut subject = LinuxSubject::new(event, interpreter, scratch);
         let first = self.filters.iter_mut().find(|counted| matches(&counted.filter, &mut subject));
-        self.scratch.joined.shrink_to(KEEP_BUFFER);
-        self.scratch.bytes.shrink_to(KEEP_BUFFER);
+        give_back(&mut self.scratch.joined, buffer::EVENT);
+        give_back(&mut self.scratch.bytes, buffer::EVENT);
         first.map_or(none, |counted| {
             counted.hits += 1;
             Verdict { action: counted.filter.action, filter: Some(&counted.filter.name) }

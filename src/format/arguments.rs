@@ -5,14 +5,13 @@
 
 use crate::{
     auparse::{Interpreter, Type},
+    buffer::{self, give_back},
     event::{FieldRef, LinuxEvent, record_type},
     format::json::{self, Strings},
 };
 
 /// An event whose first records are missing may begin at any argument; this many places are left for those.
 const MAX_MISSING: usize = 65_536;
-/// Buffers larger than this are given back.
-const KEEP: usize = 1 << 20;
 
 /// An argument's number, and what its field holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,11 +163,10 @@ impl Arguments {
         out.push(b']');
     }
 
-    /// Gives back what one huge command line took.
-    pub fn shrink(&mut self) {
-        if self.bytes.capacity() > KEEP || self.ends.capacity() > KEEP / 8 {
-            *self = Self::default();
-        }
+    /// Empties it once it was used, and gives back what a huge command line took.
+    pub fn give_back(&mut self) {
+        give_back(&mut self.bytes, buffer::EVENT);
+        give_back(&mut self.ends, buffer::EVENT / size_of::<usize>());
     }
 }
 

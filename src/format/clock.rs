@@ -1,4 +1,4 @@
-//! Times in documents.
+//! Times in documents. Written by hand because the text of the last second is kept: most events need three digits.
 
 use crate::event::EventId;
 use time::OffsetDateTime;

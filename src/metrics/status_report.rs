@@ -5,11 +5,8 @@ use super::{
     catalog::{METRICS, breaker_state},
     metric::{Amount, Kind, Line, Metric, Series},
 };
-use std::{
-    fmt::Write as _,
-    time::{Duration, SystemTime},
-};
-use time::OffsetDateTime;
+use crate::time::readable;
+use std::{fmt::Write as _, time::Duration};
 
 /// A time for people: `1.2 ms`.
 pub(super) fn show(time: Duration) -> String {
@@ -19,12 +16,6 @@ pub(super) fn show(time: Duration) -> String {
         _ if seconds >= 1e-3 => format!("{:.1} ms", seconds * 1e3),
         _ => format!("{:.0} µs", seconds * 1e6),
     }
-}
-
-fn date(at: SystemTime) -> String {
-    let at = OffsetDateTime::from(at);
-    let (hour, minute, second) = at.to_hms();
-    format!("{}-{:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", at.year(), u8::from(at.month()), at.day())
 }
 
 fn uptime(time: Duration) -> String {
@@ -37,9 +28,9 @@ fn uptime(time: Duration) -> String {
 pub(super) fn text(snapshot: &Snapshot) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
-    let _ = writeln!(out, "auship {}, {}", env!("CARGO_PKG_VERSION"), date(snapshot.at));
+    let _ = writeln!(out, "auship {}, {}", env!("CARGO_PKG_VERSION"), readable(snapshot.at.into()));
     let _ = writeln!(out, "configuration {}", snapshot.config.display());
-    let _ = writeln!(out, "running since {}, {}", date(snapshot.started), uptime(snapshot.uptime));
+    let _ = writeln!(out, "running since {}, {}", readable(snapshot.started.into()), uptime(snapshot.uptime));
     let _ = writeln!(out, "counters      {}\n", if snapshot.balances() { "add up" } else { "DO NOT ADD UP" });
     for metric in METRICS {
         write_lines(&mut out, metric, &metric.of_program(snapshot));

@@ -1,7 +1,7 @@
 //! The dead-letter file: documents that the server will never take, one JSON object a line, with what it said.
 
 use super::file;
-use crate::{config, format::json, lock::locked};
+use crate::{config, format::json, lock::locked, time::rfc3339};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -39,9 +39,7 @@ impl DeadLetters {
     }
 
     fn line(&self, document: &[u8], why: &str) -> Vec<u8> {
-        let now = OffsetDateTime::now_utc();
-        let (hour, minute, second) = now.to_hms();
-        let time = format!("{}T{hour:02}:{minute:02}:{second:02}Z", now.date());
+        let time = rfc3339(OffsetDateTime::now_utc());
         let mut line = Vec::with_capacity(document.len() + 200);
         line.extend_from_slice(format!("{{\"time\":\"{time}\",\"output\":").as_bytes());
         json::string(&mut line, self.output.as_bytes());

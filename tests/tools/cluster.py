@@ -2,15 +2,17 @@
 does. Usage: cluster.py PRODUCT VERSION LOG [FAULT]
 
 PRODUCT is elasticsearch, oss (Elasticsearch without x-pack), opensearch, or proxy; then VERSION is the URL of the server
-that answers. Prints its port. LOG gets a line for each request: method and path. FAULT is "login" (wants user joe,
-password s3cret), "forbidden" (refuses index templates), "meanwhile" (somebody else changes every policy first), or
-"broken" (answers 503)."""
+that answers. Prints its port, and ends with its standard input. LOG gets a line for each request: method and path.
+FAULT is "login" (wants user joe, password s3cret), "forbidden" (refuses index templates), "meanwhile" (somebody else
+changes every policy first), or "broken" (answers 503)."""
 
 import base64
 import gzip
 import http.server
 import json
+import os
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -211,4 +213,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_address[1], flush=True)
+
+
+def die_with_the_test():
+    sys.stdin.read()
+    os._exit(0)
+
+
+threading.Thread(target=die_with_the_test, daemon=True).start()
 server.serve_forever()

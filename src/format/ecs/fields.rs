@@ -1,8 +1,8 @@
 //! What each field is to an ECS document, and how its value is read.
 
 use crate::{
-    auparse::{Interpreter, Syscall, Type, syscall_names, unquoted},
-    event::{FieldRef, is_unknown, record_type},
+    auparse::{Interpreter, Syscall, Type, syscall_names},
+    event::{FieldRef, is_unknown, record_type, unquoted},
     format::flat::{FieldMapping, RuleSpec},
 };
 use std::borrow::Cow;

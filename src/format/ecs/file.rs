@@ -8,8 +8,7 @@ use super::{
     view::View,
 };
 use crate::{
-    auparse::unquoted,
-    event::{FieldRef, is_absent, record_type},
+    event::{FieldRef, is_absent, record_type, unquoted},
     paths,
 };
 

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::{
     address::Address,
-    auparse::{Type, unquoted},
-    event::{FieldRef, PREFIX, is_absent, is_unknown, record_type},
+    auparse::Type,
+    buffer::{self, give_back},
+    event::{FieldRef, PREFIX, is_absent, is_unknown, record_type, unquoted},
     format::{
         flat::{self, FieldMapping, Key, RuleId, Values},
         json,
@@ -73,10 +74,9 @@ pub(super) struct Work {
 }
 
 impl Work {
-    pub(super) fn clear(&mut self, keep: usize) {
-        for buffer in [&mut self.data, &mut self.interpreted, &mut self.paths] {
-            buffer.clear();
-            buffer.shrink_to(keep);
+    pub(super) fn clear(&mut self) {
+        for part in [&mut self.data, &mut self.interpreted, &mut self.paths] {
+            give_back(part, buffer::EVENT);
         }
         self.keys.clear();
     }

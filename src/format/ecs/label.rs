@@ -1,7 +1,7 @@
 //! Security labels (SELinux contexts) and their pieces.
 
 use super::object::Objects;
-use crate::auparse::unquoted;
+use crate::event::unquoted;
 
 /// What a security label consists of (`user:role:type:level:categories`), by the reference's names.
 const LABEL: [&str; 5] = ["user", "role", "domain", "level", "category"];

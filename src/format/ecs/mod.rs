@@ -28,10 +28,10 @@ mod users;
 mod view;
 
 use crate::{
-    auparse::{Interpreter, syscall_names, unquoted},
+    auparse::{Interpreter, syscall_names},
     config,
     document::Document,
-    event::{Event, EventId, Gap, LinuxEvent, Notice, is_unset, record_type},
+    event::{Event, EventId, Gap, LinuxEvent, Notice, is_unset, record_type, unquoted},
     format::{
         arguments::Arguments,
         clock::Clock,
@@ -55,10 +55,6 @@ use view::View;
 pub const ECS_VERSION: &str = "9.4.0";
 /// Version of the agent.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// Buffers larger than this are given back.
-const KEEP: usize = 1 << 20;
-/// Buffers for a few words likewise.
-const KEEP_WORDS: usize = 1 << 16;
 
 /// Writes ECS documents.
 pub struct Ecs {
@@ -122,7 +118,7 @@ impl Ecs {
         }
         let out = &mut document.body;
         self.flat.begin(event);
-        self.work.clear(KEEP);
+        self.work.clear();
         let view = View::new(event, &self.normals, interpreter);
         self.arguments.gather(event, interpreter, view.execve);
         let Work { data, interpreted, paths, keys } = &mut self.work;
@@ -190,7 +186,7 @@ impl Ecs {
         objects.members("interpreted", &self.work.interpreted);
         objects.close(auditd);
         out.push(b'}');
-        self.arguments.shrink();
+        self.arguments.give_back();
         Written::Document
     }
 

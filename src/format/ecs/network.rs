@@ -3,8 +3,8 @@
 use super::{fields::record, gather::Gather, object::Objects};
 use crate::{
     address::Address,
-    auparse::{syscall_names, unquoted},
-    event::FieldRef,
+    auparse::syscall_names,
+    event::{FieldRef, unquoted},
 };
 use std::{net::IpAddr, str::FromStr};
 

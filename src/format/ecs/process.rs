@@ -1,9 +1,9 @@
 //! `process`, and its parent.
 
-use super::{KEEP_WORDS, fields::KnownField, gather::Gather, object::Objects};
+use super::{fields::KnownField, gather::Gather, object::Objects};
 use crate::{
-    auparse::unquoted,
-    event::to_number,
+    buffer::{self, give_back},
+    event::{to_number, unquoted},
     format::{arguments::Arguments, json},
     processes::Processes,
 };
@@ -32,8 +32,7 @@ pub(super) fn write(
         }
     }
     for word in words.iter_mut() {
-        word.clear();
-        word.shrink_to(KEEP_WORDS);
+        give_back(word, buffer::WORDS);
     }
     let [comm, exe] = words;
     gather.interpreted(KnownField::Comm, comm);

@@ -1,7 +1,11 @@
 //! `auditd.summary`: who, what and how in a few words, as the reference has it.
 
-use super::{KEEP_WORDS, fields::KnownField, file, gather::Gather, normalization::Object, object::Objects};
-use crate::{address::Address, auparse::unquoted, event::is_unset};
+use super::{fields::KnownField, file, gather::Gather, normalization::Object, object::Objects};
+use crate::{
+    address::Address,
+    buffer::{self, give_back},
+    event::{is_unset, unquoted},
+};
 
 /// Interpreters: what they run is told by the command's name.
 const INTERPRETERS: [&[u8]; 4] = [b"/usr/bin/python", b"/usr/bin/sh", b"/usr/bin/bash", b"/usr/bin/perl"];
@@ -33,8 +37,7 @@ impl Summary {
     /// Finds the words. `path`: the PATH record of the event's object.
     pub(super) fn gather(&mut self, gather: &mut Gather, path: Option<usize>) {
         for words in [&mut self.actor, &mut self.actor2, &mut self.object, &mut self.object2, &mut self.how] {
-            words.clear();
-            words.shrink_to(KEEP_WORDS);
+            give_back(words, buffer::WORDS);
         }
         let normal = gather.view.normal;
         let auid = unquoted(gather.found.text(KnownField::Auid));

@@ -1,10 +1,12 @@
 //! Who did it, as whom, and to whose account.
 
 use super::{
-    KEEP_WORDS, fields::KnownField, gather::Gather, label::write_label, normalization::Accounts, object::Objects,
-    summary::Summary,
+    fields::KnownField, gather::Gather, label::write_label, normalization::Accounts, object::Objects, summary::Summary,
 };
-use crate::{auparse::unquoted, event::is_unset};
+use crate::{
+    buffer::{self, give_back},
+    event::{is_unset, unquoted},
+};
 
 /// A piece of [`Users::text`].
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -50,8 +52,7 @@ impl Users {
 
     /// Finds out all of them. `summary` names the actors and the object.
     pub(super) fn gather(&mut self, gather: &mut Gather, summary: &Summary) {
-        self.text.clear();
-        self.text.shrink_to(KEEP_WORDS);
+        give_back(&mut self.text, buffer::WORDS);
         *self = Self { text: std::mem::take(&mut self.text), ..Self::default() };
         let member = |users: &mut Self, gather: &mut Gather, user, group| Member {
             user: users.who(gather, user),

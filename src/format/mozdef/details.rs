@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     address::Address,
-    auparse::{Interpreter, Syscall, Type, unquoted},
-    event::{Field, FieldRef, is_absent, is_unset, record_type, to_number},
+    auparse::{Interpreter, Syscall, Type},
+    event::{Field, FieldRef, is_absent, is_unset, record_type, to_number, unquoted},
     format::{
         arguments::Arguments,
         flat::{self, Key, Keys, RuleId},

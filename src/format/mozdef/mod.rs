@@ -223,7 +223,7 @@ impl MozDef {
         self.envelope(&view, category, interpreter, out);
         self.details(&view, interpreter, out);
         out.extend_from_slice(b"}}");
-        self.arguments.shrink();
+        self.arguments.give_back();
         Written::Document
     }
 

@@ -1,8 +1,8 @@
 //! Which key each field has in `details`.
 
 use crate::{
-    auparse::{Interpreter, Syscall, Type, unquoted},
-    event::{FieldRef, LinuxEvent, Record, record_type},
+    auparse::{Interpreter, Syscall, Type},
+    event::{FieldRef, LinuxEvent, Record, record_type, unquoted},
     format::flat::{FieldMapping, RuleSpec},
 };
 

@@ -11,6 +11,7 @@
 //! All numbers are little-endian. A damaged document costs itself alone, since its head still says where the next
 //! begins; behind a damaged head the next mark with a sound head is looked for.
 
+use crate::buffer::give_back;
 use std::io;
 
 /// Where a frame begins; its last byte is the version of this layout.
@@ -116,9 +117,7 @@ impl Walk {
         let have = self.window_at..self.window_at + self.window.len() as u64;
         if at < have.start || at + len as u64 > have.end {
             let size = usize::try_from(end - at).unwrap_or(usize::MAX).min(len.max(WINDOW));
-            self.window.clear();
-            // One huge document is no reason to keep its room for ever.
-            self.window.shrink_to(WINDOW);
+            give_back(&mut self.window, WINDOW);
             self.window.resize(size, 0);
             self.window_at = at;
             // What a disk that fails left there is nothing that was read.

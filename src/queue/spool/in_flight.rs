@@ -1,13 +1,12 @@
 //! Documents that a sink took from the ring or the spool and failed to deliver, each batch in a file of its own.
 
 use super::{InFlightBatch, Next, Spool, Walk, frame, ignore_missing};
-use crate::{lock::locked, log, queue::ring::Document};
+use crate::{atomic_file, lock::locked, log, queue::ring::Document};
 use std::{
     collections::VecDeque,
     ffi::OsStr,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -73,16 +72,10 @@ fn write_batch(dir: &Path, number: u64, documents: &[Document], sync: bool) -> i
         frame::write(&mut bytes, n as u64, document);
     }
     let path = dir.join(format!("hand-{number:020}-{}.spool", documents.len()));
-    let unfinished = path.with_extension(UNFINISHED);
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    atomic_file::write_with(&path, &path.with_extension(UNFINISHED), |file| {
         file.write_all(&bytes)?;
-        if sync {
-            file.sync_data()?;
-        }
-        fs::rename(&unfinished, &path)
-    };
-    write().inspect_err(|_| drop(fs::remove_file(&unfinished)))?;
+        if sync { file.sync_data() } else { Ok(()) }
+    })?;
     Ok(path)
 }
 

@@ -3,7 +3,10 @@
 mod log;
 
 use super::SinkStatus;
-use crate::config::{Credentials, HttpClient};
+use crate::{
+    buffer::give_back,
+    config::{Credentials, HttpClient},
+};
 use curl::easy::{Auth, Easy2, Handler, HttpVersion, InfoType, List, WriteError};
 use flate2::{Compression, write::GzEncoder};
 pub(super) use log::CurlLog;
@@ -323,8 +326,7 @@ impl Connection {
         let performed = easy.perform();
         let status = performed.as_ref().ok().and_then(|()| easy.response_code().ok());
         self.shared.requests().record(status, start.elapsed());
-        self.body.clear();
-        self.body.shrink_to(KEEP_BODY);
+        give_back(&mut self.body, KEEP_BODY);
         match performed {
             Ok(()) => {
                 let exchange = easy.get_mut();

@@ -9,6 +9,7 @@ mod disk;
 
 use super::{ShutdownGuard, SinkStatus};
 use crate::{
+    buffer::give_back,
     config, log,
     losses::RateLimitedLog,
     queue::{
@@ -270,8 +271,7 @@ impl FileWriter {
             }
             self.look_after();
         }
-        self.gathered.clear();
-        self.gathered.shrink_to(2 * SEND_BATCH);
+        give_back(&mut self.gathered, 2 * SEND_BATCH);
         self.ends.clear();
         self.written = 0;
         true

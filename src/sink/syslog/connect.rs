@@ -7,7 +7,10 @@ use super::{
     super::SinkStatus,
     socket::{SLICE, Socket, has_ended},
 };
-use crate::config::{Address, Destination, Syslog, Tls};
+use crate::{
+    config::{Destination, Syslog, Tls},
+    net::connect_udp,
+};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use openssl::{
@@ -16,7 +19,7 @@ use openssl::{
 };
 use std::{
     fs, io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket},
+    net::{SocketAddr, TcpStream, UdpSocket},
     os::{
         fd::AsFd,
         unix::net::{UnixDatagram, UnixStream},
@@ -92,14 +95,14 @@ fn open(destination: &Destination, limit: Duration) -> Result<Socket, String> {
             stream.set_write_timeout(Some(SLICE)).map_err(in_words)?;
             Socket::UnixStream(stream)
         }
-        Destination::Udp(address) => Socket::Udp(first(address, udp)?),
+        Destination::Udp(address) => Socket::Udp(address.connect(udp)?),
         Destination::Tcp(address) => {
-            let stream = first(address, |to| tcp(to, limit))?;
+            let stream = address.connect(|to| tcp(to, limit))?;
             stream.set_write_timeout(Some(SLICE)).map_err(in_words)?;
             Socket::Tcp(stream)
         }
         Destination::Tls(address, config) => {
-            let stream = first(address, |to| tcp(to, limit))?;
+            let stream = address.connect(|to| tcp(to, limit))?;
             let stream = tls(stream, &address.host, config, limit)?;
             stream.get_ref().set_write_timeout(Some(SLICE)).map_err(in_words)?;
             Socket::Tls(Box::new(stream))
@@ -107,27 +110,8 @@ fn open(destination: &Destination, limit: Duration) -> Result<Socket, String> {
     })
 }
 
-/// The first of a host's addresses where it works.
-fn first<T>(address: &Address, connect: impl Fn(SocketAddr) -> io::Result<T>) -> Result<T, String> {
-    let found = (address.host.as_str(), address.port).to_socket_addrs();
-    let found = found.map_err(|e| format!("can't look up {}: {e}", address.host))?;
-    let mut why = format!("{} has no address", address.host);
-    for to in found {
-        match connect(to) {
-            Ok(socket) => return Ok(socket),
-            Err(e) => why = format!("can't connect to {to}: {e}"),
-        }
-    }
-    Err(why)
-}
-
 fn udp(to: SocketAddr) -> io::Result<UdpSocket> {
-    let from: SocketAddr = match to {
-        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-    };
-    let socket = UdpSocket::bind(from)?;
-    socket.connect(to)?;
+    let socket = connect_udp(to)?;
     socket.set_write_timeout(Some(SLICE))?;
     Ok(socket)
 }

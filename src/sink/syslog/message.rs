@@ -1,8 +1,12 @@
 //! What a message looks like on the wire.
 
-use crate::config::{Priority, Protocol, Syslog};
+use crate::{
+    config::{Priority, Protocol, Syslog},
+    net::short_name,
+    time::{rfc3164, rfc3339_local},
+};
 use std::io::Write;
-use time::{Month, OffsetDateTime};
+use time::OffsetDateTime;
 
 /// How messages are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +37,7 @@ impl Header {
         let host = match syslog.protocol {
             Protocol::Rfc3164 if syslog.destination.is_unix() => String::new(),
             // RFC 3164, 4.1.2: without the domain.
-            Protocol::Rfc3164 => format!("{} ", printable(hostname.split('.').next().unwrap_or_default())),
+            Protocol::Rfc3164 => format!("{} ", printable(short_name(hostname))),
             // RFC 5424, 6.2.4: best with it.
             Protocol::Rfc5424 => format!("{} ", printable(hostname)),
         };
@@ -62,29 +66,11 @@ impl Header {
 
     fn text(&self, now: OffsetDateTime) -> String {
         let Self { priority, host, tag, pid, .. } = self;
-        let (year, month, day) = now.to_calendar_date();
-        let (hour, minute, second, milli) = now.to_hms_milli();
         match self.protocol {
-            Protocol::Rfc3164 => {
-                let month = short_name(month);
-                format!("<{priority}>{month} {day:2} {hour:02}:{minute:02}:{second:02} {host}{tag}[{pid}]: ")
-            }
+            Protocol::Rfc3164 => format!("<{priority}>{} {host}{tag}[{pid}]: ", rfc3164(now)),
             // No structured data, and no byte order mark before the text: it is allowed without one as "any octets"
             // (MSG-ANY), and receivers would store the mark as part of the JSON.
-            Protocol::Rfc5424 => {
-                let offset = match now.offset().as_hms() {
-                    (0, 0, _) => "Z".to_string(),
-                    (h, m, _) => {
-                        let sign = if h < 0 || m < 0 { '-' } else { '+' };
-                        format!("{sign}{:02}:{:02}", h.unsigned_abs(), m.unsigned_abs())
-                    }
-                };
-                let month = u8::from(month);
-                format!(
-                    "<{priority}>1 {year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}{offset} \
-                     {host}{tag} {pid} audit - "
-                )
-            }
+            Protocol::Rfc5424 => format!("<{priority}>1 {} {host}{tag} {pid} audit - ", rfc3339_local(now)),
         }
     }
 }
@@ -93,23 +79,6 @@ impl Header {
 fn printable(name: &str) -> String {
     let name: String = name.chars().take(255).map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
     if name.is_empty() { "-".into() } else { name }
-}
-
-fn short_name(month: Month) -> &'static str {
-    match month {
-        Month::January => "Jan",
-        Month::February => "Feb",
-        Month::March => "Mar",
-        Month::April => "Apr",
-        Month::May => "May",
-        Month::June => "Jun",
-        Month::July => "Jul",
-        Month::August => "Aug",
-        Month::September => "Sep",
-        Month::October => "Oct",
-        Month::November => "Nov",
-        Month::December => "Dec",
-    }
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::{
     warn_of_no_verification,
 };
 use crate::{
+    buffer::give_back,
     config::{self, Destination},
     queue::{BatchLimits, QueueReceiver, ring::Document},
 };
@@ -26,8 +27,6 @@ use time::OffsetDateTime;
 
 /// Messages of one write at most, and their bytes.
 const SEND_BATCH: (usize, usize) = (1000, 256 << 10);
-/// The buffer isn't kept when it is larger than this.
-const KEEP_BUFFER: usize = 2 * SEND_BATCH.1;
 
 /// Starts the worker; nothing is connected yet.
 pub(super) fn start(
@@ -82,13 +81,12 @@ struct Worker {
 
 impl Worker {
     fn send(&mut self, documents: &[Document]) -> SendResult {
-        self.buffer.clear();
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         for document in documents {
             self.header.write(&mut self.buffer, self.framing, now, document);
         }
         let answer = self.write();
-        self.buffer.shrink_to(KEEP_BUFFER);
+        give_back(&mut self.buffer, 2 * SEND_BATCH.1);
         answer
     }
 

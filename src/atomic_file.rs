@@ -1,0 +1,80 @@
+//! Files that are whole or not there: written under another name, and renamed.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+/// Makes or replaces a file. Whoever reads it finds the old bytes or the new ones, whole.
+///
+/// # Errors
+/// When the disk refuses. The file is as it was then.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // Hidden, and with another end, so that nobody who looks for files of some kind finds it.
+    write_with(path, &path.with_file_name(format!(".{name}.new")), |file| {
+        file.write_all(bytes)?;
+        file.set_permissions(Permissions::from_mode(mode))
+    })
+}
+
+/// As [`write()`], with `fill` to write the file, and a temporary name in the same directory. The file is its owner's
+/// alone.
+///
+/// # Errors
+/// When the disk refuses, or `fill` fails. The file is as it was then.
+pub fn write_with(path: &Path, temporary: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    // One that a crash left.
+    fs::remove_file(temporary).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+    // Made anew and not opened, so that nobody's link is followed.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+    fill(&mut file).and_then(|()| fs::rename(temporary, path)).inspect_err(|_| {
+        let _ = fs::remove_file(temporary);
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.prom");
+        // What a crash left, or somebody laid there.
+        symlink(dir.path().join("other"), dir.path().join(".x.prom.new")).unwrap();
+        for text in ["long text", "short"] {
+            write(&path, text.as_bytes(), 0o640).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        }
+        assert_eq!(names(dir.path()), ["x.prom"]);
+    }
+
+    #[test]
+    fn a_file_that_fails_leaves_the_old_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, temporary) = (dir.path().join("x"), dir.path().join("x.unfinished"));
+        write_with(&path, &temporary, |file| file.write_all(b"old")).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let failed = write_with(&path, &temporary, |file| {
+            file.write_all(b"ne")?;
+            Err(io::Error::other("full"))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), "full");
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(dir.path()), ["x"]);
+        assert!(write(Path::new("/nowhere/x"), b"", 0o600).is_err());
+    }
+}

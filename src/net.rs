@@ -1,0 +1,152 @@
+//! Hosts, ports and connections.
+
+use std::{
+    fmt, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+};
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl HostPort {
+    /// Reads `HOST:PORT` or `[IPV6]:PORT`. Where there is a default port, `HOST`, `[IPV6]` and `IPV6` will do.
+    pub fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest.split_once(']')?;
+                host.parse::<Ipv6Addr>().ok()?;
+                (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+            }
+            None if text.parse::<Ipv6Addr>().is_ok() => (text, None),
+            None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+        };
+        let port = match port {
+            Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => port.parse().ok()?,
+            Some(_) => return None,
+            None => default_port?,
+        };
+        // No path and no URL.
+        let is_good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+        (!host.is_empty() && port > 0 && host.chars().all(is_good)).then(|| Self { host: host.into(), port })
+    }
+
+    /// Connects to the first of the host's addresses where it works.
+    ///
+    /// # Errors
+    /// Why it works with none: what the last one said.
+    pub fn connect<T>(&self, connect: impl Fn(SocketAddr) -> io::Result<T>) -> Result<T, String> {
+        let found = (self.host.as_str(), self.port).to_socket_addrs();
+        let found = found.map_err(|e| format!("can't look up {}: {e}", self.host))?;
+        let mut why = format!("{} has no address", self.host);
+        for address in found {
+            match connect(address) {
+                Ok(connected) => return Ok(connected),
+                Err(e) => why = format!("can't connect to {address}: {e}"),
+            }
+        }
+        Err(why)
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+/// A UDP socket that sends to one address, and hears when nobody listens there.
+///
+/// # Errors
+/// When there is no socket to be had, or no way to the address.
+pub fn connect_udp(to: SocketAddr) -> io::Result<UdpSocket> {
+    let own: SocketAddr = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let socket = UdpSocket::bind(own)?;
+    socket.connect(to)?;
+    Ok(socket)
+}
+
+/// A host's name up to the first dot.
+pub fn short_name(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(short, _)| short)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_have_ports_and_brackets() {
+        for (text, host, port) in [
+            ("h", "h", 514),
+            ("h:601", "h", 601),
+            ("10.0.0.1:1", "10.0.0.1", 1),
+            ("statsd.example.com:65535", "statsd.example.com", 65535),
+            ("::1", "::1", 514),
+            ("[fe80::1]", "fe80::1", 514),
+            ("[::1]:99", "::1", 99),
+        ] {
+            let found = HostPort::parse(text, Some(514)).unwrap();
+            assert_eq!((found.host.as_str(), found.port), (host, port), "{text}");
+            assert_eq!(HostPort::parse(&found.to_string(), None), Some(found.clone()), "{text}");
+            assert_eq!(HostPort::parse(text, None).is_some(), port != 514, "{text}");
+        }
+        for bad in [
+            "",
+            ":514",
+            "h:",
+            "h:0",
+            "h:x",
+            "h:+1",
+            "h:65536",
+            "/dev/log",
+            "[h]:1",
+            "[::1",
+            "[::1]1",
+            "a b",
+            "udp://h",
+            "http://h:1",
+            "h:1:2",
+            "[]:1",
+        ] {
+            assert_eq!(HostPort::parse(bad, Some(514)), None, "{bad}");
+        }
+        assert_eq!(HostPort::parse("::1:8125", None), None, "an address, and no port");
+    }
+
+    #[test]
+    fn the_first_address_that_works_is_taken() {
+        let local = HostPort { host: "127.0.0.1".into(), port: 9 };
+        assert_eq!(local.connect(Ok), Ok(SocketAddr::from(([127, 0, 0, 1], 9))));
+        let failed = local.connect(|_| Err::<(), _>(io::Error::other("no"))).unwrap_err();
+        assert_eq!(failed, "can't connect to 127.0.0.1:9: no");
+        let unknown = HostPort { host: "a..b".into(), port: 9 };
+        assert!(unknown.connect(Ok).unwrap_err().starts_with("can't look up a..b: "));
+    }
+
+    #[test]
+    fn datagrams_arrive() {
+        for own in ["127.0.0.1:0", "[::1]:0"] {
+            // Not every machine has IPv6.
+            let Ok(receiver) = UdpSocket::bind(own) else { continue };
+            let sender = connect_udp(receiver.local_addr().unwrap()).unwrap();
+            sender.send(b"x").unwrap();
+            assert_eq!(receiver.recv(&mut [0; 2]).unwrap(), 1);
+        }
+    }
+
+    #[test]
+    fn short_names_end_at_a_dot() {
+        assert_eq!(["web.example.com", "web", ".", ""].map(short_name), ["web", "web", "", ""]);
+    }
+}
