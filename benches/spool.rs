@@ -3,7 +3,11 @@
 
 use auship::{
     config::{self, SpoolFull},
-    queue::{BatchLimits, Dequeued, counters::Outcome, queue},
+    queue::{
+        BatchLimits, Dequeued,
+        counters::{Counter, Outcome},
+        queue,
+    },
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use std::time::{Duration, Instant};
@@ -45,7 +49,7 @@ fn main() {
             document.resize(SIZE, b'x');
             assert!(sender.push(document, None));
         }
-        while receiver.counters().spool < DOCUMENTS as u64 {
+        while receiver.counters()[Counter::Spool] < DOCUMENTS as u64 {
             std::thread::sleep(Duration::from_millis(1));
         }
         let how = if always { "always: each group synced" } else { "overflow" };
@@ -61,7 +65,7 @@ fn main() {
             receiver.record_outcome_of_all(batch, Outcome::Delivered);
         }
         show(&format!("{how}, read and settle"), seconds() - before, start);
-        assert_eq!(receiver.counters().delivered, DOCUMENTS as u64);
+        assert_eq!(receiver.counters()[Counter::Delivered], DOCUMENTS as u64);
         drop(sender);
         receiver.finish();
     }

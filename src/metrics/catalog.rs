@@ -11,7 +11,10 @@ use super::{
         histogram, labelled, latency, latency_if_measured, number, seconds,
     },
 };
-use crate::{queue::counters::Loss, sink::BreakerState};
+use crate::{
+    queue::counters::{Counter as Count, Loss},
+    sink::BreakerState,
+};
 use std::time::UNIX_EPOCH;
 
 /// All metrics, in the order in which they are written.
@@ -170,7 +173,7 @@ pub static METRICS: &[Metric] = &[
         help: "Events that the output accepted.",
         statsd: &[All("output.<output>.events"), Http("http_writer.total_messages")],
         status: None,
-        get: Output(|output| number(output.counters.events)),
+        get: Output(|output| number(output.counters[Count::Events])),
     },
     Metric {
         name: "auship_output_recovered_total",
@@ -179,7 +182,7 @@ pub static METRICS: &[Metric] = &[
         help: "Events of earlier processes: found in the spool at the start, or lost with the previous process.",
         statsd: &[],
         status: None,
-        get: Output(|output| number(output.counters.recovered)),
+        get: Output(|output| number(output.counters[Count::Recovered])),
     },
     Metric {
         name: "auship_output_delivered_total",
@@ -188,7 +191,7 @@ pub static METRICS: &[Metric] = &[
         help: "Documents that were delivered.",
         statsd: &[All("output.<output>.delivered")],
         status: Some("delivered"),
-        get: Output(|output| number(output.counters.delivered)),
+        get: Output(|output| number(output.counters[Count::Delivered])),
     },
     Metric {
         name: "auship_output_duplicates_total",
@@ -198,7 +201,7 @@ pub static METRICS: &[Metric] = &[
                was missing. Only outputs of type elasticsearch learn this.",
         statsd: &[All("output.<output>.duplicates")],
         status: None,
-        get: Output(|output| number(output.counters.duplicates)),
+        get: Output(|output| number(output.counters[Count::Duplicates])),
     },
     Metric {
         name: "auship_output_skipped_total",
@@ -207,7 +210,7 @@ pub static METRICS: &[Metric] = &[
         help: "Events that the output's own settings exclude.",
         statsd: &[All("output.<output>.skipped")],
         status: Some("skipped"),
-        get: Output(|output| number(output.counters.skipped)),
+        get: Output(|output| number(output.counters[Count::Skipped])),
     },
     Metric {
         name: "auship_output_dead_lettered_total",
@@ -216,7 +219,7 @@ pub static METRICS: &[Metric] = &[
         help: "Documents that the server will never accept, and that are in the dead-letter file.",
         statsd: &[All("output.<output>.dead_lettered")],
         status: Some("dead_lettered"),
-        get: Output(|output| number(output.counters.dead_lettered)),
+        get: Output(|output| number(output.counters[Count::DeadLettered])),
     },
     Metric {
         name: "auship_output_lost_total",
@@ -235,7 +238,7 @@ pub static METRICS: &[Metric] = &[
         help: "Documents in memory: in the ring, on their way to the spool, or in flight in the sink.",
         statsd: &[All("output.<output>.ring")],
         status: Some("ring"),
-        get: Output(|output| number(output.counters.ring)),
+        get: Output(|output| number(output.counters[Count::Ring])),
     },
     Metric {
         name: "auship_output_ring_bytes",
@@ -253,7 +256,7 @@ pub static METRICS: &[Metric] = &[
         help: "Documents on disk that are not yet delivered.",
         statsd: &[All("output.<output>.spool")],
         status: Some("spool"),
-        get: Output(|output| number(output.counters.spool)),
+        get: Output(|output| number(output.counters[Count::Spool])),
     },
     Metric {
         name: "auship_output_spool_bytes",

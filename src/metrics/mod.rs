@@ -23,7 +23,7 @@ mod status_report;
 
 use crate::{
     config::Metrics,
-    queue::counters::Counters,
+    queue::counters::{Counter, Counters},
     sink::BreakerState,
     timing::{Histogram, Latency, RequestStats},
 };
@@ -98,9 +98,9 @@ pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
         return;
     };
     // What one left in the spool the next has found there.
-    let handed_on = sum.counters.spool.min(one.counters.recovered);
-    sum.counters.spool -= handed_on;
-    one.counters.recovered -= handed_on;
+    let handed_on = sum.counters[Counter::Spool].min(one.counters[Counter::Recovered]);
+    sum.counters[Counter::Spool] -= handed_on;
+    one.counters[Counter::Recovered] -= handed_on;
     if one.state >= sum.state {
         (sum.kind, sum.breaker, sum.spool_bytes) = (one.kind, one.breaker, one.spool_bytes);
         sum.state = one.state;
@@ -175,7 +175,7 @@ impl Snapshot {
     pub fn balances(&self) -> bool {
         let input = &self.input;
         let output_balances =
-            |output: &OutputMetrics| output.counters.balance() && output.counters.events <= input.dispatched;
+            |output: &OutputMetrics| output.counters.balance() && output.counters[Counter::Events] <= input.dispatched;
         input.events + input.gaps == input.filtered + input.dispatched && self.outputs.iter().all(output_balances)
     }
 

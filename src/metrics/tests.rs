@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::UNIX_EPOCH};
 /// An output that has delivered 960 of 964 events.
 fn siem() -> OutputMetrics {
     let mut counters = Counters::default();
-    counters.events += 964;
-    counters.ring += 4;
+    counters[Counter::Events] += 964;
+    counters[Counter::Ring] += 4;
     counters.record_outcome(960, Outcome::Delivered);
     OutputMetrics {
         name: "siem".into(),
@@ -40,7 +40,7 @@ fn snapshot(outputs: Vec<OutputMetrics>) -> Snapshot {
 /// One in which everything has happened.
 pub(super) fn full() -> Snapshot {
     let mut output = siem();
-    output.counters.events += 3;
+    output.counters[Counter::Events] += 3;
     output.counters.record_outcome(1, Outcome::Lost(Loss::RingFull));
     output.counters.record_outcome(2, Outcome::Lost(Loss::Refused));
     output.requests.record(Some(200), Duration::from_millis(5));
@@ -58,6 +58,10 @@ pub(super) fn full() -> Snapshot {
 fn names_follow_the_rules_of_prometheus() {
     let names: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), METRICS.len(), "a name is there twice");
+    for counter in Counter::all() {
+        let of = |what: &str| names.contains(format!("auship_output_{}_{what}", counter.name()).as_str());
+        assert!(of("total") || of("documents"), "{counter:?} is no metric");
+    }
     for metric in METRICS {
         let name = metric.name;
         assert_eq!(name.starts_with("auship_output_"), metric.is_of_output(), "{name}");

@@ -4,7 +4,7 @@ use super::{Batch, BatchLimits, Dequeued, LAST_WRITE, MAX_DEFERRED, Origin, RETR
 use crate::{
     lock::locked,
     queue::{
-        counters::{Counters, Loss, Outcome},
+        counters::{Counter, Counters, Loss, Outcome},
         spool::{InFlightBatch, Spool},
     },
 };
@@ -114,8 +114,8 @@ impl QueueReceiver {
             return;
         }
         match batch.origin {
-            Origin::Ring(_) => state.counters.ring -= number,
-            Origin::Spool(_) | Origin::InFlightFile(..) => state.counters.spool -= number,
+            Origin::Ring(_) => state.counters[Counter::Ring] -= number,
+            Origin::Spool(_) | Origin::InFlightFile(..) => state.counters[Counter::Spool] -= number,
         }
         state.counters.record_outcome(number, outcome);
     }
@@ -213,8 +213,8 @@ impl QueueReceiver {
                 batch.origin = Origin::InFlightFile(path, batch.resolved);
                 let mut state = locked(&self.shared.state);
                 if !state.counts_are_final {
-                    state.counters.ring -= number;
-                    state.counters.spool += number;
+                    state.counters[Counter::Ring] -= number;
+                    state.counters[Counter::Spool] += number;
                 }
             }
             (Origin::Spool(numbers), Ok(path)) => {
@@ -271,12 +271,12 @@ impl QueueReceiver {
         if shared.always_spools() && !state.counts_are_final {
             // Also those on their way to a disk that hangs.
             let unwritten = state.ring.held().0 as u64;
-            state.counters.events += unwritten;
-            state.counters.ring += unwritten;
+            state.counters[Counter::Events] += unwritten;
+            state.counters[Counter::Ring] += unwritten;
         }
         // Also what a sink still has in its hands.
-        let left = state.counters.ring;
-        state.counters.ring = 0;
+        let left = state.counters[Counter::Ring];
+        state.counters[Counter::Ring] = 0;
         state.counters.record_outcome(left, Outcome::Lost(Loss::AtEnd));
         state.counts_are_final = true;
         let counters = state.counters;
@@ -300,8 +300,8 @@ impl QueueReceiver {
         let mut counters = state.counters;
         drop(state);
         if self.shared.always_spools() {
-            counters.events += documents as u64;
-            counters.ring += documents as u64;
+            counters[Counter::Events] += documents as u64;
+            counters[Counter::Ring] += documents as u64;
         }
         (counters, bytes as u64, self.shared.spool.get().map_or(0, Spool::bytes))
     }

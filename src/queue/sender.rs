@@ -4,7 +4,7 @@ use super::{ResumeMark, Shared, wait};
 use crate::{
     lock::locked,
     queue::{
-        counters::{Loss, Outcome},
+        counters::{Counter, Loss, Outcome},
         ring::Document,
     },
 };
@@ -31,7 +31,7 @@ impl QueueSender {
         let shared = &self.shared;
         let mut state = locked(&shared.state);
         if !shared.always_spools() {
-            state.counters.events += 1;
+            state.counters[Counter::Events] += 1;
         }
         if !state.ring.has_room(document.len()) && !self.timeout.is_zero() {
             let start = Instant::now();
@@ -48,7 +48,7 @@ impl QueueSender {
         }
         if !state.ring.has_room(document.len()) {
             if shared.always_spools() {
-                state.counters.events += 1;
+                state.counters[Counter::Events] += 1;
             }
             state.counters.record_outcome(1, Outcome::Lost(Loss::RingFull));
             let why = state.spool_error.clone();
@@ -67,7 +67,7 @@ impl QueueSender {
         }
         state.ring.push(document);
         if !shared.always_spools() {
-            state.counters.ring += 1;
+            state.counters[Counter::Ring] += 1;
         }
         let wake_spool = state.spooler_asleep && shared.should_spool(&state);
         let enough = |(documents, bytes)| state.ring.len() >= documents || state.ring.bytes() >= bytes;
@@ -93,8 +93,8 @@ impl QueueSender {
     pub fn skip(&self, newest: Option<ResumeMark>) {
         self.note_serial(newest);
         let mut state = locked(&self.shared.state);
-        state.counters.events += 1;
-        state.counters.skipped += 1;
+        state.counters[Counter::Events] += 1;
+        state.counters[Counter::Skipped] += 1;
     }
 
     /// To be called about once a second: reports what was held back.

@@ -7,7 +7,7 @@ use crate::{
     log,
     losses::events,
     queue::{
-        counters::{Loss, Outcome},
+        counters::{Counter, Loss, Outcome},
         ring::Document,
         spool::{Appended, Spool},
     },
@@ -48,8 +48,8 @@ impl Shared {
         let documents = state.ring.take(want.documents, want.bytes);
         if self.always_spools() {
             // The disk refuses: the ring is all there is.
-            state.counters.events += documents.len() as u64;
-            state.counters.ring += documents.len() as u64;
+            state.counters[Counter::Events] += documents.len() as u64;
+            state.counters[Counter::Ring] += documents.len() as u64;
         }
         if state.ring.len() > 0 {
             state.waiting_since = Instant::now();
@@ -99,14 +99,14 @@ impl Shared {
         state.spooled = state.spooled.saturating_sub(number);
         if number == 0 {
             // The spool and these counters disagree, which would mean waiting for ever.
-            state.counters.spool -= state.spooled;
+            state.counters[Counter::Spool] -= state.spooled;
             let lost = std::mem::take(&mut state.spooled);
             state.counters.record_outcome(lost, Outcome::Lost(Loss::SpoolDamaged));
             drop(state);
             self.report_damage(lost);
             return None;
         }
-        state.counters.spool -= read.damaged;
+        state.counters[Counter::Spool] -= read.damaged;
         state.counters.record_outcome(read.damaged, Outcome::Lost(Loss::SpoolDamaged));
         drop(state);
         self.report_damage(read.damaged);
@@ -158,8 +158,8 @@ impl Shared {
             }
         }
         let mut state = locked(&self.state);
-        state.counters.recovered += waiting + found.killed + found.missing + found.unreported;
-        state.counters.spool += waiting;
+        state.counters[Counter::Recovered] += waiting + found.killed + found.missing + found.unreported;
+        state.counters[Counter::Spool] += waiting;
         state.counters.record_outcome(found.killed + found.unreported, Outcome::Lost(Loss::Killed));
         state.counters.record_outcome(found.missing, Outcome::Lost(Loss::SpoolDamaged));
         state.spooled = found.spooled;
@@ -243,15 +243,15 @@ impl Shared {
             return;
         }
         if self.always_spools() {
-            state.counters.events += stored + too_large;
+            state.counters[Counter::Events] += stored + too_large;
         } else {
-            state.counters.ring -= stored + too_large;
+            state.counters[Counter::Ring] -= stored + too_large;
         }
-        state.counters.spool += stored;
+        state.counters[Counter::Spool] += stored;
         state.moves += 1;
         state.spooled += stored;
         state.spooled = state.spooled.saturating_sub(appended.dropped);
-        state.counters.spool -= appended.dropped;
+        state.counters[Counter::Spool] -= appended.dropped;
         state.counters.record_outcome(appended.dropped + too_large, Outcome::Lost(Loss::SpoolFull));
         state.ring.release_reserved(rest);
         if appended.error.is_none() {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{
-    counters::{Loss, Outcome},
+    counters::{Counter, Loss, Outcome},
     *,
 };
 use crate::config::SpoolFull;
@@ -44,10 +44,10 @@ fn documents(numbers: std::ops::Range<u64>) -> Vec<Document> {
 
 /// Puts documents in, and waits until they are in the spool.
 fn spooled(sender: &mut QueueSender, receiver: &QueueReceiver, numbers: std::ops::Range<u64>) {
-    let all = receiver.counters().spool + (numbers.end - numbers.start);
+    let all = receiver.counters()[Counter::Spool] + (numbers.end - numbers.start);
     receiver.set_failing(true);
     assert!(documents(numbers).into_iter().all(|document| sender.push(document, None)));
-    wait_until("all are in the spool", || receiver.counters().spool == all);
+    wait_until("all are in the spool", || receiver.counters()[Counter::Spool] == all);
 }
 
 /// Takes and delivers so many documents, which must be all there are.
@@ -77,8 +77,8 @@ fn what_is_read_before_the_spools_thread_has_booked_it_is_booked_once() {
     let spool = shared.spool.get().unwrap();
     let away = {
         let mut state = locked(&shared.state);
-        state.counters.events += 5;
-        state.counters.ring += 5;
+        state.counters[Counter::Events] += 5;
+        state.counters[Counter::Ring] += 5;
         documents(5..10).into_iter().for_each(|document| state.ring.push(document));
         state.ring.take_all_reserved()
     };
@@ -92,7 +92,7 @@ fn what_is_read_before_the_spools_thread_has_booked_it_is_booked_once() {
     shared.note_moved(spool, away, appended);
     assert_eq!(sink.join().unwrap(), documents(0..10));
     let (counters, _) = receiver.finish();
-    assert_eq!((counters.delivered, counters.lost(), counters.spool), (10, 0, 0), "{counters:?}");
+    assert_eq!((counters[Counter::Delivered], counters.lost(), counters[Counter::Spool]), (10, 0, 0), "{counters:?}");
     assert!(counters.balance(), "{counters:?}");
 }
 
@@ -123,7 +123,7 @@ fn all_of_the_sinks_threads_end_when_nothing_is_left() {
             }
             thread::sleep(Duration::from_millis(2));
         }
-        assert_eq!(receiver.finish().0.delivered, 200);
+        assert_eq!(receiver.finish().0[Counter::Delivered], 200);
     }
 }
 
@@ -218,7 +218,7 @@ fn what_is_stuck_on_its_way_to_the_disk_is_counted_at_the_end() {
     let away = locked(&receiver.shared.state).ring.take_all_reserved();
     assert_eq!(away.len(), 10);
     let (counters, left) = receiver.finish();
-    assert_eq!((counters.events, left), (10, 10), "{counters:?}");
+    assert_eq!((counters[Counter::Events], left), (10, 10), "{counters:?}");
 }
 
 /// Waits until the spool's thread has let go of the spool.
