@@ -40,7 +40,7 @@ impl Host {
 }
 
 /// The name that the kernel has for this host.
-fn kernel_name() -> String {
+pub fn kernel_name() -> String {
     nix::unistd::gethostname().map_or_else(|_| String::new(), |name| name.to_string_lossy().into_owned())
 }
 

@@ -7,13 +7,14 @@ use super::{
     validator::{SectionValues, Validator, file_in_directory},
     values,
 };
+use crate::net::HostPort;
 use std::{fmt, path::PathBuf, time::Duration};
 
 /// Where figures go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
     /// A statsd server, `HOST:PORT`.
-    pub statsd: Option<String>,
+    pub statsd: Option<HostPort>,
     /// How often it gets its share.
     pub statsd_period: Duration,
     /// The share of single times that statsd gets, above 0 and at most 1.
@@ -43,7 +44,7 @@ impl Metrics {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "\n[metrics]")?;
         if let Some(statsd) = &self.statsd {
-            writeln!(f, "statsd = {}", Quoted::text(statsd))?;
+            writeln!(f, "statsd = {}", Quoted::text(&statsd.to_string()))?;
         }
         writeln!(f, "statsd_period = {}", values::show_time(self.statsd_period))?;
         writeln!(f, "sample_rate = {}", self.sample_rate)?;
@@ -98,32 +99,14 @@ impl Validator<'_> {
 }
 
 /// `HOST:PORT`, `[IPV6]:PORT`.
-fn address(text: &str) -> Result<String, values::Expected> {
-    const EXPECTED: values::Expected = "HOST:PORT, an IPv6 address in brackets, as in localhost:8125 or [::1]:8125";
-    let (host, port) = text.rsplit_once(':').ok_or(EXPECTED)?;
-    let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let good_host = match bracketed {
-        Some(inside) => inside.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && !host.contains([':', '[', ']', '/', ' ']),
-    };
-    let good_port = port.bytes().all(|b| b.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0);
-    if good_host && good_port { Ok(text.to_string()) } else { Err(EXPECTED) }
+fn address(text: &str) -> Result<HostPort, values::Expected> {
+    HostPort::parse(text, None).ok_or("HOST:PORT, an IPv6 address in brackets, as in localhost:8125 or [::1]:8125")
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_need_a_port_and_ipv6_brackets() {
-        for good in ["localhost:8125", "[::1]:8125", "192.0.2.1:1", "statsd.example.com:65535"] {
-            assert!(address(good).is_ok(), "{good}");
-        }
-        for bad in ["localhost", ":8125", "::1:8125", "[::1]", "[x]:1", "h:0", "h:65536", "h:+1", "http://h:1", "h:"] {
-            assert!(address(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn what_is_given_is_what_is_shown() {

@@ -8,13 +8,7 @@ use super::{
     catalog::METRICS,
     metric::{Amount, Line, Metric},
 };
-use std::{
-    fmt::Write as _,
-    fs::{self, OpenOptions, Permissions},
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
-};
+use std::fmt::Write as _;
 
 /// All metrics as text.
 pub(super) fn text(snapshot: &Snapshot) -> String {
@@ -53,25 +47,6 @@ fn write_line(out: &mut String, name: &str, line: &Line) {
         Amount::Number(number) => writeln!(out, " {number}"),
         Amount::Seconds(time) => writeln!(out, " {}", time.as_secs_f64()),
     };
-}
-
-/// Writes a file so that whoever reads it finds the old text or the new one, whole.
-pub(super) fn write_whole(path: &Path, text: &str, mode: u32) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // No name that node_exporter would read.
-    let new = path.with_file_name(format!(".{name}.new"));
-    // One that a crash left.
-    fs::remove_file(&new).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
-    // Made anew and not opened, so that nobody's link is followed.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.set_permissions(Permissions::from_mode(mode)))
-        .and_then(|()| fs::rename(&new, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&new);
-    }
-    written
 }
 
 #[cfg(test)]

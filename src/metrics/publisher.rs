@@ -2,7 +2,7 @@
 //! one counts.
 
 use super::{Snapshot, prometheus, statsd::Statsd, status_report};
-use crate::{lock::locked, log};
+use crate::{atomic_file, lock::locked, log};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use std::{
     fs::DirBuilder,
@@ -132,7 +132,7 @@ impl Writer {
     }
 
     fn prometheus(&mut self, path: &Path, snapshot: &Snapshot) {
-        match prometheus::write_whole(path, &prometheus::text(snapshot), 0o644) {
+        match atomic_file::write(path, prometheus::text(snapshot).as_bytes(), 0o644) {
             Ok(()) if self.complained => {
                 self.complained = false;
                 log::info(format_args!("metrics are written to {} again", path.display()));
@@ -169,7 +169,7 @@ fn write_report(snapshot: &Snapshot) -> Result<PathBuf, (PathBuf, io::Error)> {
     let dir = &snapshot.settings.run_dir;
     let path = dir.join("report");
     let made = DirBuilder::new().recursive(true).mode(0o750).create(dir);
-    match made.and_then(|()| prometheus::write_whole(&path, &status_report::text(snapshot), 0o640)) {
+    match made.and_then(|()| atomic_file::write(&path, status_report::text(snapshot).as_bytes(), 0o640)) {
         Ok(()) => Ok(path),
         Err(e) => Err((path, e)),
     }

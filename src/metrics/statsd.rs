@@ -8,14 +8,16 @@ use super::{
     catalog::METRICS,
     metric::{Kind, Metric, Series, StatsdName, Summary, Value},
 };
-use crate::log;
-use nix::unistd::gethostname;
+use crate::{
+    host, log,
+    net::{self, HostPort},
+};
 use std::{
     collections::BTreeMap,
     env,
     fmt::Write,
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+    net::{SocketAddr, UdpSocket},
     thread,
     time::{Duration, Instant},
 };
@@ -43,7 +45,7 @@ struct Times {
 /// Sends to one server.
 #[derive(Debug)]
 pub(super) struct Statsd {
-    to: String,
+    to: HostPort,
     prefix: String,
     socket: Option<(UdpSocket, Instant)>,
     /// Counters as the server has them.
@@ -61,10 +63,16 @@ struct Datagram {
 
 impl Statsd {
     /// For a server. `late`: what was before now isn't for it.
-    pub(super) fn new(to: &str, late: bool, snapshot: &Snapshot) -> Self {
+    pub(super) fn new(to: &HostPort, late: bool, snapshot: &Snapshot) -> Self {
         let prefix = format!("auship.{}.", short_host());
-        let mut new =
-            Self { to: to.into(), prefix, socket: None, sent: BTreeMap::new(), times: BTreeMap::new(), failing: false };
+        let mut new = Self {
+            to: to.clone(),
+            prefix,
+            socket: None,
+            sent: BTreeMap::new(),
+            times: BTreeMap::new(),
+            failing: false,
+        };
         if late {
             new.sent = totals(snapshot, Kind::Counter);
             new.gather(snapshot);
@@ -74,9 +82,9 @@ impl Statsd {
     }
 
     /// Sends to that server from now on, if it is another.
-    pub(super) fn redirect(&mut self, to: &str) {
-        if self.to != to {
-            self.to = to.into();
+    pub(super) fn redirect(&mut self, to: &HostPort) {
+        if self.to != *to {
+            self.to = to.clone();
             self.socket = None;
         }
     }
@@ -155,7 +163,8 @@ impl Statsd {
     fn send_all(&mut self, datagrams: Vec<Datagram>) -> io::Result<()> {
         let old = self.socket.as_ref().is_some_and(|(_, since)| since.elapsed() > RESOLVE);
         if old || self.socket.is_none() {
-            self.socket = Some((connect(&self.to)?, Instant::now()));
+            let socket = self.to.connect(connect).map_err(io::Error::other)?;
+            self.socket = Some((socket, Instant::now()));
         }
         let Some((socket, _)) = &self.socket else { return Ok(()) };
         // Of what was sent long ago.
@@ -189,33 +198,17 @@ fn put<'a>(all: &'a mut Vec<Datagram>, line: &str) -> &'a mut Datagram {
     datagram
 }
 
-fn connect(to: &str) -> io::Result<UdpSocket> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "has no address");
-    for address in to.to_socket_addrs()? {
-        let own: SocketAddr = match address {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
-        };
-        let connected = UdpSocket::bind(own).and_then(|socket| {
-            socket.connect(address)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket)
-        });
-        match connected {
-            Ok(socket) => return Ok(socket),
-            Err(e) => failed = e,
-        }
-    }
-    Err(failed)
+fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = net::connect_udp(to)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// `$HOSTNAME`, else the system's name, up to the first dot.
 fn short_host() -> String {
-    let name = env::var("HOSTNAME").ok().filter(|name| !name.is_empty());
-    let name = name.or_else(|| gethostname().ok().map(|name| name.to_string_lossy().into_owned()));
-    let name = name.unwrap_or_default();
-    let short = name.split('.').next().filter(|short| !short.is_empty()).unwrap_or("localhost");
-    part(short)
+    let name = env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(host::kernel_name);
+    let short = net::short_name(&name);
+    part(if short.is_empty() { "localhost" } else { short })
 }
 
 /// A part of a name: dots would make two of it, and colons and bars end it.
@@ -283,7 +276,7 @@ mod tests {
     #[test]
     fn a_server_that_comes_late_gets_what_comes_later() {
         let mut snapshot = full();
-        let mut statsd = Statsd::new("localhost:8125", true, &snapshot);
+        let mut statsd = Statsd::new(&HostPort { host: "localhost".into(), port: 8125 }, true, &snapshot);
         snapshot.input.events += 1;
         snapshot.input.parse.take_samples();
         snapshot.input.parse.record(Duration::from_millis(9));
