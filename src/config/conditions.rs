@@ -1,6 +1,7 @@
 //! Values of a filter's conditions.
 
-use crate::{address::Network, auparse::tables, paths};
+use crate::{auparse::tables, paths};
+use ipnet::IpNet;
 use regex::bytes::{Regex, RegexBuilder};
 use std::{fmt, net::IpAddr};
 
@@ -32,7 +33,7 @@ pub struct Numbers {
 /// A network, with the ports that are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    network: Network,
+    network: IpNet,
     ports: Option<Numbers>,
 }
 
@@ -126,9 +127,11 @@ impl fmt::Display for Numbers {
 }
 
 impl Endpoint {
-    /// True for an address of the network, if the port is one of those meant.
+    /// True for an address of the network, if the port is one of those meant. An IPv4 address is also found when it is
+    /// written as an IPv6 one (`::ffff:192.0.2.1`), as sockets that speak both do.
     pub fn contains(&self, address: IpAddr, port: u16) -> bool {
-        self.ports.is_none_or(|ports| ports.contains(port.into())) && self.network.contains(address)
+        self.ports.is_none_or(|ports| ports.contains(port.into()))
+            && (self.network.contains(&address) || self.network.contains(&address.to_canonical()))
     }
 
     pub(super) fn read(text: &str) -> Result<Self, String> {
@@ -140,16 +143,17 @@ impl Endpoint {
         })?;
         let ports = ports.map(Numbers::ports).transpose()?;
         let Some(bits) = bits else {
-            return Ok(Self { network: Network::of_one(address), ports });
+            return Ok(Self { network: address.into(), ports });
         };
-        let network = number(bits).and_then(|bits| Network::new(address, bits));
-        let Some(network) = network else {
-            let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = number(bits).and_then(|bits| u8::try_from(bits).ok());
+        let Some(network) = bits.and_then(|bits| IpNet::new(address, bits).ok()) else {
+            let most = IpNet::from(address).max_prefix_len();
             return Err(format!("{text:?} must have a whole number from 0 to {most} after its slash"));
         };
-        if network.first() != address {
+        if network.network() != address {
             // As in 10.1.2.3/8, which may have been meant as 10.1.2.3 or as 10.0.0.0/8.
-            return Err(format!("{text:?} has an address that its network doesn't begin with; is {network} meant?"));
+            let meant = network.trunc();
+            return Err(format!("{text:?} has an address that its network doesn't begin with; is {meant} meant?"));
         }
         Ok(Self { network, ports })
     }
@@ -182,13 +186,14 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Some(ports) = self.ports else { return self.network.fmt(f) };
-        let network = self.network.to_string();
-        match (self.network.first(), network.split_once('/')) {
-            (IpAddr::V4(_), _) => write!(f, "{network}:{ports}"),
-            (IpAddr::V6(address), Some((_, bits))) => write!(f, "[{address}]/{bits}:{ports}"),
-            (IpAddr::V6(address), None) => write!(f, "[{address}]:{ports}"),
+        match (self.network.addr(), self.ports) {
+            (IpAddr::V6(address), Some(_)) => write!(f, "[{address}]")?,
+            (address, _) => address.fmt(f)?,
         }
+        if self.network.prefix_len() < self.network.max_prefix_len() {
+            write!(f, "/{}", self.network.prefix_len())?;
+        }
+        self.ports.map_or(Ok(()), |ports| write!(f, ":{ports}"))
     }
 }
 
@@ -240,5 +245,24 @@ pub(super) fn exe(text: &str) -> Result<String, String> {
         start if start.contains('*') => Err(format!("{text:?} has a * that isn't its end")),
         start if !start.is_empty() && !start.starts_with('/') => Err(format!("{text:?} must be an absolute path")),
         _ => Ok(text.to_string()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_have_their_addresses() {
+        for (network, inside, outside) in [
+            ("10.0.0.0/8", ["10.0.0.0", "10.255.255.255"], ["9.255.255.255", "11.0.0.0"]),
+            ("192.0.2.1", ["192.0.2.1", "::ffff:192.0.2.1"], ["192.0.2.0", "192.0.2.2"]),
+            ("::ffff:0.0.0.0/96", ["::ffff:10.0.0.1", "::ffff:0.0.0.0"], ["::fffe:0.0.0.1", "10.0.0.1"]),
+        ] {
+            let endpoint = Endpoint::read(network).unwrap();
+            let contains = |address: &&str| endpoint.contains(address.parse().unwrap(), 1);
+            assert!(inside.iter().all(contains) && !outside.iter().any(contains), "{network}");
+        }
     }
 }
