@@ -4,7 +4,7 @@
 use auship::{
     config::{self, SpoolFull},
     queue::{
-        BatchLimits, Dequeued,
+        BatchLimits, Dequeued, Overflow, Takeover,
         counters::{Counter, Outcome},
         queue,
     },
@@ -41,7 +41,8 @@ fn main() {
             dead_letter_file: None,
             dead_letter_limit: 0,
         };
-        let (mut sender, receiver) = queue("bench", &config, false, &dir.path().join("run"), false).unwrap();
+        let (mut sender, receiver) =
+            queue("bench", &config, Overflow::Lose, &dir.path().join("run"), Takeover::Fresh).unwrap();
         receiver.set_failing(true);
         let (before, start) = (seconds(), Instant::now());
         for n in 0..DOCUMENTS {
@@ -55,16 +56,16 @@ fn main() {
         let how = if always { "always: each group synced" } else { "overflow" };
         show(&format!("{how}, append"), seconds() - before, start);
         let (before, start) = (seconds(), Instant::now());
-        let want = BatchLimits { documents: 100, bytes: 1 << 20, interval: Duration::ZERO };
+        let limits = BatchLimits { documents: 100, bytes: 1 << 20, interval: Duration::ZERO };
         let mut read = 0;
         while read < DOCUMENTS {
-            let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want, Duration::from_secs(1)) else {
+            let Dequeued::Batch(batch) = receiver.dequeue_timeout(&limits, Duration::from_secs(1)) else {
                 panic!("{read}")
             };
             read += batch.documents.len();
             receiver.record_outcome_of_all(batch, Outcome::Delivered);
         }
-        show(&format!("{how}, read and settle"), seconds() - before, start);
+        show(&format!("{how}, read and complete"), seconds() - before, start);
         assert_eq!(receiver.counters()[Counter::Delivered], DOCUMENTS as u64);
         drop(sender);
         receiver.finish();

@@ -10,7 +10,7 @@ use crate::{
     metrics::{OutputMetrics, OutputState},
     outputs::{Branch, Closing},
     processes::Origin,
-    queue::{QueueReceiver, QueueSender, ResumeMark, queue},
+    queue::{Overflow, QueueReceiver, QueueSender, ResumeMark, Takeover, queue},
     sink::{self, SinkHandle},
 };
 use std::{
@@ -81,9 +81,10 @@ impl Branch for Output {
     type Closing = ClosingOutput;
     type Environment = Environment;
 
-    fn start(config: &config::Output, environment: &Environment, handed_over: bool) -> io::Result<Self> {
+    fn start(config: &config::Output, environment: &Environment, takeover: Takeover) -> io::Result<Self> {
         let Environment { host, run_dir } = environment;
-        let (sender, receiver) = queue(&config.name, &config.queue, !config.sink.is_network(), run_dir, handed_over)?;
+        let overflow = if config.sink.is_network() { Overflow::Lose } else { Overflow::Wait };
+        let (sender, receiver) = queue(&config.name, &config.queue, overflow, run_dir, takeover)?;
         Ok(Self {
             format: Format::new(&config.format, host, Origin::Live),
             sender,

@@ -4,6 +4,7 @@
 use crate::{
     config, log,
     metrics::{self, OutputMetrics},
+    queue::Takeover,
 };
 use std::{io, path::PathBuf, time::Instant};
 
@@ -14,11 +15,11 @@ pub trait Branch: Sized {
     /// What it needs to know of the process around it.
     type Environment;
 
-    /// Starts it. `handed_over`: another output of this process had its spool until now.
+    /// Starts it. `takeover` says who had its spool before.
     ///
     /// # Errors
     /// When the file can't be opened, the spool is in use, or a thread can't be started.
-    fn start(config: &config::Output, environment: &Self::Environment, handed_over: bool) -> io::Result<Self>;
+    fn start(config: &config::Output, environment: &Self::Environment, takeover: Takeover) -> io::Result<Self>;
 
     /// What it was started with.
     fn config(&self) -> &config::Output;
@@ -99,7 +100,7 @@ impl<O: Branch> Outputs<O> {
     /// # Errors
     /// The first one that can't be started.
     pub fn start(configs: &[config::Output], environment: O::Environment) -> Result<Self, StartError> {
-        let start = |config| O::start(config, &environment, false).map_err(|e| StartError::new(config, e));
+        let start = |config| O::start(config, &environment, Takeover::Fresh).map_err(|e| StartError::new(config, e));
         let running = configs.iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self { environment, running, closing: Vec::new(), ended: Vec::new() })
     }
@@ -162,7 +163,8 @@ impl<O: Branch> Outputs<O> {
                 continue;
             }
             let had_owner = released.dirs.iter().any(|dir| config.spool_dir() == Some(dir));
-            match O::start(config, &environment, had_owner) {
+            let takeover = if had_owner { Takeover::FromSelf } else { Takeover::Fresh };
+            match O::start(config, &environment, takeover) {
                 Ok(output) => started.push(output),
                 Err(e) => {
                     self.roll_back(started, released);
@@ -207,10 +209,10 @@ impl<O: Branch> Outputs<O> {
     /// Starts an output that made way for another, which couldn't be started: with the ring alone if need be.
     fn start_again(&mut self, mut config: config::Output) {
         let name = config.name.clone();
-        let again = O::start(&config, &self.environment, true).or_else(|e| {
+        let again = O::start(&config, &self.environment, Takeover::FromSelf).or_else(|e| {
             log::error(format_args!("output {name}: {e}; going on with the ring alone until the next reload"));
             config.queue.spool = None;
-            O::start(&config, &self.environment, true)
+            O::start(&config, &self.environment, Takeover::FromSelf)
         });
         match again {
             Ok(output) => self.running.push(output),

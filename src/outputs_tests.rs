@@ -50,7 +50,7 @@ impl Branch for Fake {
     type Closing = Self;
     type Environment = Shared;
 
-    fn start(config: &config::Output, world: &Shared, handed_over: bool) -> io::Result<Self> {
+    fn start(config: &config::Output, world: &Shared, takeover: Takeover) -> io::Result<Self> {
         let mut state = world.borrow_mut();
         let name = config.name.as_str();
         let spool = config.spool_dir();
@@ -61,7 +61,7 @@ impl Branch for Fake {
         if let Some(dir) = spool {
             assert!(state.owned.insert(dir.clone()), "{name}: the spool has another owner");
         }
-        state.done.push(format!("start {name}{}", if handed_over { " again" } else { "" }));
+        state.done.push(format!("start {name}{}", if takeover == Takeover::FromSelf { " again" } else { "" }));
         drop(state);
         Ok(Self { config: config.clone(), world: world.clone(), waiting: 0 })
     }

@@ -9,118 +9,59 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `sender.rs`, `receiver.rs` | its two ends |
+//! | `batch.rs` | documents in flight, and their outcomes |
+//! | `next.rs` | what a sink's thread does next |
+//! | `state.rs` | what all threads share, under one lock |
 //! | `ring.rs` | the ring |
 //! | `spooler.rs` | the thread that moves documents from the ring to disk |
 //! | `spool/` | the queue on disk |
 //! | `counters.rs` | what came of every event |
 
+mod batch;
 pub mod counters;
+mod next;
 mod receiver;
 pub mod ring;
 mod sender;
 mod spool;
 mod spooler;
+mod state;
 
 use crate::{
     config,
     lock::locked,
     losses::{LossReporter, RateLimitedLog},
 };
-use counters::Counters;
+pub use batch::{Batch, BatchLimits, Order};
 use crossbeam_channel::{Receiver, Sender, bounded};
 pub use receiver::QueueReceiver;
-use ring::{Document, Ring};
 pub use sender::QueueSender;
 pub use spool::ResumeMark;
-use spool::{InFlightBatch, Spool};
+use spool::Spool;
+use state::State;
 use std::{
-    collections::VecDeque,
     io,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// How long the spool gathers documents while the sink fails.
 const GATHER: Duration = Duration::from_millis(20);
 /// How long after an error the disk is tried again.
 const RETRY_DISK: Duration = Duration::from_secs(1);
+/// How often a spool that is full, and drops what is newest, is tried again.
+const RETRY_FULL: Duration = Duration::from_millis(100);
 /// How often a spool that can't be opened is tried again.
 const RETRY_OPEN: Duration = Duration::from_secs(10);
-/// Batches that are put off at most; their documents have no more bytes than the ring's may.
+/// Batches that are deferred at most; their documents have no more bytes than the ring's may.
 const MAX_DEFERRED: usize = 256;
 /// How long the last write may take when all ends.
 const LAST_WRITE: Duration = Duration::from_secs(5);
-
-/// How many documents a sink wants at once.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchLimits {
-    /// At most so many.
-    pub documents: usize,
-    /// No more once they have so many bytes together.
-    pub bytes: usize,
-    /// How long it is worth waiting for that many.
-    pub interval: Duration,
-}
-
-/// Where documents came from, and with that how they are done with.
-#[derive(Debug)]
-enum Origin {
-    /// From the ring; true when the spool knew of them there.
-    Ring(bool),
-    Spool((u64, u64)),
-    /// From a file of their own, or by now in one; it holds those from this one on.
-    InFlightFile(PathBuf, usize),
-}
-
-/// Documents in flight: a sink has taken them. Their outcomes are recorded in order, and the batch then given back with
-/// [`QueueReceiver::complete`], or with [`QueueReceiver::release`] when some are not settled.
-#[derive(Debug)]
-pub struct Batch {
-    /// The documents, oldest first.
-    pub documents: Vec<Document>,
-    /// The first so many are settled.
-    resolved: usize,
-    /// They aren't in the order any more in which they came.
-    reordered: bool,
-    /// How often they were put off.
-    deferrals: u32,
-    origin: Origin,
-}
-
-impl Batch {
-    fn new(documents: Vec<Document>, origin: Origin) -> Self {
-        Self { documents, resolved: 0, reordered: false, deferrals: 0, origin }
-    }
-
-    /// The first document that has no outcome yet.
-    pub fn next(&self) -> Option<&Document> {
-        self.documents.get(self.resolved)
-    }
-
-    /// Puts documents back that were taken out from `at` on. `reordered`: in another order, and some of them won't be
-    /// settled with the others.
-    pub fn put_back(&mut self, at: usize, documents: impl Iterator<Item = Document>, reordered: bool) {
-        self.documents.splice(at..at, documents);
-        self.reordered |= reordered;
-    }
-
-    /// How often they were put off.
-    pub fn deferrals(&self) -> u32 {
-        self.deferrals
-    }
-
-    /// How many have no outcome yet.
-    pub fn unresolved(&self) -> usize {
-        self.documents.len() - self.resolved
-    }
-
-    /// True when the documents survive this process.
-    pub fn is_on_disk(&self) -> bool {
-        !matches!(self.origin, Origin::Ring(_))
-    }
-}
 
 /// What [`QueueReceiver::dequeue_timeout`] found.
 #[derive(Debug)]
@@ -133,38 +74,22 @@ pub enum Dequeued {
     Closed,
 }
 
-#[derive(Debug)]
-struct State {
-    ring: Ring,
-    /// Since when the oldest document in the ring waits.
-    waiting_since: Instant,
-    recovered: VecDeque<InFlightBatch>,
-    /// Batches in files of their own that nobody is to try before that time.
-    deferred: Vec<(Instant, Batch)>,
-    /// Documents in the spool that nobody has taken out yet.
-    spooled: u64,
-    /// How often documents were moved from the ring to the spool.
-    moves: u64,
-    /// One sink's thread reads the spool.
-    reading: bool,
-    /// One sink's thread watches the clock for a batch that isn't full, and wants to be woken for so many documents
-    /// or bytes.
-    filling: Option<(usize, usize)>,
-    /// How many of the sink's threads sleep, and whether the spool's and the reader do: waking takes a system call.
-    sinks_asleep: usize,
-    spooler_asleep: bool,
-    reader_asleep: bool,
-    /// The spool can't be written, or not read, until then.
-    write_retry_at: Option<Instant>,
-    read_retry_at: Option<Instant>,
-    /// Why the spool takes no more, for messages.
-    spool_error: String,
-    /// What is left stays where it is.
-    stopped: bool,
-    /// The counters are closed: what was still in somebody's hands is lost, whatever comes of it now.
-    counts_are_final: bool,
-    counters: Counters,
-    resume_mark: Option<ResumeMark>,
+/// What the reader does when the ring is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// It waits for a sink on this machine, within a bound.
+    Wait,
+    /// It loses the document: nobody knows when a server will take more. It waits for a spool that works all the same.
+    Lose,
+}
+
+/// Who had the spool before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takeover {
+    /// Nobody in this process.
+    Fresh,
+    /// This process: an output that ends late may still hold it.
+    FromSelf,
 }
 
 #[derive(Debug)]
@@ -184,7 +109,7 @@ struct Shared {
     to_spool: Condvar,
     /// Room in the ring.
     room: Condvar,
-    spool: std::sync::OnceLock<Spool>,
+    spool: OnceLock<Spool>,
     full: LossReporter,
     spool_full: LossReporter,
     complaints: RateLimitedLog,
@@ -192,50 +117,28 @@ struct Shared {
     spooler: Mutex<Option<Receiver<()>>>,
 }
 
-/// A queue as configured. `local`: its sink is on this machine, so that the reader may wait for it, within a bound.
-/// `run_dir` is where what concerns this process alone is kept, in memory if possible. `handed_over`: the spool was this
-/// process's until now, and somebody who is late may still hold it.
+/// A queue as configured. `run_dir` is where what concerns this process alone is kept, in memory if possible.
 ///
 /// # Errors
 /// When the spool is in use by another process. A spool that the disk refuses is reported and tried again.
 pub fn queue(
     name: &str,
     config: &config::Queue,
-    local: bool,
+    overflow: Overflow,
     run_dir: &Path,
-    handed_over: bool,
+    takeover: Takeover,
 ) -> io::Result<(QueueSender, QueueReceiver)> {
-    let state = State {
-        ring: Ring::new(config.slots, config.bytes),
-        waiting_since: Instant::now(),
-        recovered: VecDeque::new(),
-        deferred: Vec::new(),
-        spooled: 0,
-        moves: 0,
-        reading: false,
-        filling: None,
-        sinks_asleep: 0,
-        spooler_asleep: false,
-        reader_asleep: false,
-        write_retry_at: None,
-        read_retry_at: None,
-        spool_error: String::new(),
-        stopped: false,
-        counts_are_final: false,
-        counters: Counters::default(),
-        resume_mark: None,
-    };
     let shared = Arc::new(Shared {
         name: name.to_string(),
         config: config.clone(),
         run_dir: run_dir.to_path_buf(),
-        state: Mutex::new(state),
+        state: Mutex::new(State::new(config)),
         failing: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         work: Condvar::new(),
         to_spool: Condvar::new(),
         room: Condvar::new(),
-        spool: std::sync::OnceLock::new(),
+        spool: OnceLock::new(),
         full: LossReporter::new(format!("output {name}: ring full")),
         spool_full: LossReporter::new(format!("output {name}: spool full")),
         complaints: RateLimitedLog::default(),
@@ -243,7 +146,7 @@ pub fn queue(
     });
     if config.spool.is_some() {
         if let Err(e) = shared.open_spool() {
-            if e.kind() == io::ErrorKind::ResourceBusy && !handed_over {
+            if e.kind() == io::ErrorKind::ResourceBusy && takeover == Takeover::Fresh {
                 return Err(e);
             }
             shared.report_spool_error(&e, "can't be opened");
@@ -261,8 +164,19 @@ pub fn queue(
         })?;
         *locked(&shared.spooler) = Some(ended);
     }
-    let sender = QueueSender { shared: shared.clone(), local, timeout: config.max_wait };
+    let sender = QueueSender { shared: shared.clone(), overflow, timeout: config.max_wait };
     Ok((sender, QueueReceiver { shared }))
+}
+
+impl Shared {
+    /// Documents don't get delivered at present.
+    fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Acquire)
+    }
+
+    fn complain(&self, what: impl std::fmt::Display) {
+        self.complaints.error(format_args!("output {}: {what}", self.name));
+    }
 }
 
 fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>, time: Option<Duration>) -> MutexGuard<'a, State> {

@@ -1,6 +1,7 @@
 //! The ring: so many documents and so many bytes, whichever is reached first.
 
-use std::collections::VecDeque;
+use super::{BatchLimits, state::BatchSize};
+use std::{collections::VecDeque, time::Instant};
 
 /// One document, as it is to be sent.
 pub type Document = Vec<u8>;
@@ -14,12 +15,21 @@ pub(super) struct Ring {
     capacity_bytes: usize,
     /// Documents and bytes that were taken out but keep their room until they are where they belong.
     reserved: (usize, usize),
+    /// Since when the oldest document waits.
+    waiting_since: Instant,
 }
 
 impl Ring {
     /// A ring for `capacity` documents of `capacity_bytes` together. A document larger than that goes through alone.
     pub(super) fn new(capacity: usize, capacity_bytes: usize) -> Self {
-        Self { documents: VecDeque::new(), bytes: 0, capacity: capacity.max(1), capacity_bytes, reserved: (0, 0) }
+        Self {
+            documents: VecDeque::new(),
+            bytes: 0,
+            capacity: capacity.max(1),
+            capacity_bytes,
+            reserved: (0, 0),
+            waiting_since: Instant::now(),
+        }
     }
 
     /// True when a document of that many bytes fits.
@@ -35,8 +45,30 @@ impl Ring {
 
     /// Puts a document behind the others.
     pub(super) fn push(&mut self, document: Document) {
+        if self.documents.is_empty() {
+            self.waiting_since = Instant::now();
+        }
         self.bytes += document.len();
         self.documents.push_back(document);
+    }
+
+    /// Since when the oldest document waits for a sink.
+    pub(super) fn waiting_since(&self) -> Instant {
+        self.waiting_since
+    }
+
+    /// How full it must be for a batch within `limits`. That is before it is half full, which is when its documents go
+    /// to the spool.
+    pub(super) fn batch_size(&self, limits: &BatchLimits) -> BatchSize {
+        BatchSize {
+            documents: limits.documents.min(self.capacity / 4).max(1),
+            bytes: limits.bytes.min(self.capacity_bytes / 4).max(1),
+        }
+    }
+
+    /// True when it is that full.
+    pub(super) fn holds(&self, size: BatchSize) -> bool {
+        self.documents.len() >= size.documents || self.bytes >= size.bytes
     }
 
     /// How many documents are in it.
@@ -47,11 +79,6 @@ impl Ring {
     /// Documents in it and on their way elsewhere, and their bytes.
     pub(super) fn held(&self) -> (usize, usize) {
         (self.documents.len() + self.reserved.0, self.bytes + self.reserved.1)
-    }
-
-    /// Bytes of the documents in it.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
     }
 
     /// Takes out the oldest documents: at most so many, and no more once they have so many bytes.
@@ -66,6 +93,9 @@ impl Ring {
             taken.extend(self.documents.pop_front());
         }
         self.bytes -= size;
+        if !self.documents.is_empty() {
+            self.waiting_since = Instant::now();
+        }
         taken
     }
 
@@ -81,7 +111,7 @@ impl Ring {
         self.reserved.0 > 0
     }
 
-    /// What was taken away has arrived, but for `rest`, which comes back to the front.
+    /// What was taken out has arrived, but for `rest`, which comes back to the front.
     pub(super) fn release_reserved(&mut self, rest: Vec<Document>) {
         self.reserved = (0, 0);
         for document in rest.into_iter().rev() {
@@ -119,19 +149,19 @@ mod tests {
         ring.take(10, 1000);
         assert!(push(&mut ring, 1000) && !push(&mut ring, 0));
         assert_eq!(ring.take(1, 10).len(), 1);
-        assert_eq!(ring.bytes(), 0);
+        assert_eq!(ring.held(), (0, 0));
     }
 
     #[test]
-    fn what_is_away_keeps_its_room_and_comes_back_in_order() {
+    fn what_is_reserved_keeps_its_room_and_comes_back_in_order() {
         let mut ring = Ring::new(3, 100);
         for n in 1..=2 {
             ring.push(vec![n]);
         }
-        let away = ring.take_all_reserved();
+        let reserved = ring.take_all_reserved();
         ring.push(vec![3]);
         assert!(ring.has_reserved() && !ring.has_room(1));
-        ring.release_reserved(away[1..].to_vec());
+        ring.release_reserved(reserved[1..].to_vec());
         assert!(ring.has_room(1));
         assert_eq!(ring.take(9, 100), [vec![2], vec![3]]);
     }

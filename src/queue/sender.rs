@@ -1,15 +1,14 @@
 //! The writing end: what the reader does.
 
-use super::{ResumeMark, Shared, wait};
-use crate::{
-    lock::locked,
-    queue::{
-        counters::{Counter, Loss, Outcome},
-        ring::Document,
-    },
+use super::{
+    Overflow, ResumeMark, Shared, State,
+    counters::{Counter, Loss, Outcome},
+    ring::Document,
+    wait,
 };
+use crate::lock::locked;
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, MutexGuard, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -17,8 +16,7 @@ use std::{
 #[derive(Debug)]
 pub struct QueueSender {
     pub(super) shared: Arc<Shared>,
-    /// The sink is on this machine: its reader may be waited for.
-    pub(super) local: bool,
+    pub(super) overflow: Overflow,
     /// How long the reader may still wait before it must have let something in.
     pub(super) timeout: Duration,
 }
@@ -27,51 +25,39 @@ impl QueueSender {
     /// Puts a document in. For a local sink, and for a spool that works, the reader waits for room, but no longer
     /// than `max_wait` in a row: what one document used up the next can't. False when the document is lost, which is
     /// then counted and reported.
-    pub fn push(&mut self, document: Document, newest: Option<ResumeMark>) -> bool {
-        let shared = &self.shared;
-        let mut state = locked(&shared.state);
-        if !shared.always_spools() {
-            state.counters[Counter::Events] += 1;
-        }
-        if !state.ring.has_room(document.len()) && !self.timeout.is_zero() {
+    pub fn push(&mut self, document: Document, mark: Option<ResumeMark>) -> bool {
+        let mut state = locked(&self.shared.state);
+        if !state.ring.has_room(document.len()) {
             let start = Instant::now();
-            while !state.ring.has_room(document.len())
-                && start.elapsed() < self.timeout
-                && (self.local || shared.spool_makes_room(&state))
-            {
-                shared.to_spool.notify_one();
-                state.reader_asleep = true;
-                state = wait(&shared.room, state, Some(Duration::from_millis(5)));
-                state.reader_asleep = false;
-            }
+            state = self.shared.wait_for_room(state, document.len(), self.overflow, self.timeout);
             self.timeout = self.timeout.saturating_sub(start.elapsed());
         }
-        if !state.ring.has_room(document.len()) {
-            if shared.always_spools() {
-                state.counters[Counter::Events] += 1;
-            }
+        let shared = &self.shared;
+        // With `spool = always` it counts when it is on the disk, or lost.
+        let room = state.ring.has_room(document.len());
+        if !room || !state.disk.always {
+            state.counters[Counter::Events] += 1;
+        }
+        if !room {
             state.counters.record_outcome(1, Outcome::Lost(Loss::RingFull));
-            let why = state.spool_error.clone();
+            let why = state.disk.spool_error.clone();
             drop(state);
-            self.note_serial(newest);
+            self.note_serial(mark);
             shared.full.lost(&why);
-            shared.owe();
+            shared.save_unreported();
             return false;
         }
         self.timeout = shared.config.max_wait;
         if let Some(spool) = shared.spool.get() {
-            spool.note_enqueued(newest);
-        }
-        if state.ring.len() == 0 {
-            state.waiting_since = Instant::now();
+            spool.note_enqueued(mark);
         }
         state.ring.push(document);
-        if !shared.always_spools() {
+        if !state.disk.always {
             state.counters[Counter::Ring] += 1;
         }
-        let wake_spool = state.spooler_asleep && shared.should_spool(&state);
-        let enough = |(documents, bytes)| state.ring.len() >= documents || state.ring.bytes() >= bytes;
-        let wake_sink = state.sinks_asleep > 0 && state.filling.is_none_or(enough);
+        let wake_spool = state.waiters.spooler_asleep && state.should_spool(shared.is_failing());
+        let wake_sink =
+            state.waiters.sinks_asleep > 0 && state.waiters.filling.is_none_or(|size| state.ring.holds(size));
         drop(state);
         if wake_sink {
             shared.work.notify_one();
@@ -83,15 +69,15 @@ impl QueueSender {
     }
 
     /// An event that filters dropped: only its serial matters.
-    pub fn note_serial(&self, newest: Option<ResumeMark>) {
-        if let (Some(spool), Some(newest)) = (self.shared.spool.get(), newest) {
-            spool.note_serial(newest);
+    pub fn note_serial(&self, mark: Option<ResumeMark>) {
+        if let (Some(spool), Some(mark)) = (self.shared.spool.get(), mark) {
+            spool.note_serial(mark);
         }
     }
 
     /// An event that the output's settings leave out.
-    pub fn skip(&self, newest: Option<ResumeMark>) {
-        self.note_serial(newest);
+    pub fn skip(&self, mark: Option<ResumeMark>) {
+        self.note_serial(mark);
         let mut state = locked(&self.shared.state);
         state.counters[Counter::Events] += 1;
         state.counters[Counter::Skipped] += 1;
@@ -101,7 +87,30 @@ impl QueueSender {
     pub fn tick(&self) {
         self.shared.full.tick();
         self.shared.spool_full.tick();
-        self.shared.owe();
+        self.shared.save_unreported();
+    }
+}
+
+impl Shared {
+    /// The reader waits until a document of so many bytes fits into the ring, but no longer than `timeout`.
+    fn wait_for_room<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        bytes: usize,
+        overflow: Overflow,
+        timeout: Duration,
+    ) -> MutexGuard<'a, State> {
+        let start = Instant::now();
+        while !state.ring.has_room(bytes)
+            && start.elapsed() < timeout
+            && (overflow == Overflow::Wait || state.disk.makes_room())
+        {
+            self.to_spool.notify_one();
+            state.waiters.reader_asleep = true;
+            state = wait(&self.room, state, Some(Duration::from_millis(5)));
+            state.waiters.reader_asleep = false;
+        }
+        state
     }
 }
 

@@ -1,282 +1,291 @@
-//! Between ring and disk: the spool's thread, and what both ends need of it.
+//! The spool's thread: opens the spool, and moves what is in the ring to disk when it should be there.
 
-use super::{Batch, BatchLimits, GATHER, Origin, RETRY_DISK, RETRY_OPEN, Shared, State, wait};
-use crate::{
-    config::SpoolFull,
-    lock::locked,
-    log,
-    losses::events,
-    queue::{
-        counters::{Counter, Loss, Outcome},
-        ring::Document,
-        spool::{Appended, Spool},
-    },
+use super::{
+    GATHER, RETRY_DISK, RETRY_FULL, RETRY_OPEN, Shared, State,
+    counters::{Counter, Loss, Outcome},
+    ring::Document,
+    spool::{Appended, Recovered, Spool},
+    wait,
 };
+use crate::{config::SpoolFull, lock::locked, log, losses::events};
 use std::{
     io,
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
+    sync::{MutexGuard, atomic::Ordering},
+    time::Instant,
 };
 
+/// What the spool's thread does next.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// Ends: nothing is left, or the disk refuses it.
+    End,
+    /// Leaves a disk that refused something alone until then.
+    Rest(Instant),
+    /// Opens the spool.
+    Open,
+    /// Sleeps until it is woken.
+    Sleep,
+    /// Waits a moment, so that more documents go into one write.
+    Gather,
+    /// Moves what is in the ring to disk.
+    Move,
+}
+
+/// Decides. `failing`: documents don't get delivered at present. `closed`: no more come into the queue.
+fn next_step(state: &State, now: Instant, failing: bool, closed: bool) -> Step {
+    let State { ring, disk, stopped, .. } = state;
+    let resting = disk.write_retry_at.filter(|until| *until > now);
+    let ending = *stopped || (closed && ring.len() == 0 && !ring.has_reserved());
+    if ending && (ring.len() == 0 || resting.is_some()) {
+        return Step::End;
+    }
+    if let Some(until) = resting {
+        return Step::Rest(until);
+    }
+    if !disk.open {
+        return Step::Open;
+    }
+    if !state.should_spool(failing) {
+        return Step::Sleep;
+    }
+    if ring.is_half_full() || *stopped || disk.always { Step::Move } else { Step::Gather }
+}
+
 impl Shared {
-    /// Notes how many losses nobody has been told of yet, in case this process is killed before it can.
-    pub(super) fn owe(&self) {
-        if let Some(spool) = self.spool.get() {
-            spool.save_unreported(self.full.unreported() + self.spool_full.unreported());
-        }
-    }
-
-    pub(super) fn always_spools(&self) -> bool {
-        self.config.spool.as_ref().is_some_and(|spool| spool.always)
-    }
-
-    /// The spool's thread is about to make room in the ring.
-    pub(super) fn spool_makes_room(&self, state: &State) -> bool {
-        self.spool.get().is_some() && state.write_retry_at.is_none()
-    }
-
-    /// What is in the ring is to go to the spool.
-    pub(super) fn should_spool(&self, state: &State) -> bool {
-        state.ring.len() > 0
-            && (self.failing.load(Ordering::Acquire)
-                || self.always_spools()
-                || state.ring.is_half_full()
-                || state.stopped)
-    }
-
-    pub(super) fn take_from_ring(&self, state: &mut State, want: &BatchLimits) -> Batch {
-        let documents = state.ring.take(want.documents, want.bytes);
-        if self.always_spools() {
-            // The disk refuses: the ring is all there is.
-            state.counters[Counter::Events] += documents.len() as u64;
-            state.counters[Counter::Ring] += documents.len() as u64;
-        }
-        if state.ring.len() > 0 {
-            state.waiting_since = Instant::now();
-            if state.sinks_asleep > 0 {
-                self.work.notify_one();
-            }
-        }
-        if state.reader_asleep {
-            self.room.notify_one();
-        }
-        Batch::new(documents, Origin::Ring(self.spool.get().is_some()))
-    }
-
-    /// Reads from the spool; `None` when there was nothing after all.
-    pub(super) fn read_spool(&self, want: &BatchLimits) -> Option<Batch> {
-        let spool = self.spool.get()?;
-        let moves = locked(&self.state).moves;
-        let read = spool.read(want.documents, want.bytes);
+    /// Runs until the queue is closed and its ring empty, or the queue is stopped.
+    pub(super) fn run_spooler(&self) {
         let mut state = locked(&self.state);
-        let read = match read {
-            Ok(read) => read,
-            Err(e) => {
-                state.read_retry_at = Some(Instant::now() + RETRY_DISK);
-                drop(state);
-                self.complain(format_args!("can't read the spool: {e}; trying on"));
-                return None;
-            }
-        };
-        state.read_retry_at = None;
-        let documents = read.documents.len() as u64;
-        let number = documents + read.damaged;
-        // What the spool's thread has just written, or dropped, it may have yet to note in these counters.
-        while state.spooled < number && state.ring.has_reserved() {
-            if state.stopped {
-                // The next process finds them in the spool.
-                return None;
-            }
-            state = wait(&self.work, state, Some(RETRY_DISK));
+        loop {
+            let now = Instant::now();
+            state = match next_step(&state, now, self.is_failing(), self.closed.load(Ordering::Acquire)) {
+                Step::End => return,
+                Step::Rest(until) => wait(&self.to_spool, state, Some(until - now)),
+                Step::Open => {
+                    drop(state);
+                    if let Err(e) = self.open_spool() {
+                        self.report_spool_error(&e, "can't be opened");
+                    }
+                    locked(&self.state)
+                }
+                Step::Sleep => {
+                    state.waiters.spooler_asleep = true;
+                    state = wait(&self.to_spool, state, None);
+                    state.waiters.spooler_asleep = false;
+                    state
+                }
+                Step::Gather => {
+                    state = wait(&self.to_spool, state, Some(GATHER));
+                    if state.should_spool(self.is_failing()) { self.move_to_spool(state) } else { state }
+                }
+                Step::Move => self.move_to_spool(state),
+            };
         }
-        if number == 0 && state.ring.has_reserved() {
-            drop(wait(&self.work, state, Some(RETRY_DISK)));
-            return None;
-        }
-        if number == 0 && state.moves != moves {
-            return None;
-        }
-        state.spooled = state.spooled.saturating_sub(number);
-        if number == 0 {
-            // The spool and these counters disagree, which would mean waiting for ever.
-            state.counters[Counter::Spool] -= state.spooled;
-            let lost = std::mem::take(&mut state.spooled);
-            state.counters.record_outcome(lost, Outcome::Lost(Loss::SpoolDamaged));
-            drop(state);
-            self.report_damage(lost);
-            return None;
-        }
-        state.counters[Counter::Spool] -= read.damaged;
-        state.counters.record_outcome(read.damaged, Outcome::Lost(Loss::SpoolDamaged));
-        drop(state);
-        self.report_damage(read.damaged);
-        if read.documents.is_empty() {
-            spool.complete(read.numbers);
-            return None;
-        }
-        Some(Batch::new(read.documents, Origin::Spool(read.numbers)))
-    }
-
-    fn report_damage(&self, lost: u64) {
-        if lost > 0 {
-            log::error(format_args!("output {}: spool damaged, {} lost", self.name, events(lost)));
-        }
-    }
-
-    pub(super) fn complain(&self, what: impl std::fmt::Display) {
-        self.complaints.error(format_args!("output {}: {what}", self.name));
-    }
-
-    pub(super) fn report_spool_error(&self, e: &io::Error, what: &str) {
-        let dir = self.config.spool.as_ref().map(|spool| spool.dir.display().to_string()).unwrap_or_default();
-        self.complain(format_args!("spool {dir} {what}: {e}; trying on, with the ring alone"));
-        let mut state = locked(&self.state);
-        state.spool_error = format!("spool: {e}");
-        let soon = self.spool.get().is_some() || e.kind() == io::ErrorKind::ResourceBusy;
-        state.write_retry_at = Some(Instant::now() + if soon { RETRY_DISK } else { RETRY_OPEN });
-        drop(state);
-        self.work.notify_all();
     }
 
     /// Opens the spool, and takes over what is in it.
     pub(super) fn open_spool(&self) -> io::Result<()> {
         let Some(config) = &self.config.spool else { return Ok(()) };
-        let (spool, found) = Spool::open(&self.name, config, &self.run_dir)?;
-        let name = &self.name;
-        let in_flight: u64 = found.in_flight.iter().map(|batch| batch.documents.len() as u64).sum();
-        let waiting = found.spooled + in_flight;
-        if waiting > 0 {
-            log::info(format_args!("output {name}: {waiting} events found in the spool"));
-        }
-        for (lost, what) in [
-            (found.killed, "the process before this one ended without a word, its ring with it"),
-            (found.missing, "spool damaged"),
-            (found.unreported, "the process before this one ended before it could report"),
-        ] {
-            if lost > 0 {
-                log::error(format_args!("output {name}: {what}, {} lost", events(lost)));
-            }
-        }
+        let (spool, recovered) = Spool::open(&self.name, config, &self.run_dir)?;
         let mut state = locked(&self.state);
-        state.counters[Counter::Recovered] += waiting + found.killed + found.missing + found.unreported;
-        state.counters[Counter::Spool] += waiting;
-        state.counters.record_outcome(found.killed + found.unreported, Outcome::Lost(Loss::Killed));
-        state.counters.record_outcome(found.missing, Outcome::Lost(Loss::SpoolDamaged));
-        state.spooled = found.spooled;
-        state.recovered = found.in_flight;
-        state.resume_mark = found.newest;
-        state.write_retry_at = None;
+        self.take_over(&mut state, recovered);
         // What came into the ring before there was a spool is counted there too.
         for _ in 0..state.ring.len() {
             spool.note_enqueued(None);
         }
         let _ = self.spool.set(spool);
+        state.disk.open = true;
         drop(state);
         self.work.notify_all();
         Ok(())
     }
 
-    /// The spool's thread: moves what is in the ring to disk when it should be there.
-    pub(super) fn run_spooler(&self) {
-        let mut state = locked(&self.state);
-        let mut tried_last = false;
-        loop {
-            let now = Instant::now();
-            // At the end a disk that refused a moment ago is tried once more.
-            let last = state.stopped && !tried_last;
-            tried_last = state.stopped;
-            let resting = state.write_retry_at.filter(|until| *until > now && !last);
-            let ending = state.stopped
-                || (self.closed.load(Ordering::Acquire) && state.ring.len() == 0 && !state.ring.has_reserved());
-            if ending && (state.ring.len() == 0 || resting.is_some()) {
-                return;
-            }
-            if let Some(until) = resting {
-                state = wait(&self.to_spool, state, Some(until - now));
-                continue;
-            }
-            if self.spool.get().is_none() {
-                drop(state);
-                if let Err(e) = self.open_spool() {
-                    self.report_spool_error(&e, "can't be opened");
-                }
-                state = locked(&self.state);
-                continue;
-            }
-            if !self.should_spool(&state) {
-                state.spooler_asleep = true;
-                state = wait(&self.to_spool, state, None);
-                state.spooler_asleep = false;
-                continue;
-            }
-            if !state.ring.is_half_full() && !state.stopped && !self.always_spools() {
-                let gathered = wait(&self.to_spool, state, Some(GATHER));
-                state = gathered;
-                if !self.should_spool(&state) {
-                    continue;
-                }
-            }
-            let documents = state.ring.take_all_reserved();
-            drop(state);
-            self.move_to_spool(documents);
-            state = locked(&self.state);
+    /// Counts and reports what the process before this one left.
+    fn take_over(&self, state: &mut State, recovered: Recovered) {
+        let Recovered { spooled, in_flight, killed, missing, unreported, newest } = recovered;
+        let name = &self.name;
+        let waiting = spooled + in_flight.iter().map(|batch| batch.documents.len() as u64).sum::<u64>();
+        if waiting > 0 {
+            log::info(format_args!("output {name}: {waiting} events found in the spool"));
         }
+        for (lost, what) in [
+            (killed, "the process before this one ended without a word, its ring with it"),
+            (missing, "spool damaged"),
+            (unreported, "the process before this one ended before it could report"),
+        ] {
+            if lost > 0 {
+                log::error(format_args!("output {name}: {what}, {} lost", events(lost)));
+            }
+        }
+        state.counters[Counter::Recovered] += waiting + killed + missing + unreported;
+        state.counters[Counter::Spool] += waiting;
+        state.counters.record_outcome(killed + unreported, Outcome::Lost(Loss::Killed));
+        state.counters.record_outcome(missing, Outcome::Lost(Loss::SpoolDamaged));
+        state.disk.spooled = spooled;
+        state.disk.write_retry_at = None;
+        state.pending.recovered = in_flight;
+        state.resume_mark = newest;
     }
 
-    fn move_to_spool(&self, documents: Vec<Document>) {
-        let Some(spool) = self.spool.get() else { return };
+    fn move_to_spool<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        let Some(spool) = self.spool.get() else { return state };
+        let documents = state.ring.take_all_reserved();
+        drop(state);
         let appended = spool.append(&documents);
         self.note_moved(spool, documents, appended);
+        locked(&self.state)
     }
 
-    /// Notes in the counters what came of documents that were to go to the spool.
+    /// Notes in the counters what came of documents that were to go to the spool, and reports it.
     pub(super) fn note_moved(&self, spool: &Spool, mut documents: Vec<Document>, appended: Appended) {
-        let mut rest = documents.split_off(appended.stored);
-        let too_large = u64::from(appended.too_large);
-        if appended.too_large {
+        let Appended { stored, too_large, dropped, error } = appended;
+        let mut rest = documents.split_off(stored);
+        if too_large {
             rest.remove(0);
             spool.note_bypassed(1);
         }
-        let stored = appended.stored as u64;
+        let (stored, large) = (stored as u64, u64::from(too_large));
         let mut state = locked(&self.state);
         if state.counts_are_final {
             return;
         }
-        if self.always_spools() {
-            state.counters[Counter::Events] += stored + too_large;
-        } else {
-            state.counters[Counter::Ring] -= stored + too_large;
-        }
+        state.count_leaving_ring(stored + large);
         state.counters[Counter::Spool] += stored;
-        state.moves += 1;
-        state.spooled += stored;
-        state.spooled = state.spooled.saturating_sub(appended.dropped);
-        state.counters[Counter::Spool] -= appended.dropped;
-        state.counters.record_outcome(appended.dropped + too_large, Outcome::Lost(Loss::SpoolFull));
+        state.counters[Counter::Spool] -= dropped;
+        state.counters.record_outcome(dropped + large, Outcome::Lost(Loss::SpoolFull));
+        state.disk.moves += 1;
+        state.disk.spooled = (state.disk.spooled + stored).saturating_sub(dropped);
         state.ring.release_reserved(rest);
-        if appended.error.is_none() {
-            state.write_retry_at = None;
-            state.spool_error.clear();
+        if error.is_none() {
+            state.disk.write_retry_at = None;
+            state.disk.spool_error.clear();
         }
         drop(state);
         self.work.notify_all();
         self.room.notify_one();
-        let limit = self.config.spool.as_ref().map_or(SpoolFull::DropNewest, |spool| spool.full);
-        if appended.dropped > 0 {
-            self.spool_full.lost_many(appended.dropped, "the oldest are dropped");
+        self.spool_full.lost_many(dropped, "the oldest are dropped");
+        self.spool_full.lost_many(large, "larger than half of spool_limit");
+        self.save_unreported();
+        if let Some(e) = error {
+            self.note_write_error(&e);
         }
-        if appended.too_large {
-            self.spool_full.lost("larger than half of spool_limit");
+    }
+
+    fn note_write_error(&self, e: &io::Error) {
+        let refuses = self.config.spool.as_ref().is_none_or(|spool| spool.full == SpoolFull::DropNewest);
+        if e.kind() == io::ErrorKind::QuotaExceeded && refuses {
+            let mut state = locked(&self.state);
+            state.disk.spool_error = format!("{e}, and spool_full = drop_newest");
+            state.disk.write_retry_at = Some(Instant::now() + RETRY_FULL);
+        } else {
+            self.report_spool_error(e, "can't be written");
         }
-        self.owe();
-        match appended.error {
-            Some(e) if e.kind() == io::ErrorKind::QuotaExceeded && limit == SpoolFull::DropNewest => {
-                let mut state = locked(&self.state);
-                state.spool_error = format!("{e}, and spool_full = drop_newest");
-                state.write_retry_at = Some(Instant::now() + Duration::from_millis(100));
-            }
-            Some(e) => self.report_spool_error(&e, "can't be written"),
-            None => (),
+    }
+
+    /// Reports that the disk refuses; it is tried again in a while.
+    pub(super) fn report_spool_error(&self, e: &io::Error, what: &str) {
+        let dir = self.config.spool.as_ref().map(|spool| spool.dir.display().to_string()).unwrap_or_default();
+        self.complain(format_args!("spool {dir} {what}: {e}; trying on, with the ring alone"));
+        let mut state = locked(&self.state);
+        state.disk.spool_error = format!("spool: {e}");
+        let soon = state.disk.open || e.kind() == io::ErrorKind::ResourceBusy;
+        state.disk.write_retry_at = Some(Instant::now() + if soon { RETRY_DISK } else { RETRY_OPEN });
+        drop(state);
+        self.work.notify_all();
+    }
+
+    /// Saves how many losses nobody has been told of yet, in case this process is killed before it can.
+    pub(super) fn save_unreported(&self) {
+        if let Some(spool) = self.spool.get() {
+            spool.save_unreported(self.full.unreported() + self.spool_full.unreported());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use std::time::Duration;
+
+    /// A state with an open spool and so many documents in a ring for eight.
+    fn state(always: bool, documents: usize) -> State {
+        let spool = config::Spool { dir: "/spool".into(), always, limit: 1 << 20, full: SpoolFull::DropOldest };
+        let mut state = State::new(&config::Queue {
+            slots: 8,
+            bytes: 1 << 20,
+            max_wait: Duration::ZERO,
+            dead_letter_file: None,
+            dead_letter_limit: 0,
+            spool: Some(spool),
+        });
+        state.disk.open = true;
+        (0..documents).for_each(|_| state.ring.push(b"{}".to_vec()));
+        state
+    }
+
+    /// The step of a thread whose queue is neither failing nor closed.
+    fn step(state: &State) -> Step {
+        next_step(state, Instant::now(), false, false)
+    }
+
+    #[test]
+    fn what_the_sink_will_take_soon_stays_in_the_ring() {
+        assert_eq!(step(&state(false, 0)), Step::Sleep);
+        assert_eq!(step(&state(false, 3)), Step::Sleep);
+    }
+
+    #[test]
+    fn half_a_ring_is_moved_at_once_and_less_is_gathered_while_the_sink_fails() {
+        assert_eq!(step(&state(false, 4)), Step::Move);
+        let failing = |documents| next_step(&state(false, documents), Instant::now(), true, false);
+        assert_eq!(failing(0), Step::Sleep);
+        assert_eq!(failing(3), Step::Gather);
+        assert_eq!(failing(4), Step::Move);
+    }
+
+    #[test]
+    fn what_always_goes_to_disk_is_not_gathered() {
+        assert_eq!(step(&state(true, 0)), Step::Sleep);
+        assert_eq!(step(&state(true, 1)), Step::Move);
+    }
+
+    #[test]
+    fn a_disk_that_refused_is_left_alone_for_a_while() {
+        let now = Instant::now();
+        let mut state = state(true, 1);
+        state.disk.write_retry_at = Some(now + RETRY_DISK);
+        assert_eq!(next_step(&state, now, true, false), Step::Rest(now + RETRY_DISK));
+        assert_eq!(next_step(&state, now + RETRY_DISK, true, false), Step::Move);
+        state.disk.open = false;
+        assert_eq!(next_step(&state, now, true, false), Step::Rest(now + RETRY_DISK));
+        assert_eq!(next_step(&state, now + RETRY_DISK, true, false), Step::Open);
+    }
+
+    #[test]
+    fn it_ends_with_an_empty_ring() {
+        let now = Instant::now();
+        let closed = |state: &State| next_step(state, now, false, true);
+        assert_eq!(closed(&state(false, 0)), Step::End);
+        assert_eq!(closed(&state(false, 3)), Step::Sleep, "the sink takes them");
+        let mut moving = state(false, 4);
+        moving.ring.take_all_reserved();
+        assert_eq!(closed(&moving), Step::Sleep, "some may come back");
+    }
+
+    #[test]
+    fn a_queue_that_is_stopped_tries_the_disk_once_more() {
+        let now = Instant::now();
+        let mut state = state(false, 1);
+        state.disk.write_retry_at = Some(now + RETRY_DISK);
+        state.stop();
+        assert_eq!(next_step(&state, now, false, true), Step::Move);
+        state.disk.write_retry_at = Some(now + RETRY_DISK);
+        state.stop();
+        assert_eq!(next_step(&state, now, false, true), Step::End);
+        state.disk.write_retry_at = None;
+        state.disk.open = false;
+        assert_eq!(next_step(&state, now, false, true), Step::Open);
+        state.ring.take(1, 100);
+        assert_eq!(next_step(&state, now, false, true), Step::End);
     }
 }

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{
-    counters::{Counter, Loss, Outcome},
+    counters::{Counter, Counters, Loss, Outcome},
+    ring::Document,
     *,
 };
 use crate::config::SpoolFull;
+use std::time::Instant;
 
 /// How long a test waits for what must come: far longer than it takes, on a busy machine too.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,10 +33,10 @@ fn config(dir: &Path, always: bool) -> config::Queue {
 }
 
 fn open(dir: &Path, always: bool) -> (QueueSender, QueueReceiver) {
-    queue("test", &config(dir, always), false, &dir.join("run"), false).unwrap()
+    queue("test", &config(dir, always), Overflow::Lose, &dir.join("run"), Takeover::Fresh).unwrap()
 }
 
-fn want(documents: usize) -> BatchLimits {
+fn limits(documents: usize) -> BatchLimits {
     BatchLimits { documents, bytes: usize::MAX, interval: Duration::ZERO }
 }
 
@@ -58,24 +60,27 @@ fn drain(receiver: &QueueReceiver, number: usize) -> Vec<Document> {
 fn drain_with(receiver: &QueueReceiver, number: usize, most: usize) -> Vec<Document> {
     let mut all = Vec::new();
     while all.len() < number {
-        let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(most), PATIENCE) else {
+        let Dequeued::Batch(batch) = receiver.dequeue_timeout(&limits(most), PATIENCE) else {
             panic!("only {}", all.len())
         };
         all.extend(batch.documents.iter().cloned());
         receiver.record_outcome_of_all(batch, Outcome::Delivered);
     }
-    assert!(!matches!(receiver.dequeue_timeout(&want(most), Duration::ZERO), Dequeued::Batch(_)), "more than {number}");
+    assert!(
+        !matches!(receiver.dequeue_timeout(&limits(most), Duration::ZERO), Dequeued::Batch(_)),
+        "more than {number}"
+    );
     all
 }
 
 #[test]
-fn what_is_read_before_the_spools_thread_has_booked_it_is_booked_once() {
+fn what_is_read_before_the_spools_thread_has_counted_it_is_counted_once() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     spooled(&mut sender, &receiver, 0..5);
     let shared = receiver.shared.clone();
     let spool = shared.spool.get().unwrap();
-    let away = {
+    let moving = {
         let mut state = locked(&shared.state);
         state.counters[Counter::Events] += 5;
         state.counters[Counter::Ring] += 5;
@@ -83,13 +88,13 @@ fn what_is_read_before_the_spools_thread_has_booked_it_is_booked_once() {
         state.ring.take_all_reserved()
     };
     // The spool's thread has written them, and is held up here.
-    let appended = spool.append(&away);
+    let appended = spool.append(&moving);
     let sink = thread::spawn({
         let receiver = receiver.clone();
         move || drain_with(&receiver, 10, 100)
     });
-    wait_until("the sink reads", || locked(&shared.state).reading);
-    shared.note_moved(spool, away, appended);
+    wait_until("the sink reads", || locked(&shared.state).disk.reading);
+    shared.note_moved(spool, moving, appended);
     assert_eq!(sink.join().unwrap(), documents(0..10));
     let (counters, _) = receiver.finish();
     assert_eq!((counters[Counter::Delivered], counters.lost(), counters[Counter::Spool]), (10, 0, 0), "{counters:?}");
@@ -109,7 +114,7 @@ fn all_of_the_sinks_threads_end_when_nothing_is_left() {
                 let (receiver, together) = (receiver.clone(), together.clone());
                 thread::spawn(move || {
                     together.wait();
-                    while let Some(batch) = receiver.dequeue(&want(500)) {
+                    while let Some(batch) = receiver.dequeue(&limits(500)) {
                         receiver.record_outcome_of_all(batch, Outcome::Delivered);
                     }
                 })
@@ -132,7 +137,7 @@ fn what_is_left_half_delivered_does_not_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
-    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), PATIENCE) else { panic!() };
+    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&limits(10), PATIENCE) else { panic!() };
     receiver.persist(&mut batch);
     receiver.record_outcome(&mut batch, 4, Outcome::Delivered);
     receiver.release(batch);
@@ -140,7 +145,7 @@ fn what_is_left_half_delivered_does_not_come_again() {
     assert!(receiver.finish().0.balance());
     drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, receiver) = open(dir.path(), false);
+    let (_sender, receiver) = open(dir.path(), false);
     assert_eq!(drain(&receiver, 6), documents(4..10));
 }
 
@@ -149,11 +154,11 @@ fn of_documents_in_another_order_those_left_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     spooled(&mut sender, &receiver, 0..10);
-    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&want(10), PATIENCE) else { panic!() };
+    let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&limits(10), PATIENCE) else { panic!() };
     // The server has taken the last four.
     let mut sorted = std::mem::take(&mut batch.documents);
     sorted.rotate_left(6);
-    batch.put_back(0, sorted.into_iter(), true);
+    batch.put_back(0, sorted.into_iter(), Order::Changed);
     receiver.record_outcome(&mut batch, 4, Outcome::Delivered);
     // The disk refuses to keep the others apart.
     std::fs::rename(dir.path().join("spool"), dir.path().join("away")).unwrap();
@@ -163,7 +168,7 @@ fn of_documents_in_another_order_those_left_come_again() {
     assert!(receiver.finish().0.balance());
     drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, receiver) = open(dir.path(), false);
+    let (_sender, receiver) = open(dir.path(), false);
     assert_eq!(drain(&receiver, 10), documents(0..10), "rather twice than not at all");
 }
 
@@ -172,7 +177,7 @@ fn one_that_is_refused_again_and_again_holds_up_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     spooled(&mut sender, &receiver, 0..100);
-    let Dequeued::Batch(mut refused) = receiver.dequeue_timeout(&want(1), PATIENCE) else { panic!() };
+    let Dequeued::Batch(mut refused) = receiver.dequeue_timeout(&limits(1), PATIENCE) else { panic!() };
     receiver.persist(&mut refused);
     assert_eq!(drain(&receiver, 99), documents(1..100));
     let segments = || {
@@ -185,7 +190,7 @@ fn one_that_is_refused_again_and_again_holds_up_nothing() {
     assert!(receiver.finish().0.balance());
     drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, receiver) = open(dir.path(), false);
+    let (_sender, receiver) = open(dir.path(), false);
     assert_eq!(drain(&receiver, 1), documents(0..1), "and doesn't come again");
 }
 
@@ -194,7 +199,7 @@ fn what_was_lost_at_the_end_is_not_lost_again_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
     assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
-    let Dequeued::Batch(batch) = receiver.dequeue_timeout(&want(10), PATIENCE) else { panic!() };
+    let Dequeued::Batch(batch) = receiver.dequeue_timeout(&limits(10), PATIENCE) else { panic!() };
     drop(sender);
     // Its sink never gave it back.
     let (counters, left) = receiver.finish();
@@ -204,7 +209,7 @@ fn what_was_lost_at_the_end_is_not_lost_again_at_the_next_start() {
     assert!(receiver.counters().balance(), "{:?}", receiver.counters());
     drop(receiver);
     wait_for_lock(dir.path());
-    let (_inlet, receiver) = open(dir.path(), false);
+    let (_sender, receiver) = open(dir.path(), false);
     assert_eq!(receiver.counters(), Counters::default(), "it is said once");
 }
 
@@ -213,10 +218,10 @@ fn what_is_stuck_on_its_way_to_the_disk_is_counted_at_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), true);
     // So that its thread leaves them alone.
-    locked(&receiver.shared.state).write_retry_at = Some(Instant::now() + Duration::from_secs(100));
+    locked(&receiver.shared.state).disk.write_retry_at = Some(Instant::now() + Duration::from_secs(100));
     assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
-    let away = locked(&receiver.shared.state).ring.take_all_reserved();
-    assert_eq!(away.len(), 10);
+    let moving = locked(&receiver.shared.state).ring.take_all_reserved();
+    assert_eq!(moving.len(), 10);
     let (counters, left) = receiver.finish();
     assert_eq!((counters[Counter::Events], left), (10, 10), "{counters:?}");
 }

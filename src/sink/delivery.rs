@@ -1,4 +1,4 @@
-//! Carries documents to a server until each is delivered, or will never be: what all network sinks have in common.
+//! Delivery to a server, until each document is delivered or never will be: what all network sinks have in common.
 
 use super::{
     SinkStatus,
@@ -10,7 +10,7 @@ use crate::{
     lock::locked,
     log,
     queue::{
-        Batch, BatchLimits, QueueReceiver,
+        Batch, BatchLimits, Order, QueueReceiver,
         counters::{Loss, Outcome},
         ring::Document,
     },
@@ -21,8 +21,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// That a server is failing is said this often.
-const SAY_EVERY: Duration = Duration::from_secs(30);
+/// The log says at most this often that a server fails.
+const WARN_EVERY: Duration = Duration::from_secs(30);
 
 /// What a server made of documents.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,12 +80,12 @@ pub(super) struct DeliveryWorker {
     health: Mutex<Health>,
 }
 
-/// What was said about the server.
+/// What the log says about the server.
 #[derive(Debug, Default)]
 struct Health {
-    /// When it was said last that it fails.
-    at: Option<Instant>,
-    /// That it works again is yet to be said.
+    /// When it said last that the server fails.
+    warned: Option<Instant>,
+    /// It has yet to say that the server works again.
     failing: bool,
 }
 
@@ -125,9 +125,9 @@ impl DeliveryWorker {
     }
 
     /// Takes documents and sends them until none are left, or time is up.
-    pub(super) fn run(&self, want: &BatchLimits, mut send: impl FnMut(&[Document]) -> SendResult) {
-        while let Some(mut batch) = self.queue.dequeue(want) {
-            match self.deliver(&mut batch, want.documents, &mut send) {
+    pub(super) fn run(&self, limits: &BatchLimits, mut send: impl FnMut(&[Document]) -> SendResult) {
+        while let Some(mut batch) = self.queue.dequeue(limits) {
+            match self.deliver(&mut batch, limits.documents, &mut send) {
                 Ok(()) => self.queue.complete(batch),
                 Err(StopReason::These) => self.queue.release(batch),
                 Err(StopReason::Until(time)) => self.queue.defer(batch, time),
@@ -208,10 +208,10 @@ impl DeliveryWorker {
         Ok(None)
     }
 
-    /// Settles what the server has said something final about. What is left of the range is to be tried again, for the
-    /// reason that is returned; also says whether that is only that their places are blocked.
+    /// Records the outcomes that the server has decided. What is left of the range is to be tried again, for the reason
+    /// that is returned; also says whether that is only that their indices are blocked.
     fn record_each(&self, batch: &mut Batch, range: &mut Range<usize>, items: Vec<ItemResult>) -> (String, bool) {
-        let (mut delivered, mut known, mut never, mut again) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut delivered, mut duplicates, mut rejected, mut again) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut whys, mut first) = (Vec::new(), None);
         let all = items.len();
         let mut blocked = 0;
@@ -219,9 +219,9 @@ impl DeliveryWorker {
         for document in batch.documents.drain(range.clone()) {
             match items.next() {
                 Some(ItemResult::Delivered) => delivered.push(document),
-                Some(ItemResult::Duplicate) => known.push(document),
+                Some(ItemResult::Duplicate) => duplicates.push(document),
                 Some(ItemResult::Rejected(why)) => {
-                    never.push(document);
+                    rejected.push(document);
                     whys.push(why);
                 }
                 Some(ItemResult::IndexBlocked(why)) => {
@@ -236,10 +236,11 @@ impl DeliveryWorker {
                 None => again.push(document),
             }
         }
-        let numbers = [(delivered.len(), Outcome::Delivered), (known.len(), Outcome::Duplicate)];
+        let numbers = [(delivered.len(), Outcome::Delivered), (duplicates.len(), Outcome::Duplicate)];
         let refused = again.len();
-        let sorted = delivered.into_iter().chain(known).chain(never).chain(again);
-        batch.put_back(range.start, sorted, refused > 0);
+        let sorted = delivered.into_iter().chain(duplicates).chain(rejected).chain(again);
+        let order = if refused > 0 { Order::Changed } else { Order::Kept };
+        batch.put_back(range.start, sorted, order);
         for (number, outcome) in numbers {
             self.queue.record_outcome(batch, number, outcome);
             range.start += number;
@@ -296,25 +297,25 @@ impl DeliveryWorker {
     fn note_recovered(&self) {
         self.queue.set_failing(false);
         self.breaker.success();
-        let mut said = locked(&self.health);
-        if std::mem::take(&mut said.failing) {
+        let mut health = locked(&self.health);
+        if std::mem::take(&mut health.failing) {
             log::info(format_args!("output {}: {} works again", self.shared.name, self.server));
         }
     }
 
     /// Says why events wait. `works`: the server takes others.
     fn warn_waiting(&self, why: &str, works: bool) {
-        let mut said = locked(&self.health);
+        let mut health = locked(&self.health);
         // Also when it worked in between: one that fails now and then mustn't fill the log.
-        if said.at.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
-            *said = Health { at: Some(Instant::now()), failing: said.failing || !works };
+        if health.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
+            *health = Health { warned: Some(Instant::now()), failing: health.failing || !works };
             let (name, server) = (&self.shared.name, &self.server);
             let who = if works { "they" } else { "events" };
             log::warning(format_args!("output {name}: {server}: {why}; {who} wait in the spool"));
         }
     }
 
-    /// Gives up the next document that isn't settled.
+    /// Gives up the next document that has no outcome.
     fn dead_letter(&self, batch: &mut Batch, why: &str) {
         let Some(document) = batch.next() else { return };
         match self.dead_letters.write(document, why) {

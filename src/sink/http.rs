@@ -1,4 +1,4 @@
-//! The HTTP sink: each worker keeps one connection and posts one document, or one array of documents, after the other.
+//! The HTTP sink: each delivery keeps one connection and posts one document, or one array of documents, after the other.
 //!
 //! Delivered means a 2xx answer, whole. 400, 413 and 422 mean that these documents will never be taken; everything
 //! else is tried again.
@@ -31,18 +31,18 @@ pub(super) fn start(
     curl::init();
     warn_of_no_verification(&shared.name, &http.client.tls, &http.shown_url());
     let log_file = CurlLog::new(&http.client)?;
-    let carrier = Arc::new(DeliveryWorker::new(output, shared, queue, http.shown_url(), &http.client.retry));
-    let want = match http.batch {
+    let delivery = Arc::new(DeliveryWorker::new(output, shared, queue, http.shown_url(), &http.client.retry));
+    let limits = match http.batch {
         Some(documents) => BatchLimits { documents, bytes: http.batch_bytes, interval: http.batch_interval },
         None => BatchLimits { documents: 1, bytes: usize::MAX, interval: Duration::ZERO },
     };
     for n in 0..http.client.workers {
-        let (http, carrier, alive) = (http.clone(), carrier.clone(), alive.clone());
+        let (http, delivery, alive) = (http.clone(), delivery.clone(), alive.clone());
         let mut connection = Connection::new(&http.client, shared, log_file.clone(), 1);
         thread::Builder::new().name(format!("http {n} {}", shared.name)).spawn(move || {
-            carrier.run(&want, |documents| post(&mut connection, &http, documents));
+            delivery.run(&limits, |documents| post(&mut connection, &http, documents));
             // With it the spool: who waits for the end may open it then.
-            drop(carrier);
+            drop(delivery);
             drop(alive);
         })?;
     }

@@ -210,24 +210,24 @@ impl Spool {
 
     /// Notes that a document enters the ring, and the newest serial with it.
     pub(super) fn note_enqueued(&self, newest: Option<ResumeMark>) {
-        self.count(|taken| taken.add(newest));
+        self.count(|journal| journal.add(newest));
     }
 
     /// Notes a serial whose event enters no ring.
     pub(super) fn note_serial(&self, newest: ResumeMark) {
-        self.count(|taken| taken.note_serial(newest));
+        self.count(|journal| journal.note_serial(newest));
     }
 
     /// Notes how many losses nobody has been told of yet.
     pub(super) fn save_unreported(&self, unreported: u64) {
-        self.count(|taken| taken.save_unreported(unreported));
+        self.count(|journal| journal.save_unreported(unreported));
     }
 
     fn count(&self, how: impl FnOnce(&mut RingJournal) -> io::Result<()>) {
-        let mut taken = locked(&self.ring_journal);
-        if taken.as_mut().is_some_and(|taken| how(taken).is_err()) {
+        let mut journal = locked(&self.ring_journal);
+        if journal.as_mut().is_some_and(|journal| how(journal).is_err()) {
             // A wrong count would be worse than none.
-            *taken = None;
+            *journal = None;
         }
     }
 
@@ -242,10 +242,10 @@ impl Spool {
 
     /// What was in the ring has its outcome, and the next process has nothing to say about it.
     pub(super) fn forget_ring(&self) {
-        if let Some(mut taken) = locked(&self.ring_journal).take() {
+        if let Some(mut journal) = locked(&self.ring_journal).take() {
             let mark = locked(&self.progress).mark();
             // What can't be written there couldn't be before.
-            let _ = taken.save_unreported(0).and_then(|()| taken.begin(mark.bypassed + mark.written));
+            let _ = journal.save_unreported(0).and_then(|()| journal.begin(mark.bypassed + mark.written));
         }
     }
 

@@ -26,17 +26,7 @@ impl Spool {
         run_dir: &Path,
     ) -> io::Result<(Self, Recovered)> {
         let dir = &config.dir;
-        DirBuilder::new().mode(0o700).create(dir).or_else(ignore_existing).map_err(|e| at_path(dir, &e))?;
-        let path = dir.join("lock");
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let lock = Flock::lock(file.map_err(|e| at_path(&path, &e))?, FlockArg::LockExclusiveNonblock);
-        let lock = lock.map_err(|(_, e)| match e {
-            nix::errno::Errno::EWOULDBLOCK => {
-                let what = format!("the spool {} is in use by another process; each needs its own", dir.display());
-                io::Error::new(io::ErrorKind::ResourceBusy, what)
-            }
-            e => at_path(&path, &e.into()),
-        })?;
+        let lock = lock(dir)?;
         let path = dir.join("progress");
         let (mut progress, before) = Progress::open(&path).map_err(|e| at_path(&path, &e))?;
         let mut found = Recovered::default();
@@ -62,16 +52,17 @@ impl Spool {
         found.in_flight = in_flight;
         found.missing += in_flight_lost;
         progress.set(mark).map_err(|e| at_path(&path, &e))?;
-        let taken = taken(run_dir, dir).and_then(|(mut taken, counted)| {
-            if let (Some(JournalEntry { count, newest, unreported }), Some(_)) = (counted, before) {
+        let left_ring = mark.bypassed + mark.written;
+        let journal = open_journal(run_dir, dir).and_then(|(mut journal, entry)| {
+            if let (Some(JournalEntry { count, newest, unreported }), Some(_)) = (entry, before) {
                 found.unreported = unreported;
-                found.killed = count.saturating_sub(mark.bypassed + mark.written);
+                found.killed = count.saturating_sub(left_ring);
                 found.newest = newest;
             }
-            taken.begin(mark.bypassed + mark.written)?;
-            Ok(taken)
+            journal.begin(left_ring)?;
+            Ok(journal)
         });
-        let taken = taken.inspect_err(|e| {
+        let journal = journal.inspect_err(|e| {
             log::warning(format_args!("output {output}: {e}; after a crash it won't be known what was in the ring"));
         });
         let segment = (config.limit / SEGMENTS).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT);
@@ -85,7 +76,7 @@ impl Spool {
             seen_bytes: AtomicU64::new(index.bytes()),
             index: Mutex::new(index),
             progress: Mutex::new(progress),
-            ring_journal: Mutex::new(taken.ok()),
+            ring_journal: Mutex::new(journal.ok()),
             last_batch: Mutex::new(last_batch),
             completed: Mutex::default(),
             complaints: RateLimitedLog::default(),
@@ -96,8 +87,23 @@ impl Spool {
     }
 }
 
+/// Makes the spool's directory, and sees to it that no other process uses it.
+fn lock(dir: &Path) -> io::Result<Flock<File>> {
+    DirBuilder::new().mode(0o700).create(dir).or_else(ignore_existing).map_err(|e| at_path(dir, &e))?;
+    let path = dir.join("lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let lock = Flock::lock(file.map_err(|e| at_path(&path, &e))?, FlockArg::LockExclusiveNonblock);
+    lock.map_err(|(_, e)| match e {
+        nix::errno::Errno::EWOULDBLOCK => {
+            let what = format!("the spool {} is in use by another process; each needs its own", dir.display());
+            io::Error::new(io::ErrorKind::ResourceBusy, what)
+        }
+        e => at_path(&path, &e.into()),
+    })
+}
+
 /// The file that counts what enters the ring.
-fn taken(run_dir: &Path, spool: &Path) -> io::Result<(RingJournal, Option<JournalEntry>)> {
+fn open_journal(run_dir: &Path, spool: &Path) -> io::Result<(RingJournal, Option<JournalEntry>)> {
     let made = DirBuilder::new().mode(0o750).create(run_dir).or_else(ignore_existing);
     made.map_err(|e| at_path(run_dir, &e))?;
     let of = fs::metadata(spool).map_err(|e| at_path(spool, &e))?;

@@ -23,7 +23,7 @@ pub(super) struct Mark {
     pub(super) done: u64,
     /// The number that the next spooled document gets.
     pub(super) written: u64,
-    /// Documents that left the ring and were not spooled: delivered, given up, or secured.
+    /// Documents that left the ring and were not spooled: delivered, given up, or in files of their own.
     pub(super) bypassed: u64,
 }
 
@@ -202,18 +202,18 @@ mod tests {
     fn a_count_goes_on_or_is_unknown() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ring");
-        let (mut taken, before) = RingJournal::open(&path).unwrap();
+        let (mut journal, before) = RingJournal::open(&path).unwrap();
         assert_eq!(before, None);
-        taken.begin(7).unwrap();
-        taken.add(None).unwrap();
+        journal.begin(7).unwrap();
+        journal.add(None).unwrap();
         assert_eq!(RingJournal::open(&path).unwrap().1, Some(JournalEntry { count: 8, newest: None, unreported: 0 }));
         let newest = ResumeMark { node: 3, serial: 70 };
-        taken.add(Some(newest)).unwrap();
-        taken.add(None).unwrap();
-        taken.save_unreported(4).unwrap();
+        journal.add(Some(newest)).unwrap();
+        journal.add(None).unwrap();
+        journal.save_unreported(4).unwrap();
         let counted = JournalEntry { count: 10, newest: Some(newest), unreported: 4 };
         assert_eq!(RingJournal::open(&path).unwrap().1, Some(counted));
-        taken.note_serial(ResumeMark { node: 0, serial: 71 }).unwrap();
+        journal.note_serial(ResumeMark { node: 0, serial: 71 }).unwrap();
         let (mut other, before) = RingJournal::open(&path).unwrap();
         assert_eq!(before.unwrap().newest.unwrap().serial, 71);
         // After the system was started again serials are others.

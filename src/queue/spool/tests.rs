@@ -122,7 +122,7 @@ fn the_ring_of_a_killed_process_is_counted_exactly() {
     for _ in 0..30 {
         spool.note_enqueued(None);
     }
-    // Ten were delivered from the ring, five spooled, three secured by a sink.
+    // Ten were delivered from the ring, five spooled, three in flight in a sink.
     spool.note_bypassed(10);
     append(&spool, 0..5);
     let batch = spool.persist(&documents(100..103)).unwrap();
@@ -224,7 +224,7 @@ impl Random {
     }
 }
 
-/// A spool of several segments, partly delivered, with documents in a sink's hands; what is yet to be delivered.
+/// A spool of several segments, partly delivered, with documents in flight; what is yet to be delivered.
 fn full_spool(dir: &Path) -> Vec<Document> {
     let config = config(dir, 1 << 20, SpoolFull::DropOldest);
     let (spool, _) = open_with(&config).unwrap();
@@ -363,7 +363,7 @@ fn foreign_files_are_left_alone() {
 }
 
 #[test]
-fn a_damaged_hand_is_counted_once() {
+fn a_damaged_file_of_documents_in_flight_is_counted_once() {
     let dir = Place::new();
     let (spool, _) = open(dir.path());
     let path = spool.persist(&documents(0..3)).unwrap();

@@ -3,10 +3,10 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `bulk.rs` | what a request holds: where each document goes, and under which id |
-//! | `answer.rs` | what the answer says about each |
+//! | `response.rs` | what the answer says about each |
 //! | `hosts.rs` | the cluster's hosts, and which of them answer |
 //! | `product.rs` | which server it is |
-//! | `requester.rs` | requests of others than the sink, one at a time |
+//! | `api.rs` | requests of others than the sink, one at a time |
 //!
 //! Delivered means that the server says so of the very document: it has it now (201), or had it already under its id
 //! (409). An answer that is cut, or makes no sense, says nothing, and all are sent again, perhaps to another host: the
@@ -49,14 +49,16 @@ pub(super) fn start(
     let client = &config.client;
     warn_of_no_verification(&shared.name, &client.tls, &server);
     let log_file = CurlLog::new(client)?;
-    let carrier = Arc::new(DeliveryWorker::new(output, shared, queue, server, &client.retry));
-    // Within our own patience the server is to say what it can't do.
-    let patience = client.timeout.as_millis() / 2;
-    let bulk = format!("/_bulk?timeout={patience}ms&filter_path=errors,items.*.status,items.*.error,error,status");
+    let delivery = Arc::new(DeliveryWorker::new(output, shared, queue, server, &client.retry));
+    // The server is to say what it can't do before this client gives up.
+    let server_timeout = client.timeout.as_millis() / 2;
+    let bulk =
+        format!("/_bulk?timeout={server_timeout}ms&filter_path=errors,items.*.status,items.*.error,error,status");
     let urls = config.urls.iter().zip(shown).map(|(url, shown)| (url.clone(), format!("{url}{bulk}"), shown));
     let backoff = Backoff { least: client.retry.min, most: client.retry.max };
     let hosts = Arc::new(Hosts::new(&shared.name, urls, backoff));
-    let want = BatchLimits { documents: config.bulk_events, bytes: config.bulk_bytes, interval: config.bulk_interval };
+    let limits =
+        BatchLimits { documents: config.bulk_events, bytes: config.bulk_bytes, interval: config.bulk_interval };
     let prober = || Prober {
         connection: Connection::new(client, shared, log_file.clone(), hosts.len()),
         hosts: hosts.clone(),
@@ -65,12 +67,12 @@ pub(super) fn start(
     };
     let (failed, wake) = bounded(1);
     for n in 0..client.workers {
-        let (carrier, alive) = (carrier.clone(), alive.clone());
+        let (delivery, alive) = (delivery.clone(), alive.clone());
         let mut worker = Worker { prober: prober(), config: config.clone(), turn: n, failed: failed.clone() };
         thread::Builder::new().name(format!("es {n} {}", shared.name)).spawn(move || {
-            carrier.run(&want, |documents| worker.send(documents));
+            delivery.run(&limits, |documents| worker.send(documents));
             // With it the spool: who waits for the end may open it then.
-            drop(carrier);
+            drop(delivery);
             drop(alive);
         })?;
     }

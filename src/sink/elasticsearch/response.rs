@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn each_document_has_its_fate() {
+    fn each_document_has_its_outcome() {
         let answer = br#"{"took":30,"errors":true,"items":[
             {"create":{"_index":"a","_id":"1","_version":1,"result":"created","_shards":{"total":2},"status":201}},
             {"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[2]: exists","index_uuid":"x"}}},

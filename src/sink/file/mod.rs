@@ -2,8 +2,8 @@
 //!
 //! Lines are written whole, in as few writes as come together. The file is opened anew when told to (SIGHUP, after
 //! logrotate) and when it is gone or another one has its name. When it can't be written (a full disk) the line is
-//! tried until it can: the ring fills meanwhile, and its inlet decides what that means. Between two documents it makes
-//! way for a new one when that is configured.
+//! tried until it can: the ring fills meanwhile, and the queue's sender decides what that means. Between two
+//! documents it makes way for a new one when that is configured.
 
 mod disk;
 
@@ -111,9 +111,9 @@ struct FileWriter {
 
 impl FileWriter {
     fn run(&mut self) {
-        let want = BatchLimits { documents: usize::MAX, bytes: SEND_BATCH, interval: INTERVAL };
+        let limits = BatchLimits { documents: usize::MAX, bytes: SEND_BATCH, interval: INTERVAL };
         loop {
-            let mut batch = match self.queue.dequeue_timeout(&want, IDLE) {
+            let mut batch = match self.queue.dequeue_timeout(&limits, IDLE) {
                 Dequeued::Batch(batch) => batch,
                 Dequeued::TimedOut => {
                     self.look_after();
@@ -133,7 +133,7 @@ impl FileWriter {
                 return;
             }
             self.lose(batch);
-            while let Some(batch) = self.queue.dequeue(&want) {
+            while let Some(batch) = self.queue.dequeue(&limits) {
                 self.lose(batch);
             }
             return;

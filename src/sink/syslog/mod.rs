@@ -41,11 +41,11 @@ pub(super) fn start(
     if let Destination::Tls(_, tls) = &syslog.destination {
         warn_of_no_verification(&shared.name, tls, &server);
     }
-    let carrier = DeliveryWorker::new(output, shared, queue, server, &syslog.retry);
+    let delivery = DeliveryWorker::new(output, shared, queue, server, &syslog.retry);
     let datagrams = syslog.destination.is_datagram();
     // A datagram is one message, and so is its outcome.
     let (documents, bytes) = if datagrams { (1, usize::MAX) } else { SEND_BATCH };
-    let want = BatchLimits { documents, bytes, interval: Duration::ZERO };
+    let limits = BatchLimits { documents, bytes, interval: Duration::ZERO };
     let mut worker = Worker {
         header: Header::new(syslog, hostname),
         framing: match &syslog.destination {
@@ -60,7 +60,7 @@ pub(super) fn start(
         buffer: Vec::new(),
     };
     thread::Builder::new().name(format!("syslog {}", shared.name)).spawn(move || {
-        carrier.run(&want, |documents| worker.send(documents));
+        delivery.run(&limits, |documents| worker.send(documents));
         if let Some(socket) = worker.socket.filter(|_| !worker.shared.is_aborted()) {
             socket.close();
         }
