@@ -24,7 +24,7 @@ DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrot
 # A search server for tests.
 OSMEM := 0.1.6
 
-.PHONY: help deps deps-bench soak deps-build build run test lint msrv deny bench fuzz install uninstall clean
+.PHONY: help deps deps-bench soak deps-build build run test lint msrv deny bench fuzz install uninstall clean keys circles
 
 help:
 	@echo "make run        build, and show a real sample log turning into JSON"
@@ -32,6 +32,8 @@ help:
 	@echo "make lint       formatting and lints"
 	@echo "make msrv       the minimum Rust version (rust-version in Cargo.toml) has all that the code uses"
 	@echo "make deny       licences, sources and duplicates of the dependencies, with cargo-deny (DENY=advisories)"
+	@echo "make keys       write conf/auship.conf and the manual's definitions of keys anew, from src/config"
+	@echo "make circles    no two modules of the library use each other"
 	@echo "make bench      speed, beside a program that only walks libauparse's fields"
 	@echo "make soak       the server stopped, busy, hanging, the plugin killed, under load, for two minutes"
 	@echo "make fuzz       fuzz the way from bytes to JSON (FUZZ_SECONDS=600)"
@@ -94,6 +96,17 @@ deny:
 		echo "NOT CHECKED: dependencies ($(DENY)). To install cargo-deny: cargo install --locked cargo-deny" >&2; \
 		test -z "$$CI"; \
 	fi
+
+# conf/auship.conf and the definitions in docs/auship.conf.5.md are made from the keys' own rows in src/config.
+keys:
+	UPDATE_KEYS=1 $(CARGO) test --locked --quiet --lib config::reference
+
+# No two modules of the library use each other. cargo-modules draws the graph, tsort (coreutils) finds a circle in it.
+circles:
+	@command -v cargo-modules >/dev/null || $(CARGO) install --locked cargo-modules@0.27.0
+	@$(CARGO) modules dependencies --lib --no-externs --no-sysroot --no-fns --no-traits --no-types | \
+		sed -n 's/.*"\(.*\)" -> "\(.*\)" \[label="uses".*/\1 \2/p' | tsort >/dev/null
+	@echo "no circle of modules"
 
 # BENCH_LOG names a log to measure with; without one a log is made.
 bench: deps-bench

@@ -1,10 +1,7 @@
-//! Socket addresses as SOCKADDR records hold them: the raw `struct sockaddr`, in hex. And networks, to look for them in.
+//! Socket addresses as SOCKADDR records hold them: the raw `struct sockaddr`, in hex.
 
 use crate::event::unhex;
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address that can be named.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,55 +88,7 @@ pub fn family(meaning: &[u8]) -> &[u8] {
         .unwrap_or(meaning)
 }
 
-/// All addresses that begin with the same bits: `10.0.0.0/8`, `2001:db8::/32`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    first: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    /// The network of an address, whose further bits are taken away; `None` when it hasn't so many bits.
-    pub fn new(address: IpAddr, bits: u32) -> Option<Self> {
-        let first = match address {
-            IpAddr::V4(a) => {
-                let rest = 32u32.checked_sub(bits)?;
-                Ipv4Addr::from(u32::from(a) & u32::MAX.checked_shl(rest).unwrap_or(0)).into()
-            }
-            IpAddr::V6(a) => {
-                let rest = 128u32.checked_sub(bits)?;
-                Ipv6Addr::from(u128::from(a) & u128::MAX.checked_shl(rest).unwrap_or(0)).into()
-            }
-        };
-        Some(Self { first, bits })
-    }
-
-    /// The network of this address alone.
-    pub fn of_one(address: IpAddr) -> Self {
-        Self { first: address, bits: if address.is_ipv4() { 32 } else { 128 } }
-    }
-
-    /// Its first address.
-    pub fn first(&self) -> IpAddr {
-        self.first
-    }
-
-    /// True for an address of the network. An IPv4 address is also found when it is written as an IPv6 one
-    /// (`::ffff:192.0.2.1`), as sockets that speak both do.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let is_inside = |address| Self::new(address, self.bits).is_some_and(|network| network == *self);
-        is_inside(address) || is_inside(address.to_canonical())
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        if *self == Self::of_one(self.first) { self.first.fmt(f) } else { write!(f, "{}/{}", self.first, self.bits) }
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -173,31 +122,5 @@ mod tests {
     fn families_are_named_as_libauparse_names_them() {
         assert_eq!(family(b"{ saddr_fam=netlink nlnk-fam=16 nlnk-pid=0 }"), b"netlink");
         assert_eq!(family(b"unknown-family(99)"), b"unknown-family(99)");
-    }
-
-    #[test]
-    fn networks_have_their_addresses() {
-        let network = |text: &str, bits| Network::new(text.parse().unwrap(), bits);
-        let contains = |network: Option<Network>, text: &str| network.unwrap().contains(text.parse().unwrap());
-        for (first, bits, inside, outside) in [
-            ("10.0.0.0", 8, ["10.0.0.0", "10.255.255.255"], ["9.255.255.255", "11.0.0.0"]),
-            ("192.0.2.1", 32, ["192.0.2.1", "::ffff:192.0.2.1"], ["192.0.2.0", "192.0.2.2"]),
-            ("192.0.2.128", 25, ["192.0.2.128", "192.0.2.255"], ["192.0.2.127", "192.0.3.128"]),
-            ("128.0.0.0", 1, ["128.0.0.0", "255.255.255.255"], ["127.255.255.255", "::1"]),
-            ("0.0.0.0", 0, ["0.0.0.0", "255.255.255.255"], ["::", "2001:db8::1"]),
-            ("::", 0, ["::", "ffff::1"], ["0.0.0.0", "255.255.255.255"]),
-            ("2001:db8::", 32, ["2001:db8::", "2001:db8:ffff::1"], ["2001:db7:ffff::", "2001:db9::"]),
-            ("2001:db8::1", 128, ["2001:db8::1", "2001:db8:0::1"], ["2001:db8::", "2001:db8::2"]),
-            ("::ffff:0.0.0.0", 96, ["::ffff:10.0.0.1", "::ffff:0.0.0.0"], ["::fffe:0.0.0.1", "10.0.0.1"]),
-        ] {
-            let network = network(first, bits);
-            assert!(inside.iter().all(|address| contains(network, address)), "{first}/{bits}");
-            assert!(!outside.iter().any(|address| contains(network, address)), "{first}/{bits}");
-        }
-        assert_eq!(network("10.0.0.0", 33), None);
-        assert_eq!(network("::", 129), None);
-        assert_eq!(network("10.1.2.3", 8), network("10.0.0.0", 8), "bits behind the prefix go");
-        assert_eq!(network("10.0.0.0", 8).unwrap().to_string(), "10.0.0.0/8");
-        assert_eq!(network("::1", 128).unwrap().to_string(), "::1");
     }
 }

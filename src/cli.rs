@@ -1,7 +1,8 @@
 //! The command line.
 
 use crate::{
-    config, convert,
+    config::{self, Reference},
+    convert,
     filter::Filters,
     format::Format,
     host::{Host, Lookup},
@@ -29,6 +30,7 @@ usage: auship [run] [--config FILE]          read records from standard input un
        auship convert [--format NAME] [--config FILE] [FILE]...
                                              audit logs from files or standard input to JSON lines
        auship check [--config FILE]          print the effective configuration, or what is wrong with it
+       auship check --keys                   print all keys of the configuration, and what they mean
        auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
                                              bring templates and policies into Elasticsearch or OpenSearch
        auship --version | --help             and --help for each command, with an example
@@ -59,13 +61,17 @@ example: what happened, from all logs there are
   auship convert /var/log/audit/audit.log.2 /var/log/audit/audit.log.1 /var/log/audit/audit.log
 ";
 
-const HELP_CHECK: &str = "usage: auship check [--config FILE]
+const HELP_CHECK: &str = "usage: auship check [--config FILE] [--keys[=list|conf|man]]
 
-Prints the configuration in effect, defaults and all, and exits 0; or prints what is wrong with FILE
-(default /etc/auship/auship.conf), one line a fault, and exits 2.
+Prints the configuration in effect, with defaults, and exits with 0. Or prints what is wrong with FILE
+(default /etc/auship/auship.conf), one line a fault, and exits with 2.
 
-example:
+  --keys          print all keys that there are, with values, defaults and meanings, and read no file;
+                  conf: as a configuration file with every key; man: as auship.conf(5) defines them
+
+examples:
   auship check --config ./auship.conf
+  auship check --keys | grep -A 4 spool_limit
 ";
 
 const HELP_SETUP: &str = "usage: auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
@@ -99,6 +105,8 @@ struct Given {
     /// Of `convert`.
     format: Option<config::Format>,
     files: Vec<PathBuf>,
+    /// Of `check`.
+    keys: Option<Reference>,
     /// Of `setup`.
     output: Option<String>,
     dry_run: bool,
@@ -107,7 +115,16 @@ struct Given {
 
 impl Given {
     fn new(command: Command) -> Self {
-        Self { command, config: None, format: None, files: Vec::new(), output: None, dry_run: false, from: None }
+        Self {
+            command,
+            config: None,
+            format: None,
+            files: Vec::new(),
+            keys: None,
+            output: None,
+            dry_run: false,
+            from: None,
+        }
     }
 }
 
@@ -145,6 +162,16 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     format => given.format = format,
                 }
             }
+            Arg::Long("keys") if command == Some(Command::Check) => {
+                let name = match parser.optional_value() {
+                    Some(name) => name.string()?,
+                    None => "list".into(),
+                };
+                match Reference::named(&name) {
+                    None => return Err(format!("unknown list of keys {name:?}; must be list, conf or man").into()),
+                    keys => given.keys = keys,
+                }
+            }
             Arg::Long("output") if command == Some(Command::Setup) => given.output = Some(parser.value()?.string()?),
             Arg::Long("dry-run") if command == Some(Command::Setup) => given.dry_run = true,
             Arg::Long("from") if command == Some(Command::Setup) => given.from = Some(parser.value()?.into()),
@@ -180,9 +207,9 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     match given.command {
         Command::Run => run_command(given.config.as_deref()),
         Command::Convert => convert_command(&given),
-        Command::Check => match load(given.config.as_deref()) {
-            Ok((_, config)) => print(&config.to_string()),
-            Err(status) => status,
+        Command::Check => match given.keys {
+            Some(keys) => print(&keys.text()),
+            None => check_command(given.config.as_deref()),
         },
         Command::Setup => setup_command(&given),
     }
@@ -217,6 +244,13 @@ fn report(faults: &[impl std::fmt::Display]) {
     if !io::stderr().is_terminal() && log::start_with_syslog() {
         faults.iter().for_each(log::error);
         log::flush();
+    }
+}
+
+fn check_command(path: Option<&Path>) -> u8 {
+    match load(path) {
+        Ok((_, config)) => print(&config.to_string()),
+        Err(status) => status,
     }
 }
 
@@ -318,6 +352,9 @@ mod tests {
         assert_eq!(asked("--config x"), given(Command::Run, Some("x"), &[]));
         assert_eq!(asked("run --config=x"), given(Command::Run, Some("x"), &[]));
         assert_eq!(asked("check -c x"), given(Command::Check, Some("x"), &[]));
+        let keys = |keys| Ok(Asked::Do(Given { keys: Some(keys), ..Given::new(Command::Check) }));
+        assert_eq!(asked("check --keys"), keys(Reference::List));
+        assert_eq!(asked("check --keys=man"), keys(Reference::Manual));
         assert_eq!(asked("setup"), given(Command::Setup, None, &[]));
         let (output, from) = (Some("es".into()), Some("d".into()));
         let all = Given { output, dry_run: true, from, ..Given::new(Command::Setup) };
@@ -339,6 +376,8 @@ mod tests {
             ("run x", "unexpected argument \"x\""),
             ("--format mozdef", "invalid option '--format'"),
             ("convert --format cef", "unknown format \"cef\"; must be mozdef or ecs"),
+            ("check --keys=x", "unknown list of keys \"x\"; must be list, conf or man"),
+            ("run --keys", "invalid option '--keys'"),
             ("--config", "missing argument for option '--config'"),
         ] {
             assert_eq!(asked(line), Err(part.into()));

@@ -1,6 +1,6 @@
 //! Times as text, for what is written now and then: messages' headers, dead letters, reports.
 //!
-//! Documents have a writer of their own, [`crate::format`]'s clock.
+//! Documents have a writer of their own: `format/clock.rs`.
 
 use time::{OffsetDateTime, UtcOffset, formatting::Formattable, macros::format_description};
 

@@ -111,10 +111,10 @@ fn check_prints_a_configuration_that_checks_the_same() {
 fn the_shipped_configuration_lists_every_key_with_its_default() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/auship.conf");
     let text = fs::read_to_string(&shipped).unwrap();
-    for name in auship::config::KEYS.iter().flat_map(|(_, names)| *names) {
+    for name in auship::config::keys().into_iter().map(|about| about.name) {
         let set = text.lines().any(|l| {
             let key = l.trim_start_matches(';').split('=').next().unwrap().trim();
-            if name.ends_with('.') { key.starts_with(name) } else { key == *name }
+            if name.ends_with('.') { key.starts_with(name) } else { key == name }
         });
         assert!(set, "conf/auship.conf doesn't show {name}");
     }
@@ -130,44 +130,41 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
         .collect();
     let given = auship::config::parse(Path::new("x"), &format!("[output:o]\ntype = stdout\n{filter}")).unwrap();
     assert_eq!(given.filters.len(), 1, "{filter}");
-    // With the comment marks of an output's section taken away it says what is the default anyway.
+}
+
+#[test]
+fn defaults_are_what_they_are_said_to_be() {
     let spool = tempfile::tempdir().unwrap();
-    let spool = format!("spool_dir = {}\n", spool.path().display());
-    for (kind, required) in [
-        ("http", format!("url = https://siem.example.com/events\n{spool}")),
-        ("elasticsearch", format!("url = https://es1.example.com:9200, https://es2.example.com:9200\n{spool}")),
-        ("file", "path = /var/log/auship.json\n".to_string()),
-        ("syslog", spool.clone()),
-        ("stdout", String::new()),
+    let spool = format!("spool_dir = {}", spool.path().display());
+    let parse = |text: &str| auship::config::parse(Path::new("x"), text);
+    let mut checked = std::collections::BTreeSet::new();
+    for output in [
+        format!("type = http\nurl = https://siem.example.com/events\n{spool}"),
+        format!("type = http\nurl = https://siem.example.com/events\nformat = ecs\n{spool}"),
+        format!("type = elasticsearch\nurl = https://es1.example.com:9200\n{spool}"),
+        format!("type = syslog\n{spool}"),
+        format!("type = syslog\nnetwork = tls\naddress = logs.example.com\n{spool}"),
+        "type = file\npath = /var/log/auship.json".to_string(),
+        "type = file\npath = /var/log/auship.json\nrotate_every = 24h".to_string(),
+        "type = stdout".to_string(),
     ] {
-        let format = if kind == "elasticsearch" { "ecs" } else { "mozdef" };
-        let mut applies = true;
-        let uncommented: String = text
-            .lines()
-            .skip_while(|l| !l.starts_with(";[output:siem]"))
-            .filter(|l| {
-                // A heading says for which types, or which format, the keys below it are.
-                if let Some(heading) = l.strip_prefix("; --- ") {
-                    let heading = heading.split(':').next().unwrap();
-                    applies = match heading.split_once(" = ") {
-                        Some(("type", types)) => types.split(" or ").any(|t| t == kind),
-                        Some(("format", name)) => name == format,
-                        _ => true,
-                    };
-                }
-                applies
-            })
-            .filter_map(|l| l.strip_prefix(';'))
-            // Explanations have a space behind the mark, keys have none.
-            .filter(|l| !l.is_empty() && !l.starts_with(' '))
-            // Without TLS there is nothing to verify.
-            .filter(|l| kind != "syslog" || !l.starts_with("ssl_verify"))
-            .map(|l| l.replace("type = http", &format!("type = {kind}")) + "\n")
-            .map(|l| if l == "format = mozdef\n" { format!("format = {format}\n") } else { l })
-            .map(|l| if l == "spool_dir =\n" { spool.clone() } else { l })
-            .collect();
-        let given = auship::config::parse(Path::new("x"), &uncommented).unwrap();
-        let default = format!("[output:siem]\ntype = {kind}\n{required}");
-        assert_eq!(given, auship::config::parse(Path::new("x"), &default).unwrap(), "{uncommented}");
+        let [top, input, metrics, section] = ["", "[input]\n", "[metrics]\n", "[output:siem]\n"];
+        let without = parse(&format!("{section}{output}\n")).unwrap();
+        // Those of several words aren't values, but say what is done then.
+        for about in auship::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' ')) {
+            let setting = format!("{} = {}\n", about.name, about.default);
+            for (before, after) in [(top, ""), (input, ""), (metrics, ""), ("", setting.as_str())] {
+                let before = if after.is_empty() { format!("{before}{setting}") } else { String::new() };
+                // Where it may not stand, or has no meaning for this output, there is nothing to compare.
+                let Ok(mut with) = parse(&format!("{before}{section}{output}\n{after}")) else { continue };
+                with.outputs[0].line = without.outputs[0].line;
+                assert_eq!(with, without, "{setting}");
+                checked.insert(about.name);
+            }
+        }
+    }
+    let of_filters = ["action", "no_key"];
+    for about in auship::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' ')) {
+        assert!(checked.contains(about.name) || of_filters.contains(&about.name), "{} was never set", about.name);
     }
 }

@@ -6,7 +6,7 @@ use auship::{
     document::Document,
     event::{Event, Events},
     filter::Filters,
-    format::{Format, Written, mozdef::Details},
+    format::{Format, Written},
     host::Host,
     processes::Origin,
 };
@@ -90,7 +90,7 @@ pub fn check(log: &[u8], cut: usize) {
     let host = Host { name: "host".into(), ..Host::default() };
     let mozdef = |details| config::Format::MozDef(config::MozDef { details, ..config::MozDef::default() });
     let ecs = config::Format::Ecs(config::Ecs { event_original: true });
-    let formats = [mozdef(Details::Full), mozdef(Details::Classic), ecs];
+    let formats = [mozdef(config::Details::Full), mozdef(config::Details::Classic), ecs];
     let config = config::parse(Path::new("x"), FILTERS).expect("it is sound");
     let mut check = Check {
         filters: Filters::new(&config.filters),

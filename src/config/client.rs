@@ -1,8 +1,11 @@
 //! Keys of all that speaks HTTP: how servers are reached, and how this client says who it is.
 
 use super::{
-    Retry, Secret, Tls,
-    show::Quoted,
+    key::{About, Dialect, Key, Shown, one, put, put_some, read, show as show_keys, some},
+    retry::Retry,
+    secrets::Secret,
+    show,
+    tls::Tls,
     validator::{SectionValues, Validator, file_in_directory},
     values,
 };
@@ -23,7 +26,7 @@ pub struct HttpClient {
     pub connect_timeout: Duration,
     /// Limit for a whole request.
     pub timeout: Duration,
-    /// A connection that did nothing for so long isn't used again.
+    /// Connections idle for this long are closed.
     pub idle_conn_timeout: Duration,
     /// What happens when a request fails.
     pub retry: Retry,
@@ -57,15 +60,6 @@ impl Credentials {
             Self::Basic(_, secret) | Self::Bearer(secret) | Self::ApiKey(secret) => secret,
         }
     }
-
-    /// The key of a token's file.
-    fn key(&self) -> &'static str {
-        match self {
-            Self::Basic(..) => "password_file",
-            Self::Bearer(_) => "bearer_file",
-            Self::ApiKey(_) => "api_key_file",
-        }
-    }
 }
 
 /// A URL without a user's name or password, for messages.
@@ -84,43 +78,6 @@ pub fn is_secret_header(name: &str) -> bool {
     ["authorization", "cookie", "key", "token", "secret", "password"].iter().any(|end| name.ends_with(end))
 }
 
-impl HttpClient {
-    pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        self.tls.show(f)?;
-        writeln!(f, "curl_verbose = {}", Quoted::yes(self.verbose))?;
-        if let Some(path) = &self.log_file {
-            writeln!(f, "curl_logfile = {}", Quoted::path(path))?;
-        }
-        writeln!(f, "workers = {}", self.workers)?;
-        for (key, time) in [
-            ("connect_timeout", self.connect_timeout),
-            ("timeout", self.timeout),
-            ("idle_conn_timeout", self.idle_conn_timeout),
-        ] {
-            writeln!(f, "{key} = {}", values::show_time(time))?;
-        }
-        self.retry.show(f)?;
-        writeln!(f, "gzip = {}", Quoted::yes(self.gzip))?;
-        if let Some(proxy) = &self.proxy {
-            writeln!(f, "proxy = {}", Quoted::text(&shown(proxy)))?;
-        }
-        if let Some(name) = &self.trace_header_name {
-            writeln!(f, "trace_header_name = {name}")?;
-        }
-        for (name, value) in &self.headers {
-            let value = if is_secret_header(name) { "…" } else { value };
-            writeln!(f, "header.{name} = {}", Quoted::text(value))?;
-        }
-        if let Some(login) = &self.login {
-            if let Credentials::Basic(user, _) = login {
-                writeln!(f, "user = {}", Quoted::text(user))?;
-            }
-            writeln!(f, "{} = {}", login.key(), Quoted::path(&login.secret().0))?;
-        }
-        Ok(())
-    }
-}
-
 /// A token of RFC 9110, 5.6.2: what a header's name is made of.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
@@ -130,80 +87,247 @@ fn header_name(text: &str) -> Result<String, values::Expected> {
     if is_token(text) { Ok(text.to_string()) } else { Err("a header's name, as in X-Trace-Id") }
 }
 
-impl Validator<'_> {
-    /// How requests are made. `token` names the key of a token's file, and what is made of it.
-    pub(super) fn client(
-        &mut self,
-        given: &mut SectionValues,
-        legacy: bool,
-        token: (&str, fn(Secret) -> Credentials),
-    ) -> HttpClient {
-        let yes = |text: &str| {
-            if legacy { Ok(values::yes_unless_no(text)) } else { values::yes(text) }
-        };
-        let seconds = Duration::from_secs;
-        let limit = values::time_above_0;
-        HttpClient {
-            tls: self.tls(given, legacy),
-            verbose: self.value(given, "curl_verbose", false, yes),
-            log_file: self.checked(given, "curl_logfile", file_in_directory),
-            workers: self.value(given, "workers", 4, |text| {
-                values::count(text).ok().filter(|n| *n <= 64).ok_or("a whole number from 1 to 64")
-            }),
-            connect_timeout: self.value(given, "connect_timeout", seconds(5), limit),
-            timeout: self.value(given, "timeout", seconds(30), limit),
-            idle_conn_timeout: self.value(given, "idle_conn_timeout", seconds(10), limit),
-            retry: self.retry(given),
-            gzip: self.value(given, "gzip", false, values::yes),
-            proxy: self.value(given, "proxy", None, |text| {
-                let known = ["http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"];
-                let rest = known.iter().find_map(|scheme| text.strip_prefix(scheme));
-                let good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
-                if good { Ok(Some(text.to_string())) } else { Err("a URL, as in http://proxy.example.com:3128") }
-            }),
-            trace_header_name: self.value(given, "trace_header_name", None, |text| header_name(text).map(Some)),
-            headers: self.headers(given),
-            login: self.login(given, token),
-        }
+/// What the keys of a client are read into.
+pub(super) struct Draft {
+    client: HttpClient,
+    user: Option<String>,
+    password: Option<Secret>,
+}
+
+/// The keys of all that speaks HTTP, behind those about TLS.
+pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
+    Key {
+        about: About {
+            name: "curl_verbose",
+            value: "*YES-OR-NO*",
+            default: "no",
+            doc: "Log what libcurl does, with the headers of requests and answers, but without secrets.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.client.verbose, value.yes()),
+        show: |client| one(show::yes(client.verbose)),
+    },
+    Key {
+        about: About {
+            name: "curl_logfile",
+            value: "*PATH*",
+            default: "standard error",
+            example: "/var/log/auship-curl.log",
+            doc: "The file for what **curl_verbose** logs.",
+            more: "The file is created for its owner alone, and appended to. After SIGHUP it is opened again before the \
+                   next document is sent.",
+        },
+        set: |draft, value| put_some(&mut draft.client.log_file, file_in_directory(value.text)),
+        show: |client| some(show::optional_path(&client.log_file)),
+    },
+    Key {
+        about: About {
+            name: "workers",
+            value: "*NUMBER*",
+            default: "4",
+            doc: "Connections at once, from 1 to 64. With more than one, documents may arrive in another order than \
+                  they were made.",
+            more: "On each connection the order is kept.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let number = values::count(value.text).ok().filter(|n| *n <= 64);
+            put(&mut draft.client.workers, number.ok_or("a whole number from 1 to 64"))
+        },
+        show: |client| one(client.workers),
+    },
+    Key {
+        about: About {
+            name: "connect_timeout",
+            value: "*TIME*",
+            default: "5s",
+            doc: "The limit for connecting, with name lookup and TLS handshake. Must be above 0.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.client.connect_timeout, values::time_above_0(value.text)),
+        show: |client| one(values::show_time(client.connect_timeout)),
+    },
+    Key {
+        about: About {
+            name: "timeout",
+            value: "*TIME*",
+            default: "30s",
+            doc: "The limit for a whole request. Must be above 0.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.client.timeout, values::time_above_0(value.text)),
+        show: |client| one(values::show_time(client.timeout)),
+    },
+    Key {
+        about: About {
+            name: "idle_conn_timeout",
+            value: "*TIME*",
+            default: "10s",
+            doc: "Connections idle for this long are closed.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.client.idle_conn_timeout, values::time_above_0(value.text)),
+        show: |client| one(values::show_time(client.idle_conn_timeout)),
+    },
+];
+
+/// The keys of all that speaks HTTP, behind those about failures.
+pub(super) static MORE_KEYS: &[Key<Draft, HttpClient>] = &[
+    Key {
+        about: About {
+            name: "gzip",
+            value: "*YES-OR-NO*",
+            default: "no",
+            doc: "Compress requests (*Content-Encoding: gzip*).",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.client.gzip, values::yes(value.text)),
+        show: |client| one(show::yes(client.gzip)),
+    },
+    Key {
+        about: About {
+            name: "proxy",
+            value: "*URL*",
+            default: "that of the environment",
+            example: "http://proxy.example.com:3128",
+            doc: "The proxy: *http://*, *https://*, *socks4://*, *socks4a://*, *socks5://* or *socks5h://*.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let known = ["http://", "https://", "socks4://", "socks4a://", "socks5://", "socks5h://"];
+            let rest = known.iter().find_map(|scheme| value.text.strip_prefix(scheme));
+            let is_good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace));
+            let proxy = is_good.then(|| value.text.to_string());
+            put_some(&mut draft.client.proxy, proxy.ok_or("a URL, as in http://proxy.example.com:3128"))
+        },
+        show: |client| some(client.proxy.as_ref().map(|proxy| show::text(&shown(proxy)))),
+    },
+    Key {
+        about: About {
+            name: "trace_header_name",
+            value: "*NAME*",
+            example: "X-Trace-Id",
+            doc: "A header that gives every request a UUID. Messages about a request that failed name the UUID.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.client.trace_header_name, header_name(value.text)),
+        show: |client| some(client.trace_header_name.as_ref()),
+    },
+    Key {
+        about: About {
+            name: "header.",
+            value: "*TEXT*",
+            example: "siem",
+            doc: "A further header; NAME is its name. There may be any number of them.",
+            more: "*content-type* replaces *application/json* or *application/x-ndjson*. If the name ends as those of \
+                   secrets do (*authorization*, *cookie*, *key*, *token*, *secret*, *password*), **auship check** and \
+                   curl's log don't show the text.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let header = header(value.suffix, value.text)?;
+            draft.client.headers.push(header);
+            Ok(())
+        },
+        show: |client| {
+            let shown = |(name, value): &(String, String)| {
+                let value = if is_secret_header(name) { "…" } else { value };
+                (name.clone(), show::text(value))
+            };
+            client.headers.iter().map(shown).collect()
+        },
+    },
+    Key {
+        about: About {
+            name: "user",
+            value: "*NAME*",
+            example: "auship",
+            doc: "The user for basic authentication. Needs **password_file**.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.user, Ok::<_, String>(value.text.to_string())),
+        show: |client| match &client.login {
+            Some(Credentials::Basic(user, _)) => one(show::text(user)),
+            _ => Shown::new(),
+        },
+    },
+    Key {
+        about: About {
+            name: "password_file",
+            value: "*PATH*",
+            example: "/etc/auship/password",
+            doc: "A file whose first line is the password of **user**. Others must not be able to read it (mode 0640 at \
+                  most).",
+            more: "When the file changes it is read again.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.password, Secret::new(value.text)),
+        show: |client| match &client.login {
+            Some(Credentials::Basic(_, secret)) => one(show::path(&secret.0)),
+            _ => Shown::new(),
+        },
+    },
+];
+
+impl HttpClient {
+    pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        show_keys(super::tls::KEYS, &self.tls, f)?;
+        show_keys(KEYS, self, f)?;
+        show_keys(super::retry::KEYS, &self.retry, f)?;
+        show_keys(MORE_KEYS, self, f)
     }
 
-    fn login(
-        &mut self,
+    /// How requests are made. `token_key` is the key of a token's file, which has been read already.
+    pub(super) fn read(
         given: &mut SectionValues,
-        (token, make): (&str, fn(Secret) -> Credentials),
-    ) -> Option<Credentials> {
+        dialect: Dialect,
+        validator: &mut Validator,
+        token_key: &'static str,
+        token: Option<Credentials>,
+        token_line: Option<usize>,
+    ) -> Self {
         let user_line = given.line("user").or_else(|| given.line("password_file"));
-        let token_line = given.line(token);
-        let user = given.take("user").map(|(user, _)| user.to_string());
-        let password = given.has("password_file");
-        if let Some(at) = user_line.filter(|_| user.is_some() != password) {
-            self.fault(at, given.section, "user", "and password_file belong together; set both");
+        let (has_user, has_password) = (given.has("user"), given.has("password_file"));
+        if let Some(at) = user_line.filter(|_| has_user != has_password) {
+            validator.fault(at, given.section, "user", "and password_file belong together; set both");
         }
-        if let Some(at) = token_line.filter(|_| user.is_some()) {
-            self.fault(at, given.section, token, "doesn't go with user; set one of them");
+        if let Some(at) = token_line.filter(|_| has_user) {
+            validator.fault(at, given.section, token_key, "doesn't go with user; set one of them");
         }
-        let password = self.checked(given, "password_file", Secret::new);
-        let token = self.checked(given, token, Secret::new);
-        match (user, password) {
+        let client = Self {
+            tls: Tls::read(given, dialect, validator),
+            verbose: false,
+            log_file: None,
+            workers: 4,
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+            idle_conn_timeout: Duration::from_secs(10),
+            retry: Retry::read(given, validator),
+            gzip: false,
+            proxy: None,
+            trace_header_name: None,
+            headers: Vec::new(),
+            login: None,
+        };
+        let mut draft = Draft { client, user: None, password: None };
+        read(KEYS, &mut draft, given, dialect, validator);
+        read(MORE_KEYS, &mut draft, given, dialect, validator);
+        draft.client.login = match (draft.user, draft.password) {
             (Some(user), Some(password)) => Some(Credentials::Basic(user, password)),
-            _ => token.map(make),
-        }
+            _ => token,
+        };
+        draft.client
     }
+}
 
-    fn headers(&mut self, given: &mut SectionValues) -> Vec<(String, String)> {
-        let mut headers = Vec::new();
-        for (name, value, line) in given.take_all("header.") {
-            let key = format!("header.{name}");
-            if !is_token(name) {
-                self.fault(line, given.section, &key, "a header's name has no such characters");
-            } else if value.contains(char::is_control) {
-                self.fault(line, given.section, &key, "a header's value has no control characters");
-            } else if matches!(name, "content-length" | "transfer-encoding" | "content-encoding" | "connection") {
-                self.fault(line, given.section, &key, "is not to be set: it follows from the request");
-            } else {
-                headers.push((name.to_string(), value.to_string()));
-            }
+/// A header as it may be set; else what is wrong with it.
+fn header(name: &str, value: &str) -> Result<(String, String), String> {
+    match name {
+        _ if !is_token(name) => Err("a header's name has no such characters".into()),
+        _ if value.contains(char::is_control) => Err("a header's value has no control characters".into()),
+        "content-length" | "transfer-encoding" | "content-encoding" | "connection" => {
+            Err("is not to be set: it follows from the request".into())
         }
-        headers
+        _ => Ok((name.to_string(), value.to_string())),
     }
 }

@@ -1,10 +1,11 @@
 //! Keys of an output into Elasticsearch or OpenSearch.
 
 use super::{
-    Credentials, HttpClient,
-    client::shown,
+    client::{Credentials, HttpClient, shown},
     http::{bytes_of_documents, is_url, number_of_documents},
-    show::Quoted,
+    key::{About, Dialect, Key, Shown, Wrong, one, put_some, read, show as show_keys},
+    secrets::Secret,
+    show,
     validator::{SectionValues, Validator},
     values,
 };
@@ -108,70 +109,182 @@ impl Elasticsearch {
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let urls: Vec<String> = self.shown_urls().collect();
-        writeln!(f, "url = {}", Quoted::text(&urls.join(", ")))?;
+        show_keys(URL_KEYS, self, f)?;
         self.client.show(f)?;
-        match &self.target {
-            Target::Index(pattern) => writeln!(f, "index = {}", Quoted::text(pattern.text()))?,
-            Target::DataStream(name) => writeln!(f, "data_stream = {}", Quoted::text(name))?,
-        }
-        writeln!(f, "bulk_events = {}", self.bulk_events)?;
-        writeln!(f, "bulk_bytes = {}", values::show_size(self.bulk_bytes as u64))?;
-        writeln!(f, "bulk_interval = {}", values::show_time(self.bulk_interval))
+        show_keys(TOKEN_KEYS, self, f)?;
+        show_keys(KEYS, self, f)
     }
 }
 
-impl Validator<'_> {
-    pub(super) fn elasticsearch(&mut self, given: &mut SectionValues, line: usize) -> Elasticsearch {
-        Elasticsearch {
-            urls: self.hosts(given, line),
-            client: self.client(given, false, ("api_key_file", Credentials::ApiKey)),
-            target: self.target(given),
-            bulk_events: self.value(given, "bulk_events", 500, number_of_documents),
-            bulk_bytes: self.value(given, "bulk_bytes", 5 << 20, bytes_of_documents),
-            bulk_interval: self.value(given, "bulk_interval", Duration::from_secs(1), values::time),
+/// What the keys of an Elasticsearch output are read into.
+#[derive(Default)]
+pub(super) struct Draft {
+    urls: Option<Vec<String>>,
+    token: Option<Secret>,
+    index: Option<IndexPattern>,
+    data_stream: Option<String>,
+    bulk_events: Option<usize>,
+    bulk_bytes: Option<usize>,
+    bulk_interval: Option<Duration>,
+}
+
+/// The cluster's hosts; else all that is wrong with them.
+fn hosts(text: &str) -> Result<Vec<String>, Wrong> {
+    let mut urls: Vec<String> = Vec::new();
+    let mut wrong = Vec::new();
+    for url in text.split(',').map(|url| url.trim().trim_end_matches('/')) {
+        let shown = values::redacted(url);
+        if !is_url(url) {
+            wrong.push(format!("has {shown:?}, must be URLs that begin with https:// or http://, with commas between"));
+        } else if url.contains(['?', '#']) {
+            wrong.push(format!("has {shown:?}, must have no ? and no #"));
+        } else if urls.iter().any(|other| other == url) {
+            wrong.push(format!("has {shown:?} twice"));
+        } else {
+            urls.push(url.to_string());
         }
     }
+    if wrong.is_empty() { Ok(urls) } else { Err(Wrong::Many(wrong)) }
+}
 
-    fn hosts(&mut self, given: &mut SectionValues, line: usize) -> Vec<String> {
-        let Some((text, at)) = given.take("url") else {
-            self.fault(line, given.section, "url", "is missing; name the cluster's hosts, as in https://es1:9200");
-            return Vec::new();
-        };
-        let mut urls: Vec<String> = Vec::new();
-        for url in text.split(',').map(|url| url.trim().trim_end_matches('/')) {
-            let shown = values::redacted(url);
-            if !is_url(url) {
-                let what =
-                    format!("has {shown:?}, must be URLs that begin with https:// or http://, with commas between");
-                self.fault(at, given.section, "url", what);
-            } else if url.contains(['?', '#']) {
-                self.fault(at, given.section, "url", format!("has {shown:?}, must have no ? and no #"));
-            } else if urls.iter().any(|other| other == url) {
-                self.fault(at, given.section, "url", format!("has {shown:?} twice"));
-            } else {
-                urls.push(url.to_string());
-            }
-        }
-        urls
-    }
+/// The hosts.
+pub(super) static URL_KEYS: &[Key<Draft, Elasticsearch>] = &[Key {
+    about: About {
+        name: "url",
+        value: "*URL*[, *URL*]...",
+        example: "https://es1.example.com:9200, https://es2.example.com:9200",
+        doc: "Required. The hosts of one cluster, as URLs with commas between. Requests go to the hosts that answer, in \
+              turn.",
+        more: "A host that fails (no connection, no answer in time, an answer that makes no sense, 429, 5xx) is left \
+               out for a time between **retry_min** and **retry_max**. It is then asked in the background whether it is \
+               back. What it was sent goes to the next host at once. Only when all hosts fail does the output fail. A \
+               path in a URL goes before */_bulk*. A user's name and password in a URL are used, but never shown.",
+        ..About::NONE
+    },
+    set: |draft, value| {
+        draft.urls = Some(Vec::new());
+        put_some(&mut draft.urls, hosts(value.text))
+    },
+    show: |elasticsearch| one(show::text(&elasticsearch.shown_urls().collect::<Vec<_>>().join(", "))),
+}];
 
-    fn target(&mut self, given: &mut SectionValues) -> Target {
-        let both = given.line("data_stream").filter(|_| given.has("index"));
-        if let Some(at) = both {
-            self.fault(at, given.section, "data_stream", "doesn't go with index; set one of them");
-        }
-        let stream = self.checked(given, "data_stream", |text| {
-            let text = text.to_string();
-            if text.starts_with(".ds-") {
-                return Err("begins with .ds-, as only a data stream's own indexes do".into());
+/// How the client says who it is.
+pub(super) static TOKEN_KEYS: &[Key<Draft, Elasticsearch>] = &[Key {
+    about: About {
+        name: "api_key_file",
+        value: "*PATH*",
+        example: "/etc/auship/siem.key",
+        doc: "A file whose first line is an API key, in place of **user** and **password_file**: what Elasticsearch \
+              calls *encoded* when it makes a key, or *id:key*. It is sent as *Authorization: ApiKey*.",
+        more: "Others must not be able to read the file. When it changes it is read again.",
+        ..About::NONE
+    },
+    set: |draft, value| put_some(&mut draft.token, Secret::new(value.text)),
+    show: |elasticsearch| match &elasticsearch.client.login {
+        Some(Credentials::ApiKey(secret)) => one(show::path(&secret.0)),
+        _ => Shown::new(),
+    },
+}];
+
+/// Where documents go in the cluster, and how many at once.
+pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
+    Key {
+        about: About {
+            name: "index",
+            value: "*PATTERN*",
+            default: "auship-%Y.%m.%d",
+            doc: "The index that a document goes to. *%Y*, *%m*, *%d* and *%H* are the event's year, month, day and \
+                  hour, in UTC.",
+            more: "The name has small letters only, and otherwise follows Elasticsearch's rules for names of indexes.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.index, IndexPattern::new(value.text)),
+        show: |elasticsearch| match &elasticsearch.target {
+            Target::Index(pattern) => one(show::text(pattern.text())),
+            Target::DataStream(_) => Shown::new(),
+        },
+    },
+    Key {
+        about: About {
+            name: "data_stream",
+            value: "*NAME*",
+            example: "logs-auditd-default",
+            doc: "A data stream in place of an index. Its template must be in the cluster before the first document is.",
+            more: "Without a template the cluster makes an index of that name. Documents must have an *@timestamp*, as \
+                   those of **format** = **ecs** have.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            if value.text.starts_with(".ds-") {
+                return Err("begins with .ds-, as only a data stream's own indexes do".to_string().into());
             }
-            name(&text).map(|()| text)
-        });
-        let index = self.checked(given, "index", IndexPattern::new);
-        match stream {
-            Some(name) => Target::DataStream(name),
-            None => Target::Index(index.unwrap_or_else(|| IndexPattern("auship-%Y.%m.%d".into()))),
+            put_some(&mut draft.data_stream, name(value.text).map(|()| value.text.to_string()))
+        },
+        show: |elasticsearch| match &elasticsearch.target {
+            Target::Index(_) => Shown::new(),
+            Target::DataStream(name) => one(show::text(name)),
+        },
+    },
+    Key {
+        about: About {
+            name: "bulk_events",
+            value: "*NUMBER*",
+            default: "500",
+            doc: "A request has at most this number of documents, up to 10000.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.bulk_events, number_of_documents(value.text)),
+        show: |elasticsearch| one(elasticsearch.bulk_events),
+    },
+    Key {
+        about: About {
+            name: "bulk_bytes",
+            value: "*SIZE*",
+            default: "5MiB",
+            doc: "A request has no more bytes of documents than this. A single document may.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.bulk_bytes, bytes_of_documents(value.text)),
+        show: |elasticsearch| one(values::show_size(elasticsearch.bulk_bytes as u64)),
+    },
+    Key {
+        about: About {
+            name: "bulk_interval",
+            value: "*TIME*",
+            default: "1s",
+            doc: "A request waits no longer than this to become full.",
+            more: "It doesn't wait either once it has a quarter of **ring_slots** or **ring_bytes**. To send larger \
+                   requests, raise these too.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.bulk_interval, values::time(value.text)),
+        show: |elasticsearch| one(values::show_time(elasticsearch.bulk_interval)),
+    },
+];
+
+impl Elasticsearch {
+    pub(super) fn read(given: &mut SectionValues, line: usize, validator: &mut Validator) -> Self {
+        if let Some(at) = given.line("data_stream").filter(|_| given.has("index")) {
+            validator.fault(at, given.section, "data_stream", "doesn't go with index; set one of them");
+        }
+        let token_line = given.line("api_key_file");
+        let mut draft = Draft::default();
+        for keys in [URL_KEYS, TOKEN_KEYS, KEYS] {
+            read(keys, &mut draft, given, Dialect::Auship, validator);
+        }
+        if draft.urls.is_none() {
+            let what = "is missing; name the cluster's hosts, as in https://es1:9200";
+            validator.fault(line, given.section, "url", what);
+        }
+        let token = draft.token.map(Credentials::ApiKey);
+        let index = draft.index.unwrap_or_else(|| IndexPattern("auship-%Y.%m.%d".into()));
+        Self {
+            urls: draft.urls.unwrap_or_default(),
+            client: HttpClient::read(given, Dialect::Auship, validator, "api_key_file", token, token_line),
+            target: draft.data_stream.map_or(Target::Index(index), Target::DataStream),
+            bulk_events: draft.bulk_events.unwrap_or(500),
+            bulk_bytes: draft.bulk_bytes.unwrap_or(5 << 20),
+            bulk_interval: draft.bulk_interval.unwrap_or(Duration::from_secs(1)),
         }
     }
 }

@@ -1,15 +1,17 @@
 //! Keys of a file output.
 
 use super::{
-    Sink,
-    alone::STDOUT,
-    keys::SectionKind,
-    show::Quoted,
-    validator::{SectionValues, Validator, file_in_directory},
+    key::{About, Dialect, Key, Value, Wrong, none, one, put_some, read, show as show_keys, some},
+    show,
+    validator::{STDOUT, SectionValues, Validator, file_in_directory},
     values,
 };
 use nix::unistd::{Group, User};
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// A file that lines are appended to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,21 +55,8 @@ impl File {
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "path = {}", Quoted::path(&self.path))?;
-        writeln!(f, "mode = {:04o}", self.mode)?;
-        for (key, id) in [("owner", &self.owner), ("group", &self.group)] {
-            if let Some(id) = id {
-                writeln!(f, "{key} = {}", Quoted::text(&id.name))?;
-            }
-        }
-        let Some(Rotate { size, every, keep }) = self.rotate else { return Ok(()) };
-        if let Some(size) = size {
-            writeln!(f, "rotate_size = {}", values::show_size(size))?;
-        }
-        if let Some(every) = every {
-            writeln!(f, "rotate_every = {}", values::show_time(every))?;
-        }
-        writeln!(f, "rotate_keep = {keep}")
+        show_keys(PATH_KEYS, self, f)?;
+        show_keys(KEYS, self, f)
     }
 }
 
@@ -92,58 +81,196 @@ fn id(text: &str, kind: &str, find: impl Fn(&str) -> nix::Result<Option<u32>>) -
     Ok(Id { name: text.to_string(), number })
 }
 
-impl Validator<'_> {
-    pub(super) fn file(&mut self, given: &mut SectionValues, line: usize, legacy: bool) -> Option<Sink> {
-        let key = if legacy { "file_log" } else { "path" };
-        if legacy {
-            // The keys of the server that isn't used have no effect, so they can't be wrong.
-            given.take("mozdef_url");
-            given.ignore(SectionKind::Http);
-        }
-        let Some((path, at)) = given.take(key) else {
-            self.fault(line, given.section, key, "is missing; name the file to write");
+/// What the keys of a file output are read into.
+#[derive(Default)]
+pub(super) struct Draft {
+    path: Option<PathBuf>,
+    mode: Option<u32>,
+    owner: Option<Id>,
+    group: Option<Id>,
+    rotate_size: Option<u64>,
+    rotate_every: Option<Duration>,
+    rotate_keep: Option<usize>,
+}
+
+/// True for what standard output is called.
+fn is_stdout(path: &Path) -> bool {
+    matches!(path.to_str(), Some(STDOUT | "/dev/stdout"))
+}
+
+fn set_path(draft: &mut Draft, value: &Value) -> Result<(), Wrong> {
+    let path = PathBuf::from(value.text);
+    if is_stdout(&path) {
+        return put_some(&mut draft.path, Ok::<_, String>(path));
+    }
+    let or = if path.is_absolute() { "" } else { ", or - for standard output" };
+    put_some(&mut draft.path, file_in_directory(value.text).map_err(|what| format!("{what}{or}")))
+}
+
+/// Where the file is.
+pub(super) static PATH_KEYS: &[Key<Draft, File>] = &[Key {
+    about: About {
+        name: "path",
+        value: "*PATH*",
+        example: "/var/log/auship.json",
+        doc: "Required. The file to write: an absolute path in a directory that exists. **-** is standard output.",
+        more: "The file is appended to. It is opened again on SIGHUP, and when it was renamed or removed. When it can't \
+               be written, this is reported, and tried again until it can be.",
+        ..About::NONE
+    },
+    set: set_path,
+    show: |file| one(show::path(&file.path)),
+}];
+
+/// The same for audisp-json's output.
+pub(super) static LEGACY_PATH_KEYS: &[Key<Draft, File>] = &[Key {
+    about: About {
+        name: "file_log",
+        value: "*PATH*",
+        example: "/var/log/auship.json",
+        doc: "Makes an output of type **file** that writes one document a line to this path, in place of \
+              **mozdef_url**. **-** is standard output.",
+        more: "Keys that concern HTTP then have no effect, and aren't checked.",
+        ..About::NONE
+    },
+    set: set_path,
+    show: none,
+}];
+
+/// What the file is like.
+pub(super) static KEYS: &[Key<Draft, File>] = &[
+    Key {
+        about: About {
+            name: "mode",
+            value: "*OCTAL*",
+            default: "0600",
+            doc: "The file's permissions when it is made, whatever the umask.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.mode, mode(value.text)),
+        show: |file| one(format!("{:04o}", file.mode)),
+    },
+    Key {
+        about: About {
+            name: "owner",
+            value: "*USER*",
+            default: "that of the process",
+            example: "root",
+            doc: "The user that the file is given to when it is made: a name or a number. A file that exists keeps its \
+                  owner.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let find = |name: &str| Ok(User::from_name(name)?.map(|user| user.uid.as_raw()));
+            put_some(&mut draft.owner, id(value.text, "user", find))
+        },
+        show: |file| some(file.owner.as_ref().map(|id| show::text(&id.name))),
+    },
+    Key {
+        about: About {
+            name: "group",
+            value: "*GROUP*",
+            default: "that of the process",
+            example: "adm",
+            doc: "The group that the file is given to when it is made: a name or a number. A file that exists keeps its \
+                  group.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let find = |name: &str| Ok(Group::from_name(name)?.map(|group| group.gid.as_raw()));
+            put_some(&mut draft.group, id(value.text, "group", find))
+        },
+        show: |file| some(file.group.as_ref().map(|id| show::text(&id.name))),
+    },
+    Key {
+        about: About {
+            name: "rotate_size",
+            value: "*SIZE*",
+            example: "100MiB",
+            doc: "The file is rotated before it would be larger than this: *PATH* is renamed to *PATH.1*, that one to \
+                  *PATH.2*, and so on.",
+            more: "Rotation happens between two documents. A document larger than this gets a file of its own. A link \
+                   as **path** goes on leading to the newest file. If renaming fails, this is reported, and tried again \
+                   after 10 seconds; until then the same file is written. **logrotate**(8) may be used instead, or too.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.rotate_size, values::size(value.text)),
+        show: |file| some(file.rotate.and_then(|rotate| rotate.size).map(values::show_size)),
+    },
+    Key {
+        about: About {
+            name: "rotate_every",
+            value: "*TIME*",
+            example: "24h",
+            doc: "The file is also rotated when it is as old as this. Its age counts from the first document written to \
+                  it.",
+            more: "After a restart of **auship** the age counts from when the file was made, where its file system \
+                   knows that, or else from when it was last written. An empty file isn't rotated.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.rotate_every, values::time_above_0(value.text)),
+        show: |file| some(file.rotate.and_then(|rotate| rotate.every).map(values::show_time)),
+    },
+    Key {
+        about: About {
+            name: "rotate_keep",
+            value: "*NUMBER*",
+            default: "5",
+            doc: "The number of old files, from 1 to 10000; the oldest is deleted. Needs **rotate_size** or \
+                  **rotate_every**.",
+            more: "Files with higher numbers are left alone.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let number = values::count(value.text).ok().filter(|n| *n <= 10_000);
+            put_some(&mut draft.rotate_keep, number.ok_or("a whole number from 1 to 10000"))
+        },
+        show: |file| some(file.rotate.map(|rotate| rotate.keep)),
+    },
+];
+
+/// What an output that writes lines writes them to.
+pub(super) enum Lines {
+    /// A file.
+    File(File),
+    /// Standard output.
+    Stdout,
+}
+
+impl File {
+    /// None when it can't be told where the file is.
+    pub(super) fn read(
+        given: &mut SectionValues,
+        line: usize,
+        dialect: Dialect,
+        validator: &mut Validator,
+    ) -> Option<Lines> {
+        let path_keys = if dialect == Dialect::AudispJson { LEGACY_PATH_KEYS } else { PATH_KEYS };
+        let path_key = path_keys[0].about.name;
+        let Some(at) = given.line(path_key) else {
+            validator.fault(line, given.section, path_key, "is missing; name the file to write");
             return None;
         };
-        if matches!(path, "-" | "/dev/stdout") {
-            self.claim_path(at, given.section, key, STDOUT.as_ref());
-            return Some(Sink::Stdout);
+        let mut draft = Draft::default();
+        read(path_keys, &mut draft, given, dialect, validator);
+        if draft.path.as_deref().is_some_and(is_stdout) {
+            validator.claim_path(at, given.section, path_key, STDOUT.as_ref());
+            return Some(Lines::Stdout);
         }
-        let path = file_in_directory(path).map_err(|what| {
-            let or = if what.contains("absolute") { ", or - for standard output" } else { "" };
-            self.fault(at, given.section, key, format!("{what}{or}"));
-        });
-        if let Ok(path) = &path {
-            self.claim_path(at, given.section, key, path);
+        if let Some(path) = &draft.path {
+            validator.claim_path(at, given.section, path_key, path);
         }
-        let file = File {
-            mode: self.value(given, "mode", 0o600, mode),
-            owner: self.checked(given, "owner", |text| {
-                id(text, "user", |name| Ok(User::from_name(name)?.map(|user| user.uid.as_raw())))
-            }),
-            group: self.checked(given, "group", |text| {
-                id(text, "group", |name| Ok(Group::from_name(name)?.map(|group| group.gid.as_raw())))
-            }),
-            rotate: self.rotate(given),
-            path: path.unwrap_or_default(),
-        };
-        (!file.path.as_os_str().is_empty()).then(|| Sink::File(Box::new(file)))
-    }
-
-    fn rotate(&mut self, given: &mut SectionValues) -> Option<Rotate> {
-        let some_size = |text: &str| values::size(text).map(Some);
-        let size = self.value(given, "rotate_size", None, some_size);
-        let every = self.value(given, "rotate_every", None, |text| values::time_above_0(text).map(Some));
-        let line = given.line("rotate_keep");
-        let keep = self.value(given, "rotate_keep", 5, |text| {
-            values::count(text).ok().filter(|n| *n <= 10_000).ok_or("a whole number from 1 to 10000")
-        });
-        if size.is_some() || every.is_some() {
-            return Some(Rotate { size, every, keep });
+        let keep_line = given.line("rotate_keep");
+        read(KEYS, &mut draft, given, dialect, validator);
+        let (size, every) = (draft.rotate_size, draft.rotate_every);
+        let rotate =
+            (size.is_some() || every.is_some()).then(|| Rotate { size, every, keep: draft.rotate_keep.unwrap_or(5) });
+        if let Some(line) = keep_line.filter(|_| rotate.is_none()) {
+            validator.fault(line, given.section, "rotate_keep", "needs rotate_size or rotate_every too");
         }
-        if let Some(line) = line {
-            self.fault(line, given.section, "rotate_keep", "needs rotate_size or rotate_every too");
-        }
-        None
+        let file = Self::new(draft.path?);
+        let mode = draft.mode.unwrap_or(file.mode);
+        Some(Lines::File(Self { mode, owner: draft.owner, group: draft.group, rotate, ..file }))
     }
 }
 

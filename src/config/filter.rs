@@ -1,15 +1,13 @@
 //! Filters: which events are kept.
 
 use super::{
-    Config, ini,
-    keys::SectionLocation,
-    show::Quoted,
+    conditions::{Endpoint, Numbers, Pattern, RecordType, SyscallPattern, exe, path},
+    key::{About, Dialect, Key, Shown, Wrong, one, put, put_some, read, show as show_keys, some},
+    show,
     validator::{SectionValues, Validator},
     values,
 };
-use crate::{address::Network, auparse::tables};
-use regex::bytes::{Regex, RegexBuilder};
-use std::{fmt, net::IpAddr};
+use std::fmt;
 
 /// A filter: what it matches, and what becomes of that. All conditions given must hold; of a list, one entry.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,45 +54,6 @@ pub enum Action {
     Keep,
 }
 
-/// A system call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SyscallPattern {
-    /// By name, on whatever machine.
-    Name(String),
-    /// By number, whatever that means on its machine.
-    Number(u32),
-}
-
-/// A record type.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordType {
-    /// As it was given.
-    pub given: String,
-    /// Its number.
-    pub number: i32,
-}
-
-/// Numbers from one up to another, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Numbers {
-    first: u32,
-    last: u32,
-}
-
-/// A network, with the ports that are meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    network: Network,
-    ports: Option<Numbers>,
-}
-
-/// A regular expression.
-#[derive(Clone, Debug)]
-pub struct Pattern(Regex);
-
-/// The id of nobody: (uid_t)-1.
-const UNSET: u32 = u32::MAX;
-
 impl Filter {
     /// Says the same as another, wherever it stands in its file.
     pub fn is_as(&self, other: &Self) -> bool {
@@ -109,285 +68,237 @@ impl Filter {
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "\n[filter:{}]", self.name)?;
-        writeln!(f, "action = {}", if self.action == Action::Drop { "drop" } else { "keep" })?;
-        list(f, "syscall", &self.syscalls)?;
-        list(f, "record_type", &self.record_types)?;
-        list(f, "key", &self.keys)?;
-        if self.no_key {
-            writeln!(f, "no_key = yes")?;
-        }
-        list(f, "uid", &self.uids)?;
-        list(f, "auid", &self.auids)?;
-        list(f, "user", &self.users)?;
-        list(f, "exe", &self.exes)?;
-        list(f, "path", &self.paths)?;
-        list(f, "address", &self.endpoints)?;
-        list(f, "port", &self.ports)?;
-        list(f, "regex", self.regex.as_slice())
-    }
-}
-
-/// A key with its entries, unless there are none.
-fn list(f: &mut fmt::Formatter, key: &str, entries: &[impl fmt::Display]) -> fmt::Result {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
-    writeln!(f, "{key} = {}", Quoted::text(&entries.join(", ")))
-}
-
-impl SyscallPattern {
-    fn read(text: &str) -> Result<Self, String> {
-        if let Some(number) = number(text) {
-            return Ok(Self::Number(number));
-        }
-        let lower = text.to_ascii_lowercase();
-        if tables::is_call(&lower) {
-            return Ok(Self::Name(lower));
-        }
-        Err(format!("{text:?} is no system call's name that libaudit knows; give its number, or see ausyscall --dump"))
-    }
-}
-
-impl fmt::Display for SyscallPattern {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Name(name) => f.write_str(name),
-            Self::Number(number) => number.fmt(f),
-        }
-    }
-}
-
-impl RecordType {
-    fn read(text: &str) -> Result<Self, String> {
-        let upper = text.to_ascii_uppercase();
-        match tables::record_type(&upper) {
-            Some(number) => Ok(Self { given: upper, number }),
-            None => {
-                Err(format!("{text:?} is no record type that libaudit knows; give its number, or see ausearch -m all"))
-            }
-        }
-    }
-}
-
-impl fmt::Display for RecordType {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.given)
-    }
-}
-
-/// A whole number, of digits alone.
-fn number(text: &str) -> Option<u32> {
-    // `parse` takes a sign too.
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
-}
-
-impl Numbers {
-    /// True for one of them.
-    pub fn contains(&self, number: u32) -> bool {
-        (self.first..=self.last).contains(&number)
+        show_keys(KEYS, self, f)
     }
 
-    fn read(text: &str) -> Option<Self> {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let (first, last) = (number(first.trim_end())?, number(last.trim_start())?);
-        (first <= last).then_some(Self { first, last })
-    }
-
-    fn ids(text: &str) -> Result<Self, String> {
-        if matches!(text, "unset" | "-1") {
-            return Ok(Self { first: UNSET, last: UNSET });
-        }
-        let expected = || format!("{text:?} must be a number, a range as in 1000-1999, or unset");
-        Self::read(text).ok_or_else(expected)
-    }
-
-    fn ports(text: &str) -> Result<Self, String> {
-        let expected = || format!("{text:?} must be a port from 0 to 65535, or a range of them as in 6000-6063");
-        Self::read(text).filter(|ports| ports.last <= u16::MAX.into()).ok_or_else(expected)
-    }
-}
-
-impl fmt::Display for Numbers {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self { first: UNSET, .. } => f.write_str("unset"),
-            Self { first, last } if first == last => first.fmt(f),
-            Self { first, last } => write!(f, "{first}-{last}"),
-        }
-    }
-}
-
-impl Endpoint {
-    /// True for an address of the network, if the port is one of those meant.
-    pub fn contains(&self, address: IpAddr, port: u16) -> bool {
-        self.ports.is_none_or(|ports| ports.contains(port.into())) && self.network.contains(address)
-    }
-
-    fn read(text: &str) -> Result<Self, String> {
-        let (address, bits, ports) = Self::split(text).ok_or_else(|| {
-            format!(
-                "{text:?} must be an address or a network, with or without ports, as in 192.0.2.1, 10.0.0.0/8:443, \
-                 2001:db8::/32 or [2001:db8::1]:443"
-            )
-        })?;
-        let ports = ports.map(Numbers::ports).transpose()?;
-        let Some(bits) = bits else {
-            return Ok(Self { network: Network::of_one(address), ports });
-        };
-        let network = number(bits).and_then(|bits| Network::new(address, bits));
-        let Some(network) = network else {
-            let most = if address.is_ipv4() { 32 } else { 128 };
-            return Err(format!("{text:?} must have a whole number from 0 to {most} after its slash"));
-        };
-        if network.first() != address {
-            // As in 10.1.2.3/8, which may have been meant as 10.1.2.3 or as 10.0.0.0/8.
-            return Err(format!("{text:?} has an address that its network doesn't begin with; is {network} meant?"));
-        }
-        Ok(Self { network, ports })
-    }
-
-    /// Address, bits and ports.
-    fn split(text: &str) -> Option<(IpAddr, Option<&str>, Option<&str>)> {
-        let (address, rest) = match text.strip_prefix('[') {
-            // IPv6 with ports needs brackets.
-            Some(rest) => {
-                let (address, rest) = rest.split_once(']')?;
-                (IpAddr::V6(address.parse().ok()?), rest)
-            }
-            None if text.matches(':').count() > 1 => {
-                let end = text.find('/').unwrap_or(text.len());
-                (IpAddr::V6(text[..end].parse().ok()?), &text[end..])
-            }
-            None => {
-                let end = text.find(['/', ':']).unwrap_or(text.len());
-                (IpAddr::V4(text[..end].parse().ok()?), &text[end..])
-            }
-        };
-        let (bits, ports) = match rest.split_once(':') {
-            Some((bits, ports)) => (bits, Some(ports)),
-            None => (rest, None),
-        };
-        let bits = if bits.is_empty() { None } else { Some(bits.strip_prefix('/')?) };
-        Some((address, bits, ports))
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Some(ports) = self.ports else { return self.network.fmt(f) };
-        let network = self.network.to_string();
-        match (self.network.first(), network.split_once('/')) {
-            (IpAddr::V4(_), _) => write!(f, "{network}:{ports}"),
-            (IpAddr::V6(address), Some((_, bits))) => write!(f, "[{address}]/{bits}:{ports}"),
-            (IpAddr::V6(address), None) => write!(f, "[{address}]:{ports}"),
-        }
-    }
-}
-
-impl Pattern {
-    /// Reads a regular expression.
-    ///
-    /// # Errors
-    /// With the reason, on one line.
-    pub fn new(text: &str) -> Result<Self, String> {
-        // As in RE2, \w, \d and \b are about ASCII. Records are bytes, of which any may be matched.
-        RegexBuilder::new(text).unicode(false).build().map(Self).map_err(|e| {
-            let all = e.to_string();
-            // The regex crate paints a picture of where it stopped, and then says why.
-            let why = all.rsplit_once("error: ").map_or(all.as_str(), |(_, why)| why);
-            why.split_whitespace().collect::<Vec<_>>().join(" ")
-        })
-    }
-
-    /// True when it matches somewhere in the text.
-    pub fn is_in(&self, text: &[u8]) -> bool {
-        self.0.is_match(text)
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.as_str() == other.0.as_str()
-    }
-}
-
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(self.0.as_str())
-    }
-}
-
-/// A path without `.`, `..`, and slashes that add nothing.
-fn path(text: &str) -> Result<String, String> {
-    let mut path = Vec::new();
-    if !crate::paths::append_absolute(&mut path, text.as_bytes()) {
-        return Err(format!("{text:?} must be an absolute path"));
-    }
-    Ok(String::from_utf8_lossy(&path).into_owned())
-}
-
-fn exe(text: &str) -> Result<String, String> {
-    match text.strip_suffix('*').unwrap_or(text) {
-        start if start.contains('*') => Err(format!("{text:?} has a * that isn't its end")),
-        start if !start.is_empty() && !start.starts_with('/') => Err(format!("{text:?} must be an absolute path")),
-        _ => Ok(text.to_string()),
-    }
-}
-
-impl Validator<'_> {
-    pub(super) fn filter(&mut self, section: &ini::Section, name: &str, config: &mut Config) {
-        let faults = self.faults.len();
-        let mut given = self.given(section, SectionLocation::Filter);
-        let given = &mut given;
+    /// A filter from its keys; `faults` are those that there were before its section.
+    pub(super) fn read(
+        given: &mut SectionValues,
+        name: &str,
+        line: usize,
+        faults: usize,
+        validator: &mut Validator,
+    ) -> Self {
         let no_key_line = given.line("no_key");
-        let text = |text: &str| Ok(text.to_string());
-        let filter = Filter {
-            name: name.to_string(),
-            line: section.line,
-            action: self.value(given, "action", Action::Drop, |text| match text {
+        let mut filter = Self { name: name.to_string(), line, ..Self::default() };
+        read(KEYS, &mut filter, given, Dialect::Auship, validator);
+        if let Some(line) = no_key_line.filter(|_| filter.no_key && !filter.keys.is_empty()) {
+            validator.fault(line, given.section, "no_key", "doesn't go with key: no event has both");
+        }
+        if validator.faults.len() == faults && filter.is_without_condition() {
+            let what = "has no condition; to match every event say so, with regex = ^";
+            validator.fault(line, given.section, "", what);
+        }
+        filter
+    }
+}
+
+/// The entries of a list: separated by commas, each read for itself.
+fn list<T>(place: &mut Vec<T>, text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<(), Wrong> {
+    let mut wrong = Vec::new();
+    for entry in text.split(',').map(str::trim) {
+        match if entry.is_empty() { Err("has an empty entry".to_string()) } else { read(entry) } {
+            Ok(entry) => place.push(entry),
+            Err(what) => wrong.push(what),
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Wrong::Many(wrong)) }
+}
+
+fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_string())
+}
+
+/// A list, unless it is empty.
+fn listed(entries: &[impl fmt::Display]) -> Shown {
+    let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
+    if entries.is_empty() { Shown::new() } else { one(show::text(&entries.join(", "))) }
+}
+
+/// The keys of a filter.
+pub(super) static KEYS: &[Key<Filter>] = &[
+    Key {
+        about: About {
+            name: "action",
+            value: "**drop** | **keep**",
+            default: "drop",
+            doc: "**drop**: no output gets the event. **keep**: all outputs get it, whatever further filters say.",
+            ..About::NONE
+        },
+        set: |filter, value| {
+            let action = match value.text {
                 "drop" => Ok(Action::Drop),
                 "keep" => Ok(Action::Keep),
                 _ => Err("drop or keep"),
-            }),
-            syscalls: self.list(given, "syscall", SyscallPattern::read),
-            record_types: self.list(given, "record_type", RecordType::read),
-            keys: self.list(given, "key", text),
-            no_key: self.value(given, "no_key", false, values::yes),
-            uids: self.list(given, "uid", Numbers::ids),
-            auids: self.list(given, "auid", Numbers::ids),
-            users: self.list(given, "user", text),
-            exes: self.list(given, "exe", exe),
-            paths: self.list(given, "path", path),
-            endpoints: self.list(given, "address", Endpoint::read),
-            ports: self.list(given, "port", Numbers::ports),
-            regex: self.checked(given, "regex", |text| {
-                Pattern::new(text).map_err(|why| format!("{text:?} is no regular expression: {why}"))
-            }),
-        };
-        if let Some(line) = no_key_line.filter(|_| filter.no_key && !filter.keys.is_empty()) {
-            self.fault(line, given.section, "no_key", "doesn't go with key: no event has both");
-        }
-        if self.faults.len() == faults && filter.is_without_condition() {
-            let what = "has no condition; to match every event say so, with regex = ^";
-            self.fault(section.line, given.section, "", what);
-        }
-        config.filters.push(filter);
-    }
-
-    /// The entries of a list: separated by commas, each read for itself.
-    fn list<T>(&mut self, given: &mut SectionValues, key: &str, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
-        let Some((text, line)) = given.take(key) else { return Vec::new() };
-        let mut entries = Vec::new();
-        for entry in text.split(',').map(str::trim) {
-            match if entry.is_empty() { Err("has an empty entry".to_string()) } else { read(entry) } {
-                Ok(entry) => entries.push(entry),
-                Err(what) => self.fault(line, given.section, key, what),
-            }
-        }
-        entries
-    }
-}
+            };
+            put(&mut filter.action, action)
+        },
+        show: |filter| one(if filter.action == Action::Drop { "drop" } else { "keep" }),
+    },
+    Key {
+        about: About {
+            name: "syscall",
+            value: "*LIST*",
+            example: "openat, 257",
+            doc: "System calls, by name or number.",
+            more: "A name means the call of that name on the event's machine, whatever its number there; `connect` also \
+                   matches what *socketcall* does with it. A number is compared with the record's. A name that libaudit \
+                   knows on no machine is a fault.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.syscalls, value.text, SyscallPattern::read),
+        show: |filter| listed(&filter.syscalls),
+    },
+    Key {
+        about: About {
+            name: "record_type",
+            value: "*LIST*",
+            example: "SYSCALL, 1302",
+            doc: "Types of records, by name or number. The event has a record of one of them.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.record_types, value.text, RecordType::read),
+        show: |filter| listed(&filter.record_types),
+    },
+    Key {
+        about: About {
+            name: "key",
+            value: "*LIST*",
+            example: "noisy, very noisy",
+            doc: "Rule keys (auditctl -k), whole. Of an event with several keys one must be in the list.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.keys, value.text, text),
+        show: |filter| listed(&filter.keys),
+    },
+    Key {
+        about: About {
+            name: "no_key",
+            value: "*YES-OR-NO*",
+            default: "no",
+            doc: "**yes** matches events of system calls, or of requests in an io_uring, that have no rule key.",
+            more: "Logins and other messages of programs never have a rule key, and don't match.",
+            ..About::NONE
+        },
+        set: |filter, value| put(&mut filter.no_key, values::yes(value.text)),
+        show: |filter| some(filter.no_key.then_some("yes")),
+    },
+    Key {
+        about: About {
+            name: "uid",
+            value: "*LIST*",
+            example: "0, 1000-1999",
+            doc: "User ids: numbers, and ranges as in `1000-1999`. **unset** is 4294967295.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.uids, value.text, Numbers::ids),
+        show: |filter| listed(&filter.uids),
+    },
+    Key {
+        about: About {
+            name: "auid",
+            value: "*LIST*",
+            example: "unset",
+            doc: "Login ids: numbers, and ranges as in `1000-1999`. **unset** is 4294967295.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.auids, value.text, Numbers::ids),
+        show: |filter| listed(&filter.auids),
+    },
+    Key {
+        about: About {
+            name: "user",
+            value: "*LIST*",
+            example: "backup",
+            doc: "Names of the user whose id is *uid*, as auditd wrote them in an ENRICHED log, or as this machine knows \
+                  them.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.users, value.text, text),
+        show: |filter| listed(&filter.users),
+    },
+    Key {
+        about: About {
+            name: "exe",
+            value: "*LIST*",
+            example: "/usr/bin/rsync, /opt/backup/*",
+            doc: "Programs: a whole path, or the beginning of one with a `*` behind it.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.exes, value.text, exe),
+        show: |filter| listed(&filter.exes),
+    },
+    Key {
+        about: About {
+            name: "path",
+            value: "*LIST*",
+            example: "/var/cache, /tmp",
+            doc: "Absolute paths of files, and of directories with all that is in them. An event with several files \
+                  matches when one of them does.",
+            more: "`/etc` also matches `/etc/passwd`, but not `/etcetera`. Paths are compared with the names of PATH \
+                   records. A rename has two: use a `keep` filter for what matters before you drop by path. A relative \
+                   name begins at the event's CWD. `.` and `..` are followed, symbolic links are not, and in a chroot \
+                   names are the process's own. A relative name never matches where the records don't say at which \
+                   directory it begins: below an open directory (**openat** and the like without AT_FDCWD), in an \
+                   io_uring, or with a call that libaudit doesn't know.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.paths, value.text, path),
+        show: |filter| listed(&filter.paths),
+    },
+    Key {
+        about: About {
+            name: "address",
+            value: "*LIST*",
+            example: "127.0.0.0/8, ::1, 192.0.2.1:443, [2001:db8::]/32:8000-8099",
+            doc: "Socket addresses: addresses and networks, with or without ports.",
+            more: "They are compared with SOCKADDR records: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. A port, or a range \
+                   of ports, may follow, and IPv6 then needs brackets: `10.0.0.0/8:443`, `[2001:db8::1]:443`, \
+                   `[2001:db8::]/32:8000-8099`. An IPv4 address also matches when it is written as an IPv6 one \
+                   (`::ffff:192.0.2.1`). *addr* in messages of programs, as in logins, isn't compared.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.endpoints, value.text, Endpoint::read),
+        show: |filter| listed(&filter.endpoints),
+    },
+    Key {
+        about: About {
+            name: "port",
+            value: "*LIST*",
+            example: "53, 33434-33534",
+            doc: "Ports of socket addresses, and ranges as in `6000-6063`. With **address** too, both must be the same \
+                  record's.",
+            ..About::NONE
+        },
+        set: |filter, value| list(&mut filter.ports, value.text, Numbers::ports),
+        show: |filter| listed(&filter.ports),
+    },
+    Key {
+        about: About {
+            name: "regex",
+            value: "*PATTERN*",
+            example: "success=yes .* comm=\"rsync\"",
+            doc: "A regular expression, with the syntax of RE2. With **record_type** it is matched against each record \
+                  of these types, else with **syscall** against each record, else against all records, joined with \
+                  spaces.",
+            more: "It is read as the Rust crate *regex* does, and is about bytes: `.` is any byte but a newline; `\\w`, \
+                   `\\d`, `\\s`, `\\b` and `(?i)` are about ASCII, and other letters can stand outside of brackets only. \
+                   It matches anywhere unless `^` and `$` say otherwise. The text of a record is all that follows its \
+                   head `audit(…): `, as recorded, without what auditd appended in an ENRICHED log. The EOE record that \
+                   ends an event has no text, and only counts when **record_type** names it. `regex = ^` matches every \
+                   event.",
+            ..About::NONE
+        },
+        set: |filter, value| {
+            let pattern = Pattern::new(value.text);
+            put_some(
+                &mut filter.regex,
+                pattern.map_err(|why| format!("{:?} is no regular expression: {why}", value.text)),
+            )
+        },
+        show: |filter| listed(filter.regex.as_slice()),
+    },
+];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -1,11 +1,11 @@
 //! Keys that shape an output's documents.
 
 use super::{
-    show::Quoted,
+    key::{About, Dialect, Key, one, put, read, show as show_keys},
+    show,
     validator::{SectionValues, Validator},
     values,
 };
-use crate::format::mozdef::Details;
 use std::fmt;
 
 /// How documents look.
@@ -15,6 +15,16 @@ pub enum Format {
     MozDef(MozDef),
     /// The Elastic Common Schema.
     Ecs(Ecs),
+}
+
+/// Which fields a MozDef document has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Details {
+    /// Every field of every record.
+    #[default]
+    Full,
+    /// The keys that audisp-json had, for consumers that pay by the byte.
+    Classic,
 }
 
 /// Settings of [`Format::MozDef`].
@@ -65,49 +75,87 @@ impl Format {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "format = {}", self.name())?;
         match self {
+            Self::MozDef(format) => show_keys(MOZDEF_KEYS, format, f),
+            Self::Ecs(format) => show_keys(ECS_KEYS, format, f),
+        }
+    }
+
+    /// Reads a format's own keys; those of the others are faults.
+    pub(super) fn read(&mut self, given: &mut SectionValues, dialect: Dialect, validator: &mut Validator) {
+        let of = format!("format = {}", self.name());
+        match self {
             Self::MozDef(format) => {
-                writeln!(f, "program_name = {}", Quoted::text(&format.program_name))?;
-                let details = match format.details {
-                    Details::Full => "full",
-                    Details::Classic => "classic",
-                };
-                writeln!(f, "details = {details}")?;
-                writeln!(f, "skip_empty_execve = {}", Quoted::yes(format.skip_empty_execve))
+                read(MOZDEF_KEYS, format, given, dialect, validator);
+                validator.no_meaning_of(given, &ECS_KEYS.iter().map(|key| key.about.name).collect::<Vec<_>>(), &of);
             }
-            Self::Ecs(format) => writeln!(f, "event_original = {}", Quoted::yes(format.event_original)),
+            Self::Ecs(format) => {
+                read(ECS_KEYS, format, given, dialect, validator);
+                validator.no_meaning_of(given, &MOZDEF_KEYS.iter().map(|key| key.about.name).collect::<Vec<_>>(), &of);
+            }
         }
     }
 }
 
-impl Validator<'_> {
-    /// An output's format, `default` when none is named; keys of the others are faults.
-    pub(super) fn format(&mut self, given: &mut SectionValues, default: Format, legacy: bool) -> Format {
-        let mut format = self.value(given, "format", default, |text| Format::named(text).ok_or(FORMATS));
-        match &mut format {
-            Format::MozDef(format) => {
-                let program_name = if legacy { "audisp-json".to_string() } else { format.program_name.clone() };
-                format.program_name = self.value(given, "program_name", program_name, |text| Ok(text.to_string()));
-                format.details = self.value(given, "details", format.details, |text| match text {
-                    "full" => Ok(Details::Full),
-                    "classic" => Ok(Details::Classic),
-                    _ => Err("full or classic"),
-                });
-                format.skip_empty_execve =
-                    self.value(given, "skip_empty_execve", format.skip_empty_execve, values::yes);
-            }
-            Format::Ecs(format) => {
-                format.event_original = self.value(given, "event_original", format.event_original, values::yes);
-            }
-        }
-        let others: &[&str] = match &format {
-            Format::MozDef(_) => &["event_original"],
-            Format::Ecs(_) => &["program_name", "details", "skip_empty_execve"],
-        };
-        for key in others {
-            if let Some((_, line)) = given.take(key) {
-                self.fault(line, given.section, key, format!("has no meaning for format = {}", format.name()));
-            }
-        }
-        format
-    }
-}
+/// The keys of `format = mozdef`.
+pub(super) static MOZDEF_KEYS: &[Key<MozDef>] = &[
+    Key {
+        about: About {
+            name: "program_name",
+            value: "*TEXT*",
+            default: "auship",
+            doc: "With **format** = **mozdef**: the *processname* and first tag of each document.",
+            ..About::NONE
+        },
+        set: |format, value| put(&mut format.program_name, Ok::<_, String>(value.text.to_string())),
+        show: |format| one(show::text(&format.program_name)),
+    },
+    Key {
+        about: About {
+            name: "details",
+            value: "**full** | **classic**",
+            default: "full",
+            doc: "With **format** = **mozdef**: **full** has every field of every record in a document. **classic** has \
+                  only the keys that audisp-json had.",
+            ..About::NONE
+        },
+        set: |format, value| {
+            let details = match value.text {
+                "full" => Ok(Details::Full),
+                "classic" => Ok(Details::Classic),
+                _ => Err("full or classic"),
+            };
+            put(&mut format.details, details)
+        },
+        show: |format| {
+            one(match format.details {
+                Details::Full => "full",
+                Details::Classic => "classic",
+            })
+        },
+    },
+    Key {
+        about: About {
+            name: "skip_empty_execve",
+            value: "*YES-OR-NO*",
+            default: "no",
+            doc: "With **format** = **mozdef**: skip events of execve and execveat that succeeded but have no EXECVE \
+                  record.",
+            ..About::NONE
+        },
+        set: |format, value| put(&mut format.skip_empty_execve, values::yes(value.text)),
+        show: |format| one(show::yes(format.skip_empty_execve)),
+    },
+];
+
+/// The keys of `format = ecs`.
+pub(super) static ECS_KEYS: &[Key<Ecs>] = &[Key {
+    about: About {
+        name: "event_original",
+        value: "*YES-OR-NO*",
+        default: "no",
+        doc: "With **format** = **ecs**: documents have the records themselves, in *event.original*.",
+        ..About::NONE
+    },
+    set: |format, value| put(&mut format.event_original, values::yes(value.text)),
+    show: |format| one(show::yes(format.event_original)),
+}];

@@ -1,9 +1,10 @@
 //! Keys of an HTTP output.
 
 use super::{
-    Credentials, HttpClient,
-    client::shown,
-    show::Quoted,
+    client::{Credentials, HttpClient, shown},
+    key::{About, Dialect, Key, Shown, Value, Wrong, none, one, put_some, read, show as show_keys, some},
+    secrets::Secret,
+    show,
     validator::{SectionValues, Validator},
     values,
 };
@@ -34,13 +35,136 @@ impl Http {
     }
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "url = {}", Quoted::text(&self.shown_url()))?;
+        show_keys(URL_KEYS, self, f)?;
         self.client.show(f)?;
-        if let Some(batch) = self.batch {
-            writeln!(f, "batch = {batch}")?;
+        show_keys(KEYS, self, f)?;
+        show_keys(TOKEN_KEYS, self, f)
+    }
+}
+
+/// What the keys of an HTTP output are read into.
+#[derive(Default)]
+pub(super) struct Draft {
+    url: Option<String>,
+    batch: Option<usize>,
+    batch_bytes: Option<usize>,
+    batch_interval: Option<Duration>,
+    token: Option<Secret>,
+}
+
+fn set_url(draft: &mut Draft, value: &Value) -> Result<(), Wrong> {
+    // Its lack is not to be told too when it is a wrong one.
+    draft.url = Some(value.text.to_string());
+    if is_url(value.text) {
+        return Ok(());
+    }
+    let shown = values::redacted(value.text);
+    Err(format!("is {shown:?}, must be one URL that begins with https:// or http://").into())
+}
+
+/// Where documents go.
+pub(super) static URL_KEYS: &[Key<Draft, Http>] = &[Key {
+    about: About {
+        name: "url",
+        value: "*URL*",
+        example: "https://siem.example.com/events",
+        doc: "Required. The URL that documents are posted to. It begins with *https://* or *http://*.",
+        more: "Redirects are not followed. A user's name and password in the URL are used, but never shown in messages. \
+               HTTP/2 is used where the server has it (over TLS).",
+        ..About::NONE
+    },
+    set: set_url,
+    show: |http| one(show::text(&http.shown_url())),
+}];
+
+/// The same for audisp-json's output.
+pub(super) static LEGACY_URL_KEYS: &[Key<Draft, Http>] = &[Key {
+    about: About {
+        name: "mozdef_url",
+        value: "*URL*",
+        example: "https://mozdef.example.com/events",
+        doc: "Makes an output of type **http** that posts each event to this URL, as one JSON document.",
+        ..About::NONE
+    },
+    set: set_url,
+    show: none,
+}];
+
+/// How many documents go into a request.
+pub(super) static KEYS: &[Key<Draft, Http>] = &[
+    Key {
+        about: About {
+            name: "batch",
+            value: "*NUMBER*",
+            example: "200",
+            doc: "Documents of a request, from 1 to 10000, sent as a JSON array: what MozDef's */_bulk* takes. If it \
+                  isn't set, each request has one document, and no array.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.batch, number_of_documents(value.text)),
+        show: |http| some(http.batch),
+    },
+    Key {
+        about: About {
+            name: "batch_bytes",
+            value: "*SIZE*",
+            default: "1MiB",
+            doc: "A batch has no more bytes than this. A single document may.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.batch_bytes, bytes_of_documents(value.text)),
+        show: |http| one(values::show_size(http.batch_bytes as u64)),
+    },
+    Key {
+        about: About {
+            name: "batch_interval",
+            value: "*TIME*",
+            default: "200ms",
+            doc: "A batch waits no longer than this to become full.",
+            ..About::NONE
+        },
+        set: |draft, value| put_some(&mut draft.batch_interval, values::time(value.text)),
+        show: |http| one(values::show_time(http.batch_interval)),
+    },
+];
+
+/// How the client says who it is.
+pub(super) static TOKEN_KEYS: &[Key<Draft, Http>] = &[Key {
+    about: About {
+        name: "bearer_file",
+        value: "*PATH*",
+        example: "/etc/auship/token",
+        doc: "A file whose first line is a token, in place of **user** and **password_file**. It is sent as \
+              *Authorization: Bearer*.",
+        more: "Others must not be able to read the file. When it changes it is read again.",
+        ..About::NONE
+    },
+    set: |draft, value| put_some(&mut draft.token, Secret::new(value.text)),
+    show: |http| match &http.client.login {
+        Some(Credentials::Bearer(secret)) => one(show::path(&secret.0)),
+        _ => Shown::new(),
+    },
+}];
+
+impl Http {
+    pub(super) fn read(given: &mut SectionValues, line: usize, dialect: Dialect, validator: &mut Validator) -> Self {
+        let url_keys = if dialect == Dialect::AudispJson { LEGACY_URL_KEYS } else { URL_KEYS };
+        let token_line = given.line("bearer_file");
+        let mut draft = Draft::default();
+        for keys in [url_keys, KEYS, TOKEN_KEYS] {
+            read(keys, &mut draft, given, dialect, validator);
         }
-        writeln!(f, "batch_bytes = {}", values::show_size(self.batch_bytes as u64))?;
-        writeln!(f, "batch_interval = {}", values::show_time(self.batch_interval))
+        if draft.url.is_none() {
+            validator.fault(line, given.section, url_keys[0].about.name, "is missing; name the server's URL");
+        }
+        let token = draft.token.map(Credentials::Bearer);
+        Self {
+            url: draft.url.unwrap_or_default(),
+            client: HttpClient::read(given, dialect, validator, "bearer_file", token, token_line),
+            batch: draft.batch,
+            batch_bytes: draft.batch_bytes.unwrap_or(1 << 20),
+            batch_interval: draft.batch_interval.unwrap_or(Duration::from_millis(200)),
+        }
     }
 }
 
@@ -64,33 +188,6 @@ pub(super) fn number_of_documents(text: &str) -> Result<usize, values::Expected>
 pub(super) fn bytes_of_documents(text: &str) -> Result<usize, values::Expected> {
     let size = values::size(text).ok().filter(|n| *n <= MOST_BYTES).and_then(|n| usize::try_from(n).ok());
     size.ok_or("a size with its unit, from 1B to 100MiB")
-}
-
-impl Validator<'_> {
-    pub(super) fn http(&mut self, given: &mut SectionValues, line: usize, legacy: bool) -> Http {
-        let key = if legacy { "mozdef_url" } else { "url" };
-        let url = match given.take(key) {
-            Some((url, at)) => {
-                if !is_url(url) {
-                    let shown = values::redacted(url);
-                    let what = format!("is {shown:?}, must be one URL that begins with https:// or http://");
-                    self.fault(at, given.section, key, what);
-                }
-                url.to_string()
-            }
-            None => {
-                self.fault(line, given.section, key, "is missing; name the server's URL");
-                String::new()
-            }
-        };
-        Http {
-            url,
-            client: self.client(given, legacy, ("bearer_file", Credentials::Bearer)),
-            batch: self.value(given, "batch", None, |text| number_of_documents(text).map(Some)),
-            batch_bytes: self.value(given, "batch_bytes", 1 << 20, bytes_of_documents),
-            batch_interval: self.value(given, "batch_interval", Duration::from_millis(200), values::time),
-        }
-    }
 }
 
 #[cfg(test)]

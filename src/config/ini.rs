@@ -1,4 +1,5 @@
-//! Reads INI text, keeping line numbers, backslashes and quotes as they are (the `ini` crates lose one or the other).
+//! Reads INI text. No crate does it here: each fault names its line, and values keep their backslashes and quotes as
+//! audisp-json's users write them; the `ini` crates lose one or the other.
 
 /// A `key = value` line.
 #[derive(Debug, Clone, PartialEq, Eq)]

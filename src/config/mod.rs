@@ -1,21 +1,36 @@
 //! Configuration: an INI file, checked whole before anything starts.
 //!
-//! Every fault is one line, `FILE:LINE: [section] key: what is wrong and what is allowed`.
+//! Every fault is one line, `FILE:LINE: [section] key: what is wrong and what is allowed`. Every key is one row of its
+//! section's table ([`key::Key`]); what the manual and the shipped configuration say about it comes from there.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `config.rs`, `output.rs`, `filter.rs`, … | the settings of a section, and its keys |
+//! | `key.rs` | what a key is |
+//! | `sections.rs` | all keys, by section |
+//! | `reference.rs` | what the manual and `conf/auship.conf` say about them |
+//! | `ini.rs`, `values.rs`, `conditions.rs`, `secrets.rs` | how a file and its values are read |
+//! | `validator.rs`, `fault.rs` | what is wrong |
 
-mod alone;
 mod client;
+mod conditions;
+#[allow(clippy::module_inception)]
+mod config;
 mod elasticsearch;
+mod fault;
 mod file;
 mod filter;
 mod format;
 mod http;
 mod ini;
-mod keys;
+mod key;
 mod metrics;
 mod output;
 mod queue;
+mod reference;
 mod retry;
 mod secrets;
+mod sections;
 mod sequence;
 mod show;
 mod syslog;
@@ -24,96 +39,32 @@ mod validator;
 mod values;
 
 pub use client::{Credentials, HttpClient, is_secret_header};
+pub use conditions::{Endpoint, Numbers, Pattern, RecordType, SyscallPattern};
+pub use config::Config;
 pub use elasticsearch::{Elasticsearch, IndexPattern, Target};
+pub use fault::{Fault, Faults};
 pub use file::{File, Id, Rotate};
-pub use filter::{Action, Endpoint, Filter, Numbers, Pattern, RecordType, SyscallPattern};
-pub use format::{Ecs, FORMATS, Format, MozDef};
+pub use filter::{Action, Filter};
+pub use format::{Details, Ecs, FORMATS, Format, MozDef};
 pub use http::Http;
-use keys::SectionLocation;
-pub use keys::{KEYS, SectionKind};
+pub use key::About;
+use key::Dialect;
 pub use metrics::Metrics;
 pub use output::{Output, Sink};
 pub use queue::{Queue, Spool, SpoolFull};
+pub use reference::Reference;
 pub use retry::Retry;
 pub use secrets::Secret;
-pub use sequence::Sequence;
-use std::{
-    fmt, fs,
-    io::Read,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+pub use sections::keys;
+use sections::{Location, allowed};
+pub use sequence::{Sequence, Source};
+use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path};
 pub use syslog::{Destination, Priority, Protocol, Syslog};
 pub use tls::Tls;
-use validator::Validator;
+use validator::{Repeated, Validator};
 
 /// Where the configuration is looked for.
 pub const DEFAULT_PATH: &str = "/etc/auship/auship.conf";
-
-/// A whole configuration.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Config {
-    /// How long a drain at the end may take.
-    pub shutdown_timeout: Duration,
-    /// Where records come from.
-    pub source: Source,
-    /// Which events are kept: the first that matches decides.
-    pub filters: Vec<Filter>,
-    /// How serials are watched.
-    pub sequence: Sequence,
-    /// Where figures go.
-    pub metrics: Metrics,
-    /// At least one.
-    pub outputs: Vec<Output>,
-}
-
-/// Where records come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Source {
-    /// Standard input: what auditd starts a plugin with.
-    #[default]
-    Stdin,
-}
-
-/// One thing wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The file.
-    pub file: PathBuf,
-    /// Its line; none when the fault is the whole file's.
-    pub line: Option<usize>,
-    /// Section and key, `[output:siem] url`; empty when the fault is the whole file's.
-    pub place: String,
-    /// What is wrong, and what is allowed.
-    pub what: String,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}:", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, "{line}:")?;
-        }
-        if !self.place.is_empty() {
-            write!(f, " {}:", self.place)?;
-        }
-        write!(f, " {}", self.what)
-    }
-}
-
-/// All that is wrong with a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
-
-impl fmt::Display for Faults {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(Fault::to_string).collect();
-        f.write_str(&lines.join("\n"))
-    }
-}
-
-impl std::error::Error for Faults {}
 
 /// Reads and checks a configuration file.
 ///
@@ -155,91 +106,85 @@ fn read_trusted(path: &Path) -> Result<String, String> {
 /// As [`load`].
 pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
     let (sections, bad) = ini::read(text);
-    let mut check = Validator { path, faults: Vec::new(), claims: Vec::new() };
+    let mut validator = Validator::new(path);
     for line in bad {
-        check.fault(line.line, &line.section, "", line.why);
+        validator.fault(line.line, &line.section, "", line.why);
     }
-    let mut config = Config {
-        shutdown_timeout: Duration::from_secs(10),
-        source: Source::default(),
-        filters: Vec::new(),
-        sequence: Sequence::default(),
-        metrics: Metrics::default(),
-        outputs: Vec::new(),
-    };
+    let mut config = Config::default();
     for section in &sections {
-        match section.name.as_str() {
-            "" => check.top(section, &mut config),
-            "input" => check.input(section, &mut config),
-            "metrics" => check.metrics(section, &mut config),
-            name => match name.split_once(':') {
-                Some((kind @ ("output" | "filter"), its)) => {
-                    let its = its.trim();
-                    let is_filter = kind == "filter";
-                    let letters = its.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-                    let (a, is_taken) = if is_filter {
-                        ("a filter", config.filters.iter().any(|f| f.name == its))
-                    } else {
-                        ("an output", config.outputs.iter().any(|o| o.name == its))
-                    };
-                    if its.is_empty() || !letters {
-                        let what = format!("{a}'s name is letters, digits, '-', '_' and '.'");
-                        check.fault(section.line, name, "", what);
-                    } else if is_taken {
-                        check.fault(section.line, name, "", format!("there is {a} of that name already"));
-                    }
-                    if is_filter {
-                        check.filter(section, its, &mut config);
-                    } else {
-                        check.output(section, its, &mut config);
-                    }
-                }
-                _ => {
-                    let what = "unknown section; allowed are [input], [metrics], [filter:NAME] and [output:NAME]";
-                    check.fault(section.line, name, "", what);
-                }
-            },
-        }
+        read_section(section, &mut config, &mut validator);
     }
-    if config.outputs.is_empty() && check.faults.is_empty() {
-        let what = "no output: set mozdef_url or file_log, or write an [output:NAME] section".into();
-        check.faults.push(Fault { file: path.into(), line: None, place: String::new(), what });
+    if config.outputs.is_empty() && validator.faults.is_empty() {
+        validator.fault_of_all("no output: set mozdef_url or file_log, or write an [output:NAME] section");
     }
-    if check.faults.is_empty() {
+    if validator.faults.is_empty() {
         Ok(config)
     } else {
-        check.faults.sort_by_key(|fault| fault.line);
-        Err(Faults(check.faults))
+        validator.faults.sort_by_key(|fault| fault.line);
+        Err(Faults(validator.faults))
     }
 }
 
-impl Validator<'_> {
-    /// Keys before any section: audisp-json's, which make one output, and what concerns the program as a whole.
-    fn top(&mut self, section: &ini::Section, config: &mut Config) {
-        let mut given = self.given(section, SectionLocation::Top);
-        config.shutdown_timeout = self.value(&mut given, "shutdown_timeout", config.shutdown_timeout, values::time);
-        self.run_dir(&mut given, config);
-        if given.has("mozdef_url") || given.has("file_log") {
-            let line = ["file_log", "mozdef_url"].iter().find_map(|key| given.line(key)).unwrap_or_default();
-            self.output_of(given, line, "mozdef", true, config);
-        } else if let Some(entry) = given.entries.first() {
-            let what = "shapes an output, but there is none here: set mozdef_url or file_log";
-            self.fault(entry.line, "", &entry.key, what);
+fn read_section(section: &ini::Section, config: &mut Config, validator: &mut Validator) {
+    match section.name.as_str() {
+        "" => read_top(section, config, validator),
+        "input" => {
+            let mut given = validator.given(section, &allowed(Location::Input), Repeated::Fault);
+            let mut input = (Source::default(), Sequence::default());
+            key::read(sequence::KEYS, &mut input, &mut given, Dialect::Auship, validator);
+            (config.source, config.sequence) = input;
         }
+        "metrics" => {
+            let mut given = validator.given(section, &allowed(Location::Metrics), Repeated::Fault);
+            config.metrics.read(&mut given, validator);
+        }
+        name => match name.split_once(':') {
+            Some(("output", its)) => {
+                let its = its.trim();
+                let is_taken = config.outputs.iter().any(|output| output.name == its);
+                check_name(section, "an output", its, is_taken, validator);
+                let mut given = validator.given(section, &allowed(Location::Output), Repeated::Fault);
+                let output = Output::read(&mut given, section.line, its, Dialect::Auship, validator);
+                config.outputs.extend(output);
+            }
+            Some(("filter", its)) => {
+                let its = its.trim();
+                let faults = validator.faults.len();
+                let is_taken = config.filters.iter().any(|filter| filter.name == its);
+                check_name(section, "a filter", its, is_taken, validator);
+                let mut given = validator.given(section, &allowed(Location::Filter), Repeated::Fault);
+                config.filters.push(Filter::read(&mut given, its, section.line, faults, validator));
+            }
+            _ => {
+                let what = "unknown section; allowed are [input], [metrics], [filter:NAME] and [output:NAME]";
+                validator.fault(section.line, name, "", what);
+            }
+        },
     }
+}
 
-    fn input(&mut self, section: &ini::Section, config: &mut Config) {
-        let mut given = self.given(section, SectionLocation::Input);
-        config.source = self.value(&mut given, "source", Source::Stdin, |text| match text {
-            "stdin" => Ok(Source::Stdin),
-            _ => Err("stdin"),
-        });
-        self.sequence(&mut given, config);
+/// Keys before any section: audisp-json's, which make one output, and what concerns the program as a whole.
+fn read_top(section: &ini::Section, config: &mut Config, validator: &mut Validator) {
+    let mut given = validator.given(section, &allowed(Location::Top), Repeated::LastCounts);
+    key::read(config::KEYS, config, &mut given, Dialect::Auship, validator);
+    if given.has("mozdef_url") || given.has("file_log") {
+        let line = ["file_log", "mozdef_url"].iter().find_map(|key| given.line(key)).unwrap_or_default();
+        let output = Output::read(&mut given, line, "mozdef", Dialect::AudispJson, validator);
+        config.outputs.extend(output);
+    } else if let Some(entry) = given.entries.first() {
+        let what = "shapes an output, but there is none here: set mozdef_url or file_log";
+        validator.fault(entry.line, "", &entry.key, what);
     }
+}
 
-    fn output(&mut self, section: &ini::Section, name: &str, config: &mut Config) {
-        let given = self.given(section, SectionLocation::Output);
-        self.output_of(given, section.line, name, false, config);
+/// Whether a section's own name is one, and its own.
+fn check_name(section: &ini::Section, what: &str, name: &str, is_taken: bool, validator: &mut Validator) {
+    let is_good = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    if name.is_empty() || !is_good {
+        let what = format!("{what}'s name is letters, digits, '-', '_' and '.'");
+        validator.fault(section.line, &section.name, "", what);
+    } else if is_taken {
+        validator.fault(section.line, &section.name, "", format!("there is {what} of that name already"));
     }
 }
 

@@ -1,11 +1,17 @@
 //! An output: what its documents look like, and where they go.
 
 use super::{
-    Config, Ecs, Elasticsearch, File, Format, Http, MozDef, Queue, Syslog,
-    alone::STDOUT,
-    keys::SectionKind,
-    show::Quoted,
-    validator::{SectionValues, Validator},
+    client,
+    elasticsearch::Elasticsearch,
+    file::{File, Lines},
+    format::{Ecs, FORMATS, Format, MozDef},
+    http::{self, Http},
+    key::{About, Dialect, Key, none, one, put, put_some, read, show as show_keys},
+    queue::{self, Queue},
+    retry, show,
+    syslog::Syslog,
+    tls,
+    validator::{STDOUT, SectionValues, Validator},
 };
 use std::{fmt, path::PathBuf};
 
@@ -41,7 +47,7 @@ impl Output {
 
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "\n[output:{}]", self.name)?;
-        writeln!(f, "type = {}", self.sink.kind())?;
+        show_keys(TYPE_KEYS, self, f)?;
         match &self.sink {
             Sink::Http(http) => http.show(f)?,
             Sink::Elasticsearch(elasticsearch) => elasticsearch.show(f)?,
@@ -51,8 +57,7 @@ impl Output {
         }
         self.format.show(f)?;
         if self.sink.takes_any_text() {
-            writeln!(f, "prepend_msg = {}", Quoted::text(&self.prepend_msg))?;
-            writeln!(f, "postpend_msg = {}", Quoted::text(&self.postpend_msg))?;
+            show_keys(TEXT_KEYS, self, f)?;
         }
         self.queue.show(f)
     }
@@ -101,62 +106,162 @@ const TYPES: &str = "http, elasticsearch (OpenSearch too), syslog, file or stdou
 /// The type whose documents are nothing but JSON.
 const ELASTICSEARCH: &str = "elasticsearch";
 
-impl Validator<'_> {
-    /// One output from its keys. `legacy` ones have audisp-json's names and defaults.
-    pub(super) fn output_of(
-        &mut self,
-        mut given: SectionValues,
+/// What the keys of an output as such are read into.
+#[derive(Default)]
+pub(super) struct Draft {
+    format: Option<Format>,
+    prepend_msg: String,
+    postpend_msg: String,
+}
+
+/// Which output it is. `type` decides which other keys have a meaning, so it is read before them.
+pub(super) static TYPE_KEYS: &[Key<Draft, Output>] = &[Key {
+    about: About {
+        name: "type",
+        value: "**http** | **elasticsearch** | **syslog** | **file** | **stdout**",
+        example: "http",
+        doc: "Required. **http** sends documents in POST requests. **elasticsearch** puts them into Elasticsearch or \
+              OpenSearch. **syslog** sends each as one message. **file** and **stdout** write one document a line.",
+        more: "A key that has no meaning for an output's type is a fault. No two outputs write to the same file, spool, \
+               dead-letter file or standard output: that is a fault too.",
+        ..About::NONE
+    },
+    set: |_, _| Ok(()),
+    show: |output| one(output.sink.kind()),
+}];
+
+/// What its documents are.
+pub(super) static FORMAT_KEYS: &[Key<Draft, Output>] = &[Key {
+    about: About {
+        name: "format",
+        value: "**mozdef** | **ecs**",
+        default: "ecs for type = elasticsearch, else mozdef",
+        example: "ecs",
+        doc: "The format of documents. **mozdef** is what audisp-json wrote, see *mozdef.md*. **ecs** is the Elastic \
+              Common Schema as Auditbeat writes it, see *ecs.md*.",
+        more: "A key that has no meaning for an output's format is a fault.",
+    },
+    set: |draft, value| put_some(&mut draft.format, Format::named(value.text).ok_or(FORMATS)),
+    show: none,
+}];
+
+/// What stands around its documents.
+pub(super) static TEXT_KEYS: &[Key<Draft, Output>] = &[
+    Key {
+        about: About {
+            name: "prepend_msg",
+            value: "*TEXT*",
+            example: "{\"message\":",
+            doc: "Written before each document. Not for type **elasticsearch**.",
+            more: "With `{\"message\":` here and `}` in **postpend_msg**, a line or request is an object that has the \
+                   document as its *message*, as Fluentd expects.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.prepend_msg, Ok::<_, String>(value.text.to_string())),
+        show: |output| one(show::text(&output.prepend_msg)),
+    },
+    Key {
+        about: About {
+            name: "postpend_msg",
+            value: "*TEXT*",
+            example: "}",
+            doc: "Written after each document. Not for type **elasticsearch**.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.postpend_msg, Ok::<_, String>(value.text.to_string())),
+        show: |output| one(show::text(&output.postpend_msg)),
+    },
+];
+
+impl Output {
+    /// One output from its keys; none when it can't be told what it is.
+    pub(super) fn read(
+        given: &mut SectionValues,
         line: usize,
         name: &str,
-        legacy: bool,
-        config: &mut Config,
-    ) {
-        let text = |text: &str| Ok(text.to_string());
+        dialect: Dialect,
+        validator: &mut Validator,
+    ) -> Option<Self> {
         let is_elasticsearch = given.value("type") == Some(ELASTICSEARCH);
-        let default = if is_elasticsearch { Format::Ecs(Ecs::default()) } else { Format::MozDef(MozDef::default()) };
-        let format = self.format(&mut given, default, legacy);
+        let mut draft = Draft::default();
+        read(FORMAT_KEYS, &mut draft, given, dialect, validator);
+        let mut format = draft.format.take().unwrap_or_else(|| default_format(is_elasticsearch, dialect));
+        format.read(given, dialect, validator);
         if let Some(at) = given.line("data_stream").filter(|_| is_elasticsearch && !matches!(format, Format::Ecs(_))) {
             let what = format!("needs documents with a time, in @timestamp; format = {} has none", format.name());
-            self.fault(at, given.section, "data_stream", what);
+            validator.fault(at, given.section, "data_stream", what);
         }
-        let (mut prepend_msg, mut postpend_msg) = (String::new(), String::new());
         if !is_elasticsearch {
-            prepend_msg = self.value(&mut given, "prepend_msg", prepend_msg, text);
-            postpend_msg = self.value(&mut given, "postpend_msg", postpend_msg, text);
+            read(TEXT_KEYS, &mut draft, given, dialect, validator);
         }
-        let Some(sink) = self.sink(&mut given, line, legacy) else {
-            return;
-        };
-        let queue = self.queue(&mut given, sink.is_network());
-        if legacy && !sink.is_network() {
-            given.ignore(SectionKind::Queue);
+        let sink = Sink::read(given, line, dialect, validator)?;
+        let queue = Queue::read(given, sink.is_network(), validator);
+        if dialect == Dialect::AudispJson && !sink.is_network() {
+            given.ignore(&queue_keys());
         }
-        self.no_meaning(&mut given, &format!("this output's type ({})", sink.kind()));
-        let name = name.to_string();
-        config.outputs.push(Output { name, line, format, prepend_msg, postpend_msg, queue, sink });
+        validator.no_meaning(given, &format!("this output's type ({})", sink.kind()));
+        let Draft { prepend_msg, postpend_msg, .. } = draft;
+        Some(Self { name: name.to_string(), line, format, prepend_msg, postpend_msg, queue, sink })
     }
+}
 
-    fn sink(&mut self, given: &mut SectionValues, line: usize, legacy: bool) -> Option<Sink> {
+/// The format of an output that names none.
+fn default_format(is_elasticsearch: bool, dialect: Dialect) -> Format {
+    match dialect {
+        _ if is_elasticsearch => Format::Ecs(Ecs::default()),
+        Dialect::Auship => Format::MozDef(MozDef::default()),
+        // Deployed alerts match on it.
+        Dialect::AudispJson => Format::MozDef(MozDef { program_name: "audisp-json".into(), ..MozDef::default() }),
+    }
+}
+
+fn names<D, S>(keys: &[Key<D, S>]) -> impl Iterator<Item = &'static str> {
+    keys.iter().map(|key| key.about.name)
+}
+
+/// The keys of a queue.
+fn queue_keys() -> Vec<&'static str> {
+    names(queue::RING_KEYS).chain(names(queue::SPOOL_KEYS)).chain(names(queue::DEAD_LETTER_KEYS)).collect()
+}
+
+/// The keys of a server that audisp-json's output doesn't use when it writes a file.
+fn http_keys() -> Vec<&'static str> {
+    let client = names(tls::KEYS).chain(names(client::KEYS)).chain(names(client::MORE_KEYS)).chain(names(retry::KEYS));
+    let its = names(http::LEGACY_URL_KEYS).chain(names(http::KEYS)).chain(names(http::TOKEN_KEYS));
+    client.chain(its).collect()
+}
+
+impl Sink {
+    fn read(given: &mut SectionValues, line: usize, dialect: Dialect, validator: &mut Validator) -> Option<Self> {
         let (kind, at) = match given.take("type") {
             Some(kind) => kind,
             // When file_log is set, events go there and not to mozdef_url.
-            None if legacy => (if given.has("file_log") { "file" } else { "http" }, line),
+            None if dialect == Dialect::AudispJson => (if given.has("file_log") { "file" } else { "http" }, line),
             None => {
-                self.fault(line, given.section, "type", format!("is missing; must be {TYPES}"));
+                validator.fault(line, given.section, "type", format!("is missing; must be {TYPES}"));
                 return None;
             }
         };
         match kind {
-            "http" => Some(Sink::Http(Box::new(self.http(given, line, legacy)))),
-            ELASTICSEARCH => Some(Sink::Elasticsearch(Box::new(self.elasticsearch(given, line)))),
-            "syslog" => self.syslog(given, line).map(|syslog| Sink::Syslog(Box::new(syslog))),
-            "file" => self.file(given, line, legacy),
+            "http" => Some(Self::Http(Box::new(Http::read(given, line, dialect, validator)))),
+            ELASTICSEARCH => Some(Self::Elasticsearch(Box::new(Elasticsearch::read(given, line, validator)))),
+            "syslog" => Syslog::read(given, line, validator).map(|syslog| Self::Syslog(Box::new(syslog))),
+            "file" => {
+                if dialect == Dialect::AudispJson {
+                    // The keys of the server that isn't used have no effect, so they can't be wrong.
+                    given.ignore(&http_keys());
+                }
+                Some(match File::read(given, line, dialect, validator)? {
+                    Lines::File(file) => Self::File(Box::new(file)),
+                    Lines::Stdout => Self::Stdout,
+                })
+            }
             "stdout" => {
-                self.claim_path(at, given.section, "type", STDOUT.as_ref());
-                Some(Sink::Stdout)
+                validator.claim_path(at, given.section, "type", STDOUT.as_ref());
+                Some(Self::Stdout)
             }
             _ => {
-                self.fault(at, given.section, "type", format!("is {kind:?}, must be {TYPES}"));
+                validator.fault(at, given.section, "type", format!("is {kind:?}, must be {TYPES}"));
                 None
             }
         }

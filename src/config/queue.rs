@@ -1,16 +1,12 @@
-//! An output's queue: the ring, the spool behind it, and where goes what no server will ever take.
+//! An output's queue: the ring, the spool behind it, and the file for what no server will ever take.
 
 use super::{
-    show::Quoted,
+    key::{About, Dialect, Key, one, put, put_some, read, show as show_keys, some},
+    show,
     validator::{SectionValues, Validator, file_in_directory},
     values,
 };
-use std::{
-    fmt,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, os::unix::fs::MetadataExt, path::PathBuf, time::Duration};
 
 /// Bounds of an output's queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,101 +52,249 @@ const DEAD_LETTERS: &str = "dead-letters.json";
 
 impl Queue {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "ring_slots = {}", self.slots)?;
-        writeln!(f, "ring_bytes = {}", values::show_size(self.bytes as u64))?;
-        writeln!(f, "max_wait = {}", values::show_time(self.max_wait))?;
+        show_keys(RING_KEYS, self, f)?;
         if let Some(spool) = &self.spool {
-            writeln!(f, "spool_dir = {}", Quoted::path(&spool.dir))?;
-            writeln!(f, "spool = {}", if spool.always { "always" } else { "overflow" })?;
-            writeln!(f, "spool_limit = {}", values::show_size(spool.limit))?;
-            let full = match spool.full {
-                SpoolFull::DropOldest => "drop_oldest",
-                SpoolFull::DropNewest => "drop_newest",
-            };
-            writeln!(f, "spool_full = {full}")?;
+            show_keys(SPOOL_KEYS, spool, f)?;
         }
-        if let Some(path) = &self.dead_letter_file {
-            writeln!(f, "dead_letter_file = {}", Quoted::path(path))?;
-            writeln!(f, "dead_letter_limit = {}", values::show_size(self.dead_letter_limit))?;
-        }
-        Ok(())
+        show_keys(DEAD_LETTER_KEYS, self, f)
     }
 }
 
-impl Validator<'_> {
+/// The keys of a ring.
+pub(super) static RING_KEYS: &[Key<Queue>] = &[
+    Key {
+        about: About {
+            name: "ring_slots",
+            value: "*NUMBER*",
+            default: "512",
+            doc: "The number of documents in the ring at most, from 1 to 1048576.",
+            ..About::NONE
+        },
+        set: |queue, value| {
+            let number = values::count(value.text).ok().filter(|n| *n <= 1 << 20);
+            put(&mut queue.slots, number.ok_or("a whole number from 1 to 1048576"))
+        },
+        show: |queue| one(queue.slots),
+    },
+    Key {
+        about: About {
+            name: "ring_bytes",
+            value: "*SIZE*",
+            default: "8MiB",
+            doc: "The bytes of all documents in the ring at most. A single document larger than that goes through when \
+                  the ring is empty.",
+            ..About::NONE
+        },
+        set: |queue, value| {
+            let size = values::size(value.text);
+            put(
+                &mut queue.bytes,
+                size.and_then(|size| usize::try_from(size).map_err(|_| "a size that memory can hold")),
+            )
+        },
+        show: |queue| one(values::show_size(queue.bytes as u64)),
+    },
+    Key {
+        about: About {
+            name: "max_wait",
+            value: "*TIME*",
+            default: "2s",
+            doc: "How long the reader waits for the disk when the ring of a file, of standard output, or of an output \
+                  with a spool is full. Then the newest event is counted as lost and reported.",
+            more: "Several events in a row share this time; once it is used up, events are lost without waiting until \
+                   one finds room again. The reader never waits for a server, nor for a spool that is full or whose \
+                   disk refuses.",
+            ..About::NONE
+        },
+        set: |queue, value| put(&mut queue.max_wait, values::time(value.text)),
+        show: |queue| one(values::show_time(queue.max_wait)),
+    },
+];
+
+/// The keys of a spool.
+pub(super) static SPOOL_KEYS: &[Key<Spool>] = &[
+    Key {
+        about: About {
+            name: "spool_dir",
+            value: "*PATH*",
+            example: "/var/spool/auship/siem",
+            doc: "The directory of the spool, for this output alone. It is made when its parent directory exists. \
+                  Without a spool events wait in memory only.",
+            more: "The path is absolute. The directory is made for its owner alone; one that is writable by everybody is \
+                   a fault. A second process on the same spool is refused. When the disk refuses (full, read-only, \
+                   errors), this is reported and tried again; the ring is all there is until it works. Bytes that can't \
+                   be read are reported, set aside in a file *damaged-…* there, and counted as lost by the number of \
+                   events they held; all other events are delivered.",
+            ..About::NONE
+        },
+        set: |spool, value| put(&mut spool.dir, spool_dir(value.text)),
+        show: |spool| one(show::path(&spool.dir)),
+    },
+    Key {
+        about: About {
+            name: "spool",
+            value: "**overflow** | **always**",
+            default: "overflow",
+            doc: "**overflow**: events go to the spool when the ring is half full or the server fails. **always**: every \
+                  event is on the disk (*fdatasync*) before it counts as taken.",
+            ..About::NONE
+        },
+        set: |spool, value| {
+            let always = match value.text {
+                "overflow" => Ok(false),
+                "always" => Ok(true),
+                _ => Err("overflow or always"),
+            };
+            put(&mut spool.always, always)
+        },
+        show: |spool| one(if spool.always { "always" } else { "overflow" }),
+    },
+    Key {
+        about: About {
+            name: "spool_limit",
+            value: "*SIZE*",
+            default: "1GiB",
+            doc: "The size of the spool on disk, at least 1MiB.",
+            more: "What connections hold for a server that fails, up to a batch each, comes on top.",
+            ..About::NONE
+        },
+        set: |spool, value| {
+            const LEAST: u64 = 1 << 20;
+            let size = values::size(value.text);
+            put(&mut spool.limit, size.and_then(|n| if n >= LEAST { Ok(n) } else { Err("at least 1MiB") }))
+        },
+        show: |spool| one(values::show_size(spool.limit)),
+    },
+    Key {
+        about: About {
+            name: "spool_full",
+            value: "**drop_oldest** | **drop_newest**",
+            default: "drop_oldest",
+            doc: "What is lost when the spool is full: the oldest events, or those that come. Losses are counted and \
+                  reported.",
+            more: "The oldest are dropped by a sixty-fourth of the limit at once. Those that are being delivered stay.",
+            ..About::NONE
+        },
+        set: |spool, value| {
+            let full = match value.text {
+                "drop_oldest" => Ok(SpoolFull::DropOldest),
+                "drop_newest" => Ok(SpoolFull::DropNewest),
+                _ => Err("drop_oldest or drop_newest"),
+            };
+            put(&mut spool.full, full)
+        },
+        show: |spool| {
+            one(match spool.full {
+                SpoolFull::DropOldest => "drop_oldest",
+                SpoolFull::DropNewest => "drop_newest",
+            })
+        },
+    },
+];
+
+/// The keys of dead letters.
+pub(super) static DEAD_LETTER_KEYS: &[Key<Queue>] = &[
+    Key {
+        about: About {
+            name: "dead_letter_file",
+            value: "*PATH*",
+            default: "dead-letters.json in the spool's directory",
+            example: "/var/log/auship-dead-letters.json",
+            doc: "The file for documents that the server will never take (400, 413, 422; type **elasticsearch**: those \
+                  that don't fit the mapping), one JSON object a line, with the server's answer. Without this file, and \
+                  without a spool, they are lost.",
+            more: "Each line has *time*, *output*, *why* (status and answer) and *document* (as text where \
+                   **prepend_msg** or **postpend_msg** is set). Of a batch only the document that is to blame goes \
+                   there: the batch is halved until it is found, or the answer names it (type **elasticsearch**).",
+        },
+        // Where it may be depends on the spool: it is checked behind that.
+        set: |queue, value| put_some(&mut queue.dead_letter_file, Ok::<_, String>(value.text.into())),
+        show: |queue| some(show::optional_path(&queue.dead_letter_file)),
+    },
+    Key {
+        about: About {
+            name: "dead_letter_limit",
+            value: "*SIZE*",
+            default: "100MiB",
+            doc: "The size of the dead-letter file. Documents beyond it are lost, counted and reported.",
+            more: "Needs a dead-letter file, as above.",
+            ..About::NONE
+        },
+        set: |queue, value| put(&mut queue.dead_letter_limit, values::size(value.text)),
+        show: |queue| some(queue.dead_letter_file.as_ref().map(|_| values::show_size(queue.dead_letter_limit))),
+    },
+];
+
+impl Queue {
     /// The queue; only one in front of the network has a spool.
-    pub(super) fn queue(&mut self, given: &mut SectionValues, network: bool) -> Queue {
-        let spool = if network { self.spool(given) } else { None };
-        let mut queue = Queue {
-            slots: self.value(given, "ring_slots", 512, |text| {
-                values::count(text).ok().filter(|n| *n <= 1 << 20).ok_or("a whole number from 1 to 1048576")
-            }),
-            bytes: self.value(given, "ring_bytes", 8 << 20, |text| {
-                values::size(text).and_then(|size| usize::try_from(size).map_err(|_| "a size that memory can hold"))
-            }),
-            max_wait: self.value(given, "max_wait", Duration::from_secs(2), values::time),
-            dead_letter_file: spool.as_ref().map(|spool| spool.dir.join(DEAD_LETTERS)),
+    pub(super) fn read(given: &mut SectionValues, network: bool, validator: &mut Validator) -> Self {
+        let mut queue = Self {
+            slots: 512,
+            bytes: 8 << 20,
+            max_wait: Duration::from_secs(2),
+            spool: if network { Spool::read(given, validator) } else { None },
+            dead_letter_file: None,
             dead_letter_limit: 100 << 20,
-            spool,
         };
+        read(RING_KEYS, &mut queue, given, Dialect::Auship, validator);
         if network {
-            let line = given.line("dead_letter_file").unwrap_or_default();
-            let file = self.checked(given, "dead_letter_file", |text| match &queue.spool {
-                // That directory is made.
-                Some(spool) if Path::new(text).parent() == Some(&spool.dir) => Ok(text.into()),
-                _ => file_in_directory(text),
-            });
-            if let Some(file) = &file {
-                self.claim_path(line, given.section, "dead_letter_file", file);
-            }
-            queue.dead_letter_file = file.or(queue.dead_letter_file);
-            if let (None, Some(line)) = (&queue.dead_letter_file, given.line("dead_letter_limit")) {
-                self.fault(line, given.section, "dead_letter_limit", "needs dead_letter_file or spool_dir too");
-            }
-            queue.dead_letter_limit = self.value(given, "dead_letter_limit", queue.dead_letter_limit, values::size);
+            queue.read_dead_letters(given, validator);
         }
         queue
     }
 
-    fn spool(&mut self, given: &mut SectionValues) -> Option<Spool> {
-        const LEAST: u64 = 1 << 20;
-        if !given.has("spool_dir") {
-            for key in ["spool", "spool_limit", "spool_full"] {
-                if let Some((_, line)) = given.take(key) {
-                    self.fault(line, given.section, key, "needs spool_dir too");
+    fn read_dead_letters(&mut self, given: &mut SectionValues, validator: &mut Validator) {
+        let (line, limit_line) = (given.line("dead_letter_file").unwrap_or_default(), given.line("dead_letter_limit"));
+        read(DEAD_LETTER_KEYS, self, given, Dialect::Auship, validator);
+        if let Some(file) = self.dead_letter_file.take() {
+            let is_in_spool = self.spool.as_ref().is_some_and(|spool| file.parent() == Some(&spool.dir));
+            // The spool's directory is made.
+            let good = if is_in_spool { Ok(file) } else { file_in_directory(&file.to_string_lossy()) };
+            match good {
+                Ok(file) => {
+                    validator.claim_path(line, given.section, "dead_letter_file", &file);
+                    self.dead_letter_file = Some(file);
+                }
+                Err(what) => validator.fault(line, given.section, "dead_letter_file", what),
+            }
+        }
+        let beside = self.spool.as_ref().map(|spool| spool.dir.join(DEAD_LETTERS));
+        self.dead_letter_file = self.dead_letter_file.take().or(beside);
+        if let (None, Some(line)) = (&self.dead_letter_file, limit_line) {
+            validator.fault(line, given.section, "dead_letter_limit", "needs dead_letter_file or spool_dir too");
+        }
+    }
+}
+
+impl Spool {
+    fn read(given: &mut SectionValues, validator: &mut Validator) -> Option<Self> {
+        let Some(line) = given.line("spool_dir") else {
+            for key in SPOOL_KEYS {
+                if let Some((_, line)) = given.take(key.about.name) {
+                    validator.fault(line, given.section, key.about.name, "needs spool_dir too");
                 }
             }
             return None;
+        };
+        let mut spool = Self { dir: PathBuf::new(), always: false, limit: 1 << 30, full: SpoolFull::DropOldest };
+        read(SPOOL_KEYS, &mut spool, given, Dialect::Auship, validator);
+        if spool.dir.as_os_str().is_empty() {
+            return None;
         }
-        let line = given.line("spool_dir").unwrap_or_default();
-        let dir = self.checked(given, "spool_dir", |text| {
-            let path = PathBuf::from(text);
-            match path.parent().filter(|_| path.is_absolute()) {
-                None => Err("must be the absolute path of a directory of its own".to_string()),
-                Some(_) if path.is_dir() => private(path),
-                Some(_) if path.exists() => Err("is no directory".to_string()),
-                Some(parent) if !parent.is_dir() => {
-                    Err(format!("there is no directory {}; create it", parent.display()))
-                }
-                Some(_) => Ok(path),
-            }
-        });
-        let always = self.value(given, "spool", false, |text| match text {
-            "overflow" => Ok(false),
-            "always" => Ok(true),
-            _ => Err("overflow or always"),
-        });
-        let limit = self.value(given, "spool_limit", 1 << 30, |text| {
-            values::size(text).and_then(|n| if n >= LEAST { Ok(n) } else { Err("at least 1MiB") })
-        });
-        let full = self.value(given, "spool_full", SpoolFull::DropOldest, |text| match text {
-            "drop_oldest" => Ok(SpoolFull::DropOldest),
-            "drop_newest" => Ok(SpoolFull::DropNewest),
-            _ => Err("drop_oldest or drop_newest"),
-        });
-        let dir = dir?;
-        self.claim_path(line, given.section, "spool_dir", &dir);
-        Some(Spool { dir, always, limit, full })
+        validator.claim_path(line, given.section, "spool_dir", &spool.dir);
+        Some(spool)
+    }
+}
+
+/// A directory that can be a spool's, or can be made.
+fn spool_dir(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.parent().filter(|_| path.is_absolute()) {
+        None => Err("must be the absolute path of a directory of its own".to_string()),
+        Some(_) if path.is_dir() => private(path),
+        Some(_) if path.exists() => Err("is no directory".to_string()),
+        Some(parent) if !parent.is_dir() => Err(format!("there is no directory {}; create it", parent.display())),
+        Some(_) => Ok(path),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Keys of a syslog output.
 
 use super::{
-    Retry, Tls,
-    show::Quoted,
+    key::{About, Dialect, Key, none, one, put, put_some, read, show as show_keys},
+    retry::Retry,
+    show,
+    tls::Tls,
     validator::{SectionValues, Validator},
     values,
 };
@@ -96,13 +98,13 @@ impl fmt::Display for Destination {
 }
 
 impl Destination {
-    fn network(&self) -> &'static str {
+    fn network(&self) -> Network {
         match self {
-            Self::Unix(_) => "unix",
-            Self::UnixStream(_) => "unix-stream",
-            Self::Udp(_) => "udp",
-            Self::Tcp(_) => "tcp",
-            Self::Tls(..) => "tls",
+            Self::Unix(_) => Network::Unix,
+            Self::UnixStream(_) => Network::UnixStream,
+            Self::Udp(_) => Network::Udp,
+            Self::Tcp(_) => Network::Tcp,
+            Self::Tls(..) => Network::Tls,
         }
     }
 
@@ -119,28 +121,12 @@ impl Destination {
 
 impl Syslog {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "network = {}", self.destination.network())?;
-        match &self.destination {
-            Destination::Unix(path) | Destination::UnixStream(path) => writeln!(f, "address = {}", Quoted::path(path))?,
-            Destination::Udp(address) | Destination::Tcp(address) | Destination::Tls(address, _) => {
-                writeln!(f, "address = {address}")?;
-            }
-        }
+        show_keys(DESTINATION_KEYS, self, f)?;
         if let Destination::Tls(_, tls) = &self.destination {
-            tls.show(f)?;
+            show_keys(super::tls::KEYS, tls, f)?;
         }
-        let protocol = match self.protocol {
-            Protocol::Rfc3164 => "rfc3164",
-            Protocol::Rfc5424 => "rfc5424",
-        };
-        writeln!(f, "protocol = {protocol}")?;
-        let Priority(priority) = self.priority;
-        writeln!(f, "facility = {}", FACILITIES[usize::from(priority / 8)])?;
-        writeln!(f, "severity = {}", SEVERITIES[usize::from(priority % 8)])?;
-        writeln!(f, "tag = {}", Quoted::text(&self.tag))?;
-        writeln!(f, "connect_timeout = {}", values::show_time(self.connect_timeout))?;
-        writeln!(f, "timeout = {}", values::show_time(self.timeout))?;
-        self.retry.show(f)
+        show_keys(KEYS, self, f)?;
+        show_keys(super::retry::KEYS, &self.retry, f)
     }
 }
 
@@ -165,92 +151,286 @@ fn socket(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-impl Validator<'_> {
-    pub(super) fn syslog(&mut self, given: &mut SectionValues, line: usize) -> Option<Syslog> {
-        let destination = self.destination(given, line);
-        let unix = destination.as_ref().is_none_or(Destination::is_unix);
-        let protocol = if unix { Protocol::Rfc3164 } else { Protocol::Rfc5424 };
-        let syslog = Syslog {
-            protocol: self.value(given, "protocol", protocol, |text| match text {
+/// The networks, by their names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Network {
+    Unix,
+    UnixStream,
+    Udp,
+    Tcp,
+    Tls,
+}
+
+impl Network {
+    const ALL: [Self; 5] = [Self::Unix, Self::UnixStream, Self::Udp, Self::Tcp, Self::Tls];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Unix => "unix",
+            Self::UnixStream => "unix-stream",
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+        }
+    }
+}
+
+/// What the keys of a syslog output are read into.
+pub(super) struct Draft {
+    network: Network,
+    /// What it is depends on the network.
+    address: Option<String>,
+    protocol: Option<Protocol>,
+    priority: Option<u8>,
+    facility: Option<usize>,
+    severity: Option<usize>,
+    tag: String,
+    connect_timeout: Duration,
+    timeout: Duration,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self {
+            network: Network::Unix,
+            address: None,
+            protocol: None,
+            priority: None,
+            facility: None,
+            severity: None,
+            tag: "auship".into(),
+            connect_timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Where messages go.
+pub(super) static DESTINATION_KEYS: &[Key<Draft, Syslog>] = &[
+    Key {
+        about: About {
+            name: "network",
+            value: "**unix** | **unix-stream** | **udp** | **tcp** | **tls**",
+            default: "unix",
+            doc: "How messages are sent. **unix**: datagrams to a socket of this host. **unix-stream**: lines to a \
+                  stream socket. **udp**: one datagram a message (RFC 5426). **tcp**: octet counting (RFC 6587). \
+                  **tls**: that over TLS 1.2 or later (RFC 5425).",
+            more: "On a stream socket a newline in a document, which JSON has none of, becomes a blank. A document that \
+                   is larger than a datagram can be (over UDP 65507 bytes with what stands before it) goes to the \
+                   dead-letter file.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let network = Network::ALL.into_iter().find(|network| network.name() == value.text);
+            put(&mut draft.network, network.ok_or("unix, unix-stream, udp, tcp or tls"))
+        },
+        show: |syslog| one(syslog.destination.network().name()),
+    },
+    Key {
+        about: About {
+            name: "address",
+            value: "*PATH* | *HOST* | *HOST:PORT*",
+            default: "/dev/log",
+            example: "logs.example.com",
+            doc: "The socket, or the receiver. Required for **udp**, **tcp** and **tls**. The port is 514, for **tls** \
+                  6514, unless given.",
+            more: "An IPv6 address with a port is written in brackets: `[::1]:514`.",
+        },
+        set: |draft, value| put_some(&mut draft.address, Ok::<_, String>(value.text.to_string())),
+        show: |syslog| match &syslog.destination {
+            Destination::Unix(path) | Destination::UnixStream(path) => one(show::path(path)),
+            Destination::Udp(address) | Destination::Tcp(address) | Destination::Tls(address, _) => one(address),
+        },
+    },
+];
+
+/// What messages look like, and how long sending may take.
+pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
+    Key {
+        about: About {
+            name: "protocol",
+            value: "**rfc3164** | **rfc5424**",
+            default: "rfc3164 for sockets of this host, else rfc5424",
+            example: "rfc5424",
+            doc: "The format of what stands before the text of a message.",
+            more: "With **rfc3164** on a socket of this host there is no host name, as syslog(3) writes it. The time is \
+                   the local time of sending; the event's own time is in the document. With **rfc5424** MSGID is \
+                   *audit*, there is no structured data, and no byte order mark before the text.\n\n\
+                   On a host's own socket receivers expect RFC 3164. For **rfc5424** configure them: rsyslog's imuxsock \
+                   with *useSpecialParser=\"off\" parseHostname=\"on\"*, syslog-ng's unix-dgram() with \
+                   *flags(syslog-protocol)*.",
+        },
+        set: |draft, value| {
+            let protocol = match value.text {
                 "rfc3164" => Ok(Protocol::Rfc3164),
                 "rfc5424" => Ok(Protocol::Rfc5424),
                 _ => Err("rfc3164 or rfc5424"),
-            }),
-            priority: self.priority(given),
-            tag: self.value(given, "tag", "auship".to_string(), |text| {
-                // Receivers take the tag for what stands before a colon or bracket.
-                let good = text.bytes().all(|b| b.is_ascii_graphic() && !b":[]".contains(&b));
-                let good = good && text.len() <= LONGEST_TAG;
-                if good {
-                    Ok(text.to_string())
-                } else {
-                    Err("1 to 48 ASCII characters without blanks, ':', '[' and ']'")
-                }
-            }),
-            connect_timeout: self.value(given, "connect_timeout", Duration::from_secs(5), values::time_above_0),
-            timeout: self.value(given, "timeout", Duration::from_secs(30), values::time_above_0),
-            retry: self.retry(given),
-            destination: destination?,
-        };
-        Some(syslog)
-    }
+            };
+            put_some(&mut draft.protocol, protocol)
+        },
+        show: |syslog| {
+            one(match syslog.protocol {
+                Protocol::Rfc3164 => "rfc3164",
+                Protocol::Rfc5424 => "rfc5424",
+            })
+        },
+    },
+    Key {
+        about: About {
+            name: "facility",
+            value: "*NAME*",
+            default: "local0",
+            doc: "The facility: kern, user, mail, daemon, auth, syslog, lpr, news, uucp, cron, authpriv, ftp, ntp, \
+                  audit, alert, clock, or local0 to local7.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            put_some(
+                &mut draft.facility,
+                FACILITIES.iter().position(|name| *name == value.text).ok_or(
+                    "kern, user, mail, daemon, auth, syslog, lpr, news, uucp, cron, authpriv, ftp, ntp, audit, alert, \
+                     clock or local0 to local7",
+                ),
+            )
+        },
+        show: |syslog| one(FACILITIES[usize::from(syslog.priority.0 / 8)]),
+    },
+    Key {
+        about: About {
+            name: "severity",
+            value: "*NAME*",
+            default: "warning",
+            doc: "The severity: emerg, alert, crit, err, warning, notice, info or debug.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let severity = SEVERITIES.iter().position(|name| *name == value.text);
+            put_some(&mut draft.severity, severity.ok_or("emerg, alert, crit, err, warning, notice, info or debug"))
+        },
+        show: |syslog| one(SEVERITIES[usize::from(syslog.priority.0 % 8)]),
+    },
+    Key {
+        about: About {
+            name: "priority",
+            value: "*NUMBER*",
+            example: "132",
+            doc: "**facility** and **severity** in one number from 0 to 191, in place of them: eight times the facility \
+                  plus the severity.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            let priority = value.text.parse().ok().filter(|n| *n < 192);
+            put_some(
+                &mut draft.priority,
+                priority.ok_or("a whole number from 0 to 191: 8 times the facility + severity"),
+            )
+        },
+        show: none,
+    },
+    Key {
+        about: About {
+            name: "tag",
+            value: "*TEXT*",
+            default: "auship",
+            doc: "The name of the program in messages: TAG of RFC 3164, APP-NAME of RFC 5424. 1 to 48 ASCII characters \
+                  without blanks, `:`, `[` and `]`.",
+            ..About::NONE
+        },
+        set: |draft, value| {
+            // Receivers take the tag for what stands before a colon or bracket.
+            let is_good = value.text.bytes().all(|b| b.is_ascii_graphic() && !b":[]".contains(&b));
+            let tag = Some(value.text.to_string()).filter(|tag| is_good && tag.len() <= LONGEST_TAG);
+            put(&mut draft.tag, tag.ok_or("1 to 48 ASCII characters without blanks, ':', '[' and ']'"))
+        },
+        show: |syslog| one(show::text(&syslog.tag)),
+    },
+    Key {
+        about: About {
+            name: "connect_timeout",
+            value: "*TIME*",
+            default: "5s",
+            doc: "The limit for connecting, with name lookup and TLS handshake. Must be above 0.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.connect_timeout, values::time_above_0(value.text)),
+        show: |syslog| one(values::show_time(syslog.connect_timeout)),
+    },
+    Key {
+        about: About {
+            name: "timeout",
+            value: "*TIME*",
+            default: "30s",
+            doc: "How long the receiver may take nothing before the connection is given up. Must be above 0.",
+            ..About::NONE
+        },
+        set: |draft, value| put(&mut draft.timeout, values::time_above_0(value.text)),
+        show: |syslog| one(values::show_time(syslog.timeout)),
+    },
+];
 
-    fn destination(&mut self, given: &mut SectionValues, line: usize) -> Option<Destination> {
-        const NETWORKS: [&str; 5] = ["unix", "unix-stream", "udp", "tcp", "tls"];
-        let network = self.value(given, "network", "unix", |text| {
-            NETWORKS.into_iter().find(|name| *name == text).ok_or("unix, unix-stream, udp, tcp or tls")
-        });
-        if network != "tls" {
-            for key in ["ssl_verify", "ca_cert", "curl_cainfo", "client_cert", "client_key"] {
-                if let Some((_, line)) = given.take(key) {
-                    self.fault(line, given.section, key, format!("has no meaning for network = {network}"));
-                }
-            }
+impl Syslog {
+    pub(super) fn read(given: &mut SectionValues, line: usize, validator: &mut Validator) -> Option<Self> {
+        let mut draft = Draft::default();
+        let lines = [given.line("priority"), given.line("facility").or(given.line("severity"))];
+        if let [Some(line), Some(_)] = lines {
+            let what = "is facility and severity in one number; set it or them";
+            validator.fault(line, given.section, "priority", what);
         }
-        if matches!(network, "unix" | "unix-stream") {
-            let path = if given.has("address") { self.checked(given, "address", socket)? } else { DEV_LOG.into() };
-            let unix = if network == "unix" { Destination::Unix } else { Destination::UnixStream };
-            return Some(unix(path));
-        }
-        // Its faults are worth being told even when there is no address.
-        let tls = (network == "tls").then(|| self.tls(given, false));
-        let port = if tls.is_some() { TLS_PORT } else { PORT };
-        if !given.has("address") {
-            self.fault(line, given.section, "address", "is missing; name the receiver, HOST or HOST:PORT");
-        }
-        let address = self.checked(given, "address", |text| address(text, port))?;
-        Some(match (network, tls) {
-            (_, Some(tls)) => Destination::Tls(address, tls),
-            ("udp", None) => Destination::Udp(address),
-            _ => Destination::Tcp(address),
+        let address_line = given.line("address").unwrap_or(line);
+        read(DESTINATION_KEYS, &mut draft, given, Dialect::Auship, validator);
+        read(KEYS, &mut draft, given, Dialect::Auship, validator);
+        let destination = destination(&draft, given, address_line, validator);
+        let retry = Retry::read(given, validator);
+        let is_unix = destination.as_ref().is_none_or(Destination::is_unix);
+        Some(Self {
+            protocol: draft.protocol.unwrap_or(if is_unix { Protocol::Rfc3164 } else { Protocol::Rfc5424 }),
+            priority: priority(&draft),
+            tag: draft.tag,
+            connect_timeout: draft.connect_timeout,
+            timeout: draft.timeout,
+            retry,
+            destination: destination?,
         })
     }
+}
 
-    fn priority(&mut self, given: &mut SectionValues) -> Priority {
-        let named = ["facility", "severity"].iter().find_map(|key| given.line(key));
-        if let (Some(line), Some(_)) = (given.line("priority"), named) {
-            self.fault(line, given.section, "priority", "is facility and severity in one number; set it or them");
-        }
-        let Priority(default) = Priority::default();
-        let priority = self.value(given, "priority", default, |text| {
-            text.parse()
-                .ok()
-                .filter(|n| *n < 192)
-                .ok_or("a whole number from 0 to 191: 8 times the facility + severity")
-        });
-        let find = |names: &[&str], text: &str| names.iter().position(|name| *name == text);
-        let facility = self.value(given, "facility", usize::from(priority / 8), |text| {
-            find(&FACILITIES, text).ok_or(
-                "kern, user, mail, daemon, auth, syslog, lpr, news, uucp, cron, authpriv, ftp, ntp, audit, alert, clock \
-                 or local0 to local7",
-            )
-        });
-        let severity = self.value(given, "severity", usize::from(priority % 8), |text| {
-            find(&SEVERITIES, text).ok_or("emerg, alert, crit, err, warning, notice, info or debug")
-        });
-        // 24 facilities and 8 severities: it is below 192.
-        Priority(u8::try_from(8 * facility + severity).unwrap_or(default))
+/// Where messages go; none when it can't be told.
+fn destination(
+    draft: &Draft,
+    given: &mut SectionValues,
+    address_line: usize,
+    validator: &mut Validator,
+) -> Option<Destination> {
+    let network = draft.network;
+    if network != Network::Tls {
+        let names: Vec<&str> = super::tls::KEYS.iter().map(|key| key.about.name).collect();
+        validator.no_meaning_of(given, &names, &format!("network = {}", network.name()));
     }
+    // Its faults are worth being told even when there is no address.
+    let tls = (network == Network::Tls).then(|| Tls::read(given, Dialect::Auship, validator));
+    let text = draft.address.as_deref();
+    let path = || text.map_or(Ok(DEV_LOG.into()), socket);
+    let host = |port| match text {
+        Some(text) => address(text, port),
+        None => Err("is missing; name the receiver, HOST or HOST:PORT".to_string()),
+    };
+    let destination = match (network, tls) {
+        (Network::Unix, _) => path().map(Destination::Unix),
+        (Network::UnixStream, _) => path().map(Destination::UnixStream),
+        (Network::Udp, _) => host(PORT).map(Destination::Udp),
+        (_, Some(tls)) => host(TLS_PORT).map(|address| Destination::Tls(address, tls)),
+        (_, None) => host(PORT).map(Destination::Tcp),
+    };
+    destination.map_err(|what| validator.fault(address_line, given.section, "address", what)).ok()
+}
+
+fn priority(draft: &Draft) -> Priority {
+    let Priority(default) = Priority::default();
+    let priority = draft.priority.unwrap_or(default);
+    let facility = draft.facility.unwrap_or(usize::from(priority / 8));
+    let severity = draft.severity.unwrap_or(usize::from(priority % 8));
+    // 24 facilities and 8 severities: it is below 192.
+    Priority(u8::try_from(8 * facility + severity).unwrap_or(default))
 }
 
 #[cfg(test)]

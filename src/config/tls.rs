@@ -1,6 +1,11 @@
 //! TLS, the same for every sink that speaks it.
 
-use super::{secrets::is_kept, show::Quoted, validator::SectionValues, validator::Validator, values};
+use super::{
+    key::{About, Dialect, Key, none, one, put, put_some, read, some},
+    secrets::is_kept,
+    show,
+    validator::{SectionValues, Validator},
+};
 use std::{
     fmt,
     fs::File,
@@ -27,50 +32,116 @@ impl Tls {
         [&self.ca_file, &self.cert, &self.key].into_iter().filter_map(Option::as_deref)
     }
 
-    pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "ssl_verify = {}", Quoted::yes(self.verify))?;
-        for (key, path) in [("ca_cert", &self.ca_file), ("client_cert", &self.cert), ("client_key", &self.key)] {
-            if let Some(path) = path {
-                writeln!(f, "{key} = {}", Quoted::path(path))?;
-            }
+    pub(super) fn read(given: &mut SectionValues, dialect: Dialect, validator: &mut Validator) -> Self {
+        if let Some(line) = given.line("curl_cainfo").and(given.line("ca_cert")) {
+            validator.fault(line, given.section, "ca_cert", "is curl_cainfo by another name; set one of them");
         }
-        Ok(())
+        let key_line = given.line("client_key");
+        let mut tls = Self { verify: true, ca_file: None, cert: None, key: None };
+        read(KEYS, &mut tls, given, dialect, validator);
+        if let (Some(line), None) = (key_line.filter(|_| tls.key.is_some()), &tls.cert) {
+            validator.fault(line, given.section, "client_key", "needs client_cert too");
+        }
+        tls.key = tls.key.or_else(|| tls.cert.clone());
+        tls
     }
 }
 
-impl Validator<'_> {
-    pub(super) fn tls(&mut self, given: &mut SectionValues, legacy: bool) -> Tls {
-        let yes = |text: &str| {
-            if legacy { Ok(values::yes_unless_no(text)) } else { values::yes(text) }
-        };
-        let both = given.line("curl_cainfo").and(given.line("ca_cert"));
-        if let Some(line) = both {
-            self.fault(line, given.section, "ca_cert", "is curl_cainfo by another name; set one of them");
+/// The keys about TLS.
+pub(super) static KEYS: &[Key<Tls>] = &[
+    Key {
+        about: About {
+            name: "ssl_verify",
+            value: "*YES-OR-NO*",
+            default: "yes",
+            doc: "Verify the server's certificate and name. **no** is for testing only, and is reported at each start.",
+            ..About::NONE
+        },
+        set: |tls, value| put(&mut tls.verify, value.yes()),
+        show: |tls| one(show::yes(tls.verify)),
+    },
+    Key {
+        about: About {
+            name: "curl_cainfo",
+            value: "*PATH*",
+            doc: "audisp-json's name for **ca_cert**.",
+            ..About::NONE
+        },
+        set: |tls, value| put_some(&mut tls.ca_file, certificates(value.text)),
+        show: none,
+    },
+    Key {
+        about: About {
+            name: "ca_cert",
+            value: "*PATH*",
+            default: "the system's certificates",
+            example: "/etc/auship/ca.pem",
+            doc: "A PEM file of CA certificates to verify with.",
+            ..About::NONE
+        },
+        set: |tls, value| put_some(&mut tls.ca_file, certificates(value.text)),
+        show: |tls| some(show::optional_path(&tls.ca_file)),
+    },
+    Key {
+        about: About {
+            name: "client_cert",
+            value: "*PATH*",
+            example: "/etc/auship/client.pem",
+            doc: "A PEM file with this host's certificate.",
+            more: "An output of type **http** or **elasticsearch** looks at this file, at **client_key** and at \
+                   **ca_cert** every second. When one has changed, the next request uses a new connection; no request \
+                   is interrupted. An output of type **syslog** reads them for each connection.",
+            ..About::NONE
+        },
+        set: |tls, value| {
+            put_some(
+                &mut tls.cert,
+                pem(value.text, "certificate").map(|()| value.text.into()).map_err(|e| e.to_string()),
+            )
+        },
+        show: |tls| some(show::optional_path(&tls.cert)),
+    },
+    Key {
+        about: About {
+            name: "client_key",
+            value: "*PATH*",
+            default: "the file of client_cert",
+            example: "/etc/auship/client.key",
+            doc: "A PEM file with this host's private key. Others must not be able to read it.",
+            ..About::NONE
+        },
+        set: |tls, value| put_some(&mut tls.key, private_key(value.text)),
+        show: |tls| some(show::optional_path(&tls.key)),
+    },
+];
+
+/// Why a file can't serve.
+enum PemError {
+    /// It can't be read.
+    Unreadable(String, std::io::Error),
+    /// It holds no PEM of that kind.
+    Missing(String, &'static str),
+}
+
+impl fmt::Display for PemError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Unreadable(path, e) => write!(f, "can't read {path}: {e}"),
+            Self::Missing(path, what) => write!(f, "{path} holds no PEM {what}"),
         }
-        let verify = self.value(given, "ssl_verify", true, yes);
-        let named = self.checked(given, "curl_cainfo", certificates);
-        let ca_file = self.checked(given, "ca_cert", certificates).or(named);
-        let key_line = given.line("client_key");
-        let cert = self.checked(given, "client_cert", |text| pem(text, "certificate").map(|()| text.into()));
-        let key = self.checked(given, "client_key", private_key);
-        if let (Some(line), None) = (key_line.filter(|_| key.is_some()), &cert) {
-            self.fault(line, given.section, "client_key", "needs client_cert too");
-        }
-        Tls { verify, ca_file, key: key.or_else(|| cert.clone()), cert }
     }
 }
 
 fn certificates(text: &str) -> Result<PathBuf, String> {
-    match pem(text, "certificate") {
-        Err(what) if what.starts_with("can't") => Err(format!("{what}; name a file of CA certificates")),
-        Err(what) => Err(what),
-        Ok(()) => Ok(text.into()),
-    }
+    pem(text, "certificate").map(|()| text.into()).map_err(|e| match e {
+        PemError::Unreadable(..) => format!("{e}; name a file of CA certificates"),
+        PemError::Missing(..) => e.to_string(),
+    })
 }
 
 /// Whether a file can serve as a private key, and is kept from others.
 fn private_key(text: &str) -> Result<PathBuf, String> {
-    pem(text, "private key")?;
+    pem(text, "private key").map_err(|e| e.to_string())?;
     let path = PathBuf::from(text);
     let meta = path.metadata().map_err(|e| format!("can't read {text}: {e}"))?;
     is_kept(&path, &meta)?;
@@ -78,7 +149,7 @@ fn private_key(text: &str) -> Result<PathBuf, String> {
 }
 
 /// Whether a file can serve as a list of certificates, or as a key.
-fn pem(path: &str, what: &str) -> Result<(), String> {
+fn pem(path: &str, what: &'static str) -> Result<(), PemError> {
     // All of the world's CAs take a quarter of a megabyte; a device would never end.
     const MOST: u64 = 64 << 20;
     let read = || {
@@ -91,8 +162,8 @@ fn pem(path: &str, what: &str) -> Result<(), String> {
         Ok(pem)
     };
     match read() {
-        Err(e) => Err(format!("can't read {path}: {e}")),
-        Ok(pem) if memchr::memmem::find(&pem, b"-----BEGIN ").is_none() => Err(format!("{path} holds no PEM {what}")),
+        Err(e) => Err(PemError::Unreadable(path.into(), e)),
+        Ok(pem) if memchr::memmem::find(&pem, b"-----BEGIN ").is_none() => Err(PemError::Missing(path.into(), what)),
         Ok(_) => Ok(()),
     }
 }

@@ -1,16 +1,21 @@
 //! Collects what is wrong while sections are read.
 
-use super::{
-    Fault,
-    alone::PathClaim,
-    ini,
-    keys::{self, SectionKind, SectionLocation},
-    values,
-};
+use super::{fault::Fault, ini, key::is_named, values};
 use std::path::{Path, PathBuf};
 
 /// How messages name the keys that stand before any section.
 const TOP: &str = "before any section";
+/// What standard output is called here.
+pub(super) const STDOUT: &str = "-";
+
+/// What happens when a section sets a key twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeated {
+    /// It is a fault.
+    Fault,
+    /// The last one counts, as audisp-json had it.
+    LastCounts,
+}
 
 /// The values of one section by key, each taken out as it is understood.
 pub(super) struct SectionValues<'a> {
@@ -26,11 +31,14 @@ impl<'a> SectionValues<'a> {
         found
     }
 
-    /// All keys that begin with `prefix`: what follows it, the value, the line.
-    pub(super) fn take_all(&mut self, prefix: &str) -> Vec<(&'a str, &'a str, usize)> {
-        let found = self.entries.iter().filter_map(|e| Some((e.key.strip_prefix(prefix)?, e.value.as_str(), e.line)));
-        let found = found.collect();
-        self.entries.retain(|e| !e.key.starts_with(prefix));
+    /// All keys that `name` stands for, which is one as a rule: key, value, line. Of a key that is set again the last.
+    pub(super) fn take_all(&mut self, name: &str) -> Vec<(&'a str, &'a str, usize)> {
+        let mut found: Vec<(&str, &str, usize)> = Vec::new();
+        for entry in self.entries.iter().filter(|e| is_named(&e.key, name)) {
+            found.retain(|(key, ..)| *key != entry.key);
+            found.push((&entry.key, &entry.value, entry.line));
+        }
+        self.entries.retain(|e| !is_named(&e.key, name));
         found
     }
 
@@ -49,21 +57,32 @@ impl<'a> SectionValues<'a> {
         self.line(key).is_some()
     }
 
-    /// Passes over all keys that are about something.
-    pub(super) fn ignore(&mut self, of: SectionKind) {
-        self.entries.retain(|e| !keys::is_of(&e.key, of));
+    /// Passes over keys.
+    pub(super) fn ignore(&mut self, names: &[&str]) {
+        self.entries.retain(|e| !names.iter().any(|name| is_named(&e.key, name)));
     }
+}
+
+/// A file or directory that a key of a section names, and that belongs to it alone.
+struct PathClaim {
+    path: PathBuf,
+    section: String,
+    key: &'static str,
 }
 
 /// Collects faults while sections are read.
 pub(super) struct Validator<'a> {
-    pub(super) path: &'a Path,
+    path: &'a Path,
     pub(super) faults: Vec<Fault>,
-    /// What belongs to one output alone.
-    pub(super) claims: Vec<PathClaim>,
+    claims: Vec<PathClaim>,
 }
 
-impl Validator<'_> {
+impl<'a> Validator<'a> {
+    /// For a file of that name.
+    pub(super) fn new(path: &'a Path) -> Self {
+        Self { path, faults: Vec::new(), claims: Vec::new() }
+    }
+
     /// Notes a fault in a line; `key` is empty when it is the whole line's.
     pub(super) fn fault(&mut self, line: usize, section: &str, key: &str, what: impl Into<String>) {
         let section = if section.is_empty() { TOP } else { section };
@@ -71,14 +90,23 @@ impl Validator<'_> {
         self.faults.push(Fault { file: self.path.into(), line: Some(line), place, what: what.into() });
     }
 
-    /// The entries of a section that may stand there; others are faults.
-    pub(super) fn given<'s>(&mut self, section: &'s ini::Section, place: SectionLocation) -> SectionValues<'s> {
+    /// Notes a fault of the whole file.
+    pub(super) fn fault_of_all(&mut self, what: &str) {
+        self.faults.push(Fault { file: self.path.into(), line: None, place: String::new(), what: what.into() });
+    }
+
+    /// The entries of a section whose keys are `allowed` there; others are faults.
+    pub(super) fn given<'s>(
+        &mut self,
+        section: &'s ini::Section,
+        allowed: &[&'static str],
+        repeated: Repeated,
+    ) -> SectionValues<'s> {
         let mut entries = Vec::new();
         for entry in &section.entries {
-            if keys::allowed(place).any(|name| keys::is_named(&entry.key, name)) {
+            if allowed.iter().any(|name| is_named(&entry.key, name)) {
                 let first = entries.iter().find(|e: &&&ini::Entry| e.key == entry.key);
-                // audisp-json took the last one.
-                if let Some(first) = first.filter(|_| place != SectionLocation::Top) {
+                if let Some(first) = first.filter(|_| repeated == Repeated::Fault) {
                     let what = format!("is set twice; the first is in line {}", first.line);
                     self.fault(entry.line, &section.name, &entry.key, what);
                 }
@@ -88,7 +116,7 @@ impl Validator<'_> {
                 }
                 continue;
             }
-            let nearest = values::nearest(&entry.key, keys::allowed(place));
+            let nearest = values::nearest(&entry.key, allowed.iter().copied());
             let name = if nearest.ends_with('.') { "NAME" } else { "" };
             let what = format!("unknown key; did you mean {nearest}{name}?");
             self.fault(entry.line, &section.name, &entry.key, what);
@@ -96,42 +124,48 @@ impl Validator<'_> {
         SectionValues { section: &section.name, entries }
     }
 
-    /// A key's value as `read` understands it, or `default`.
-    pub(super) fn value<T>(
-        &mut self,
-        given: &mut SectionValues,
-        key: &str,
-        default: T,
-        read: impl Fn(&str) -> Result<T, values::Expected>,
-    ) -> T {
-        let Some((text, line)) = given.take(key) else {
-            return default;
-        };
-        match read(text) {
-            Ok(value) => value,
-            Err(expected) => {
-                self.fault(line, given.section, key, format!("is {:?}, must be {expected}", values::redacted(text)));
-                default
-            }
-        }
-    }
-
-    /// A key's value where `read` says itself what is wrong, as in `can't read FILE: …`.
-    pub(super) fn checked<T>(
-        &mut self,
-        given: &mut SectionValues,
-        key: &str,
-        read: impl Fn(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        let (text, line) = given.take(key)?;
-        read(text).map_err(|what| self.fault(line, given.section, key, what)).ok()
-    }
-
-    /// What is left of an output's keys has no meaning for its type.
+    /// What is left of a section's keys has no meaning for what it is about.
     pub(super) fn no_meaning(&mut self, given: &mut SectionValues, of: &str) {
         for entry in given.entries.drain(..) {
             self.fault(entry.line, given.section, &entry.key, format!("has no meaning for {of}"));
         }
+    }
+
+    /// These keys have no meaning for what the section is about.
+    pub(super) fn no_meaning_of(&mut self, given: &mut SectionValues, names: &[&str], of: &str) {
+        for name in names {
+            for (key, _, line) in given.take_all(name) {
+                self.fault(line, given.section, key, format!("has no meaning for {of}"));
+            }
+        }
+    }
+
+    /// Notes that a key's section writes there; a fault when another does already: they would spoil each other's.
+    pub(super) fn claim_path(&mut self, line: usize, section: &str, key: &'static str, path: &Path) {
+        // Devices and pipes are as their reader likes it.
+        if path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+            return;
+        }
+        let path = if path == Path::new(STDOUT) { path.to_path_buf() } else { resolved(path) };
+        match self.claims.iter().find(|claim| claim.path == path) {
+            Some(PathClaim { section: first, key: its, .. }) => {
+                let place =
+                    if first.is_empty() { format!("{its} before any section") } else { format!("[{first}] {its}") };
+                let name =
+                    if path == Path::new(STDOUT) { "standard output".into() } else { path.display().to_string() };
+                self.fault(line, section, key, format!("{name} is taken by {place}; each needs its own"));
+            }
+            None => self.claims.push(PathClaim { path, section: section.to_string(), key }),
+        }
+    }
+}
+
+/// A path without links and dots, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    match (path.canonicalize(), path.parent(), path.file_name()) {
+        (Ok(real), ..) => real,
+        (Err(_), Some(parent), Some(name)) => resolved(parent).join(name),
+        _ => path.to_path_buf(),
     }
 }
 

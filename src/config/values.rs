@@ -90,7 +90,7 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
     candidates
         .min_by_key(|candidate| {
             let related = extends(word, candidate) || extends(candidate, word);
-            (!related, distance(word, candidate))
+            (!related, strsim::levenshtein(word, candidate))
         })
         .unwrap_or_default()
 }
@@ -101,22 +101,6 @@ pub(super) fn redacted(text: &str) -> String {
         Some(at) => format!("…{}", &text[at..]),
         None => text.to_string(),
     }
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut corner = i;
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let changed = corner + usize::from(ca != *cb);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

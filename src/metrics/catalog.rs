@@ -5,14 +5,13 @@ use super::{
     OutputMetrics,
     metric::{
         Get::{Output, Program},
-        Kind::{Counter, Gauge, StateSet, Summary},
-        Metric, Series,
+        Kind, Metric, Series,
         StatsdName::{All, Http},
         histogram, labelled, latency, latency_if_measured, number, seconds,
     },
 };
 use crate::{
-    queue::counters::{Counter as Count, Loss},
+    queue::counters::{Counter, Loss},
     sink::BreakerState,
 };
 use std::time::UNIX_EPOCH;
@@ -21,7 +20,7 @@ use std::time::UNIX_EPOCH;
 pub static METRICS: &[Metric] = &[
     Metric {
         name: "auship_info",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &["version"],
         help: "Always 1, with the version of the program.",
         statsd: &[],
@@ -30,7 +29,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_start_time_seconds",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &[],
         help: "When the program started, in seconds since 1970.",
         statsd: &[],
@@ -39,7 +38,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_events_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events read from the input.",
         statsd: &[All("messages.total")],
@@ -48,7 +47,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_events_filtered_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events that filters dropped.",
         statsd: &[All("messages.filtered")],
@@ -57,7 +56,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_filter_events_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &["filter"],
         help: "Events that a filter decided about.",
         statsd: &[],
@@ -66,7 +65,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_events_dispatched_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events and gaps that were passed to the outputs.",
         statsd: &[],
@@ -75,7 +74,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_events_out_of_order_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events that came after an event with a higher serial, and had been missing until then.",
         statsd: &[],
@@ -84,7 +83,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_gaps_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Gaps in the serials. Each is reported as an event of its own (category audit_gap).",
         statsd: &[All("messages.gaps")],
@@ -93,7 +92,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_missing_events_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events missing in the gaps.",
         statsd: &[All("messages.missing")],
@@ -102,7 +101,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_lines_unreadable_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Lines of the input that could not be read.",
         statsd: &[All("messages.unreadable")],
@@ -111,7 +110,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_reader_pause_seconds",
-        kind: Summary,
+        kind: Kind::Summary,
         labels: &[],
         help: "How long input waited for the reader: the time from the end of one read to the start of the next, while \
                more input was waiting. The quantiles are those since the start, and at most one eighth too large.",
@@ -121,7 +120,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_reader_pause_max_seconds",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &[],
         help: "The longest time that input waited for the reader.",
         statsd: &[],
@@ -130,7 +129,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_read_processing_seconds",
-        kind: Summary,
+        kind: Kind::Summary,
         labels: &[],
         help: "Time from the bytes of one read (up to 64 KiB) to the documents in the rings. Measured only while statsd \
                is configured.",
@@ -140,7 +139,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_event_filter_seconds",
-        kind: Summary,
+        kind: Kind::Summary,
         labels: &[],
         help: "Time that the filters took for an event. Measured only while statsd and filters are configured.",
         statsd: &[All("marshaller.filter_latency")],
@@ -149,7 +148,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_event_age_seconds",
-        kind: Summary,
+        kind: Kind::Summary,
         labels: &[],
         help: "Age of an event when its documents are in the rings. Measured only while statsd is configured.",
         statsd: &[All("latency")],
@@ -158,7 +157,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_info",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &["type", "state"],
         help: "Always 1, with the type and the state of the output: running, closing (a reload removed it, and it is \
                delivering what it still has) or ended.",
@@ -168,62 +167,62 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_events_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events that the output accepted.",
         statsd: &[All("output.<output>.events"), Http("http_writer.total_messages")],
         status: None,
-        get: Output(|output| number(output.counters[Count::Events])),
+        get: Output(|output| number(output.counters[Counter::Events])),
     },
     Metric {
         name: "auship_output_recovered_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events of earlier processes: found in the spool at the start, or lost with the previous process.",
         statsd: &[],
         status: None,
-        get: Output(|output| number(output.counters[Count::Recovered])),
+        get: Output(|output| number(output.counters[Counter::Recovered])),
     },
     Metric {
         name: "auship_output_delivered_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Documents that were delivered.",
         statsd: &[All("output.<output>.delivered")],
         status: Some("delivered"),
-        get: Output(|output| number(output.counters[Count::Delivered])),
+        get: Output(|output| number(output.counters[Counter::Delivered])),
     },
     Metric {
         name: "auship_output_duplicates_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Documents among the delivered ones that the server already had. They were sent again because an answer \
                was missing. Only outputs of type elasticsearch learn this.",
         statsd: &[All("output.<output>.duplicates")],
         status: None,
-        get: Output(|output| number(output.counters[Count::Duplicates])),
+        get: Output(|output| number(output.counters[Counter::Duplicates])),
     },
     Metric {
         name: "auship_output_skipped_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Events that the output's own settings exclude.",
         statsd: &[All("output.<output>.skipped")],
         status: Some("skipped"),
-        get: Output(|output| number(output.counters[Count::Skipped])),
+        get: Output(|output| number(output.counters[Counter::Skipped])),
     },
     Metric {
         name: "auship_output_dead_lettered_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Documents that the server will never accept, and that are in the dead-letter file.",
         statsd: &[All("output.<output>.dead_lettered")],
         status: Some("dead_lettered"),
-        get: Output(|output| number(output.counters[Count::DeadLettered])),
+        get: Output(|output| number(output.counters[Counter::DeadLettered])),
     },
     Metric {
         name: "auship_output_lost_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &["reason"],
         help: "Documents lost, by reason: ring_full, refused, at_end, spool_full, spool_damaged, killed or \
                dead_letters_full.",
@@ -233,16 +232,16 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_ring_documents",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &[],
         help: "Documents in memory: in the ring, on their way to the spool, or in flight in the sink.",
         statsd: &[All("output.<output>.ring")],
         status: Some("ring"),
-        get: Output(|output| number(output.counters[Count::Ring])),
+        get: Output(|output| number(output.counters[Counter::Ring])),
     },
     Metric {
         name: "auship_output_ring_bytes",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &[],
         help: "Bytes of the documents in the ring, without those in flight.",
         statsd: &[All("output.<output>.ring_bytes")],
@@ -251,16 +250,16 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_spool_documents",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &[],
         help: "Documents on disk that are not yet delivered.",
         statsd: &[All("output.<output>.spool")],
         status: Some("spool"),
-        get: Output(|output| number(output.counters[Count::Spool])),
+        get: Output(|output| number(output.counters[Counter::Spool])),
     },
     Metric {
         name: "auship_output_spool_bytes",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &[],
         help: "Bytes of the spool's files.",
         statsd: &[All("output.<output>.spool_bytes")],
@@ -269,7 +268,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_breaker_state",
-        kind: StateSet,
+        kind: Kind::StateSet,
         labels: &["state"],
         help: "1 for the current state of the circuit breaker (closed, open or half_open), 0 for the others. Only \
                running and closing outputs that have a server have one.",
@@ -279,7 +278,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_requests_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Requests sent. Only outputs of type http or elasticsearch send requests.",
         statsd: &[],
@@ -288,7 +287,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_request_errors_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &[],
         help: "Requests without an answer.",
         statsd: &[Http("http_writer.request_error.count")],
@@ -297,7 +296,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_responses_total",
-        kind: Counter,
+        kind: Kind::Counter,
         labels: &["code"],
         help: "Answers, by HTTP status.",
         statsd: &[Http("http_code.<code>")],
@@ -306,7 +305,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_request_seconds",
-        kind: Summary,
+        kind: Kind::Summary,
         labels: &[],
         help: "Time from sending a request to receiving its whole answer.",
         statsd: &[Http("http_writer.latency")],
@@ -315,7 +314,7 @@ pub static METRICS: &[Metric] = &[
     },
     Metric {
         name: "auship_output_request_max_seconds",
-        kind: Gauge,
+        kind: Kind::Gauge,
         labels: &[],
         help: "The longest time from sending a request to receiving its whole answer.",
         statsd: &[],

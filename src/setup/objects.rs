@@ -9,6 +9,7 @@ use crate::{
     config::{IndexPattern, Target},
     sink::{self, Product},
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
 
 /// What all outputs share in a cluster, by name and file.
@@ -20,6 +21,8 @@ const COMPONENTS: [(&str, &str); 3] = [
 /// The priority of the shortest pattern. Elastic's own templates have 100 and 200, and leave what is above 500 to others:
 /// https://www.elastic.co/guide/en/elasticsearch/reference/current/index-templates.html
 const PRIORITY: usize = 500;
+/// What can't stand in a URL as it is: all but RFC 3986's unreserved characters.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// One thing to install.
 #[derive(Clone, Debug)]
@@ -103,16 +106,8 @@ impl Object {
 }
 
 /// A name in a URL's path.
-fn encoded(name: &str) -> String {
-    let mut path = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            path.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    path
+fn encoded(name: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(name, ENCODED)
 }
 
 /// Which indexes an output writes to.
@@ -336,6 +331,6 @@ mod tests {
 
     #[test]
     fn a_path_has_no_odd_letters() {
-        assert_eq!(encoded("auship-ä.1%"), "auship-%C3%A4.1%25");
+        assert_eq!(encoded("auship-ä.1%").to_string(), "auship-%C3%A4.1%25");
     }
 }

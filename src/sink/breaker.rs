@@ -1,5 +1,8 @@
 //! The circuit breaker in front of a server: closed while it answers, open while it doesn't, so that nothing waits on
 //! a dead server; half-open when it is time for one request to find out.
+//!
+//! Written by hand: the crates for it refuse calls. Here workers wait together until it closes, for as long as a server's
+//! `Retry-After` says, and leave at once when they are told to.
 
 use crate::lock::locked;
 use std::{

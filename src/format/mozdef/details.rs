@@ -1,13 +1,14 @@
 //! `details`: one flat object with every field of every record under a key of its own.
 
 use super::{
-    Details, EventView, MozDef,
+    EventView, MozDef,
     rules::{MozDefField, OF_PATH, Role, truth},
 };
 use crate::{
     address::Address,
     auparse::{Interpreter, Syscall, Type},
-    event::{Field, FieldRef, is_absent, is_unset, record_type, to_number, unquoted},
+    config::Details,
+    event::{Field, FieldRef, is_absent, record_type, to_number, unquoted},
     format::{
         arguments::Arguments,
         flat::{self, Key, Keys, RuleId},
@@ -311,7 +312,7 @@ impl Writer<'_, '_> {
                 let user = self.flat.interpreter.user(place);
                 flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, user);
             }
-            Role::Auid if !is_unset(text) => {
+            Role::Auid if !matches!(text, b"4294967295" | b"-1") => {
                 let key = self.flat.begin(self.fixed.originaluser);
                 let user = self.flat.interpreter.user(place);
                 flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, user);

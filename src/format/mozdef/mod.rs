@@ -27,16 +27,6 @@ use crate::{
 use category::Category;
 use rules::MozDefField;
 
-/// Which fields a document has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Details {
-    /// Every field of every record.
-    #[default]
-    Full,
-    /// The keys that audisp-json had, for consumers that pay by the byte.
-    Classic,
-}
-
 /// Version in the tags.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

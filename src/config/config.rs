@@ -1,0 +1,94 @@
+//! A whole configuration, and the keys of the program as a whole.
+
+use super::{
+    filter::Filter,
+    key::{About, Key, one, put, show as show_keys},
+    metrics::{self, Metrics},
+    output::Output,
+    sequence::{self, Sequence, Source},
+    show, values,
+};
+use std::{fmt, path::PathBuf, time::Duration};
+
+/// A whole configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// How long a drain at the end may take.
+    pub shutdown_timeout: Duration,
+    /// Where records come from.
+    pub source: Source,
+    /// Which events are kept: the first that matches decides.
+    pub filters: Vec<Filter>,
+    /// How serials are watched.
+    pub sequence: Sequence,
+    /// Where metrics go.
+    pub metrics: Metrics,
+    /// At least one.
+    pub outputs: Vec<Output>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            shutdown_timeout: Duration::from_secs(10),
+            source: Source::default(),
+            filters: Vec::new(),
+            sequence: Sequence::default(),
+            metrics: Metrics::default(),
+            outputs: Vec::new(),
+        }
+    }
+}
+
+/// The keys of the program as a whole: before any section.
+pub(super) static KEYS: &[Key<Config>] = &[
+    Key {
+        about: About {
+            name: "shutdown_timeout",
+            value: "*TIME*",
+            default: "10s",
+            doc: "How long **auship** goes on delivering at the end, for all outputs together. What isn't delivered then \
+                  is lost.",
+            ..About::NONE
+        },
+        set: |config, value| put(&mut config.shutdown_timeout, values::time(value.text)),
+        show: |config| one(values::show_time(config.shutdown_timeout)),
+    },
+    Key {
+        about: About {
+            name: "run_dir",
+            value: "*PATH*",
+            default: "/run/auship",
+            doc: "The directory for what concerns the running process alone: the report that SIGUSR1 asks for, and what \
+                  is in the rings before spools.",
+            more: "For each spool it has a small file that says what is in the ring, so that the next process can say \
+                   what a killed one lost. A directory in memory (a tmpfs) is best. It is made, with mode 0750, when it is \
+                   needed.",
+            ..About::NONE
+        },
+        set: |config, value| put(&mut config.metrics.run_dir, run_dir(value.text)),
+        show: |config| one(show::path(&config.metrics.run_dir)),
+    },
+];
+
+fn run_dir(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.is_absolute() {
+        false => Err("must be the absolute path of a directory".to_string()),
+        true if path.exists() && !path.is_dir() => Err("is no directory".to_string()),
+        true => Ok(path),
+    }
+}
+
+/// The configuration in effect, as a file that says the same.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        show_keys(KEYS, self, f)?;
+        writeln!(f, "\n[input]")?;
+        show_keys(sequence::KEYS, &(self.source, self.sequence), f)?;
+        writeln!(f, "\n[metrics]")?;
+        show_keys(metrics::KEYS, &self.metrics, f)?;
+        self.filters.iter().try_for_each(|filter| filter.show(f))?;
+        self.outputs.iter().try_for_each(|output| output.show(f))
+    }
+}
