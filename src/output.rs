@@ -8,9 +8,11 @@ use crate::{
     format::{Format, Written},
     host::Host,
     metrics::{OutputMetrics, OutputState},
+    outcome::Outcome,
     outputs::{Branch, Closing},
     processes::Origin,
-    queue::{Overflow, QueueReceiver, QueueSender, ResumeMark, Takeover, queue},
+    queue::{Guarantee, Overflow, QueueReceiver, QueueSender, ResumeMark, Takeover, queue},
+    receipt::Receipt,
     sink::{self, SinkHandle},
 };
 use std::{
@@ -51,19 +53,24 @@ pub struct Output {
 
 impl Output {
     /// Writes the event's document and puts it into the queue. `mark` is the newest serial by now.
-    pub fn event(&mut self, event: &mut Event, mark: Option<ResumeMark>) {
+    ///
+    /// Where the queue has no room, a document with a receipt goes no further: its receipt says that it isn't safe.
+    pub fn event(&mut self, event: &mut Event, receipt: Option<Receipt>, mark: Option<ResumeMark>) {
         let document = &mut self.document;
         document.clear();
         document.body.extend_from_slice(self.config.prepend_msg.as_bytes());
         if self.format.write(event, document) == Written::Skipped {
             self.sender.skip(mark);
+            if let Some(receipt) = receipt {
+                receipt.resolve(Outcome::Skipped);
+            }
             return;
         }
         document.body.extend_from_slice(self.config.postpend_msg.as_bytes());
         // A copy has no more room than it needs; the buffer stays for the next event.
-        let copy = document.clone();
+        let copy = document.copy(receipt);
         give_back(&mut document.body, buffer::EVENT);
-        self.sender.push(copy, mark);
+        drop(self.sender.push(copy, mark));
     }
 
     /// Notes the serial of an event that filters dropped.
@@ -84,7 +91,8 @@ impl Branch for Output {
     fn start(config: &config::Output, environment: &Environment, takeover: Takeover) -> io::Result<Self> {
         let Environment { host, run_dir } = environment;
         let overflow = if config.sink.is_network() { Overflow::Lose } else { Overflow::Wait };
-        let (sender, receiver) = queue(&config.name, &config.queue, overflow, run_dir, takeover)?;
+        let (sender, receiver) =
+            queue(&config.name, &config.queue, overflow, Guarantee::BestEffort, run_dir, takeover)?;
         Ok(Self {
             format: Format::new(&config.format, host, Origin::Live),
             sender,

@@ -125,7 +125,7 @@ impl Pipeline {
     fn publish(&mut self, event: &mut Event, mark: Option<ResumeMark>) {
         self.input.dispatched += 1;
         for output in self.outputs.running_mut() {
-            output.event(event, mark);
+            output.event(event, None, mark);
         }
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::queue::counters::{Loss, Outcome};
+use crate::outcome::{Loss, Outcome};
 use std::{collections::BTreeSet, time::UNIX_EPOCH};
 
 /// An output that has delivered 960 of 964 events.
