@@ -1,6 +1,14 @@
 use super::*;
-use crate::queue::counters::{Loss, Outcome};
-use std::{collections::BTreeSet, time::UNIX_EPOCH};
+use crate::{
+    config::Metrics,
+    queue::counters::{Counter, Counters, Loss, Outcome},
+    sink::BreakerState,
+    timing::RequestStats,
+};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, UNIX_EPOCH},
+};
 
 /// An output that has delivered 960 of 964 events.
 fn siem() -> OutputMetrics {

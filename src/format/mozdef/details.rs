@@ -1,12 +1,12 @@
 //! `details`: one flat object with every field of every record under a key of its own.
 
 use super::{
-    EventView, MozDef,
     rules::{MozDefField, OF_PATH, Role, truth},
+    view::EventView,
 };
 use crate::{
     address::Address,
-    auparse::{Interpreter, Syscall, Type},
+    auparse::{Syscall, Type},
     config::Details,
     event::{Field, FieldRef, is_absent, record_type, to_number, unquoted},
     format::{
@@ -72,40 +72,51 @@ pub(super) struct Writer<'a, 'p> {
     comm: &'a mut Vec<u8>,
 }
 
-impl MozDef {
-    /// Appends the members of `details`.
-    pub(super) fn details(&mut self, view: &EventView, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
-        let is_socket = view.call.is_some_and(|call| interpreter.syscall_name(call) == b"socket");
-        self.comm.clear();
-        let flat = flat::Writer { state: &mut self.flat, event: view.event, interpreter, out, call: view.call };
-        let mut writer = Writer {
+impl<'a, 'p> Writer<'a, 'p> {
+    /// For one event.
+    pub(super) fn new(
+        flat: flat::Writer<'a, 'p, MozDefField>,
+        fixed: &'a FixedKeys,
+        arguments: &'a Arguments,
+        processes: &'a mut Processes,
+        view: &'a EventView<'a>,
+        which: Details,
+        comm: &'a mut Vec<u8>,
+    ) -> Self {
+        let is_socket = view.syscall_is(flat.interpreter, b"socket");
+        comm.clear();
+        Self {
             flat,
-            fixed: &self.fixed,
-            arguments: &self.arguments,
-            processes: &mut self.processes,
+            fixed,
+            arguments,
+            processes,
             view,
-            full: self.settings.details == Details::Full,
+            full: which == Details::Full,
             is_socket,
             of_path: Default::default(),
             node: view.event.node_id(),
             pid: None,
-            comm: &mut self.comm,
-        };
-        writer.own();
-        if let Some(syscall) = view.syscall {
-            writer.record(syscall);
+            comm,
         }
-        for number in 0..view.event.records().len() {
-            if Some(number) != view.syscall {
-                writer.record(number);
+    }
+
+    /// Appends the members of `details`.
+    pub(super) fn write(mut self) {
+        self.own();
+        if let Some(syscall) = self.view.syscall {
+            self.record(syscall);
+        }
+        for number in 0..self.view.event.records().len() {
+            if Some(number) != self.view.syscall {
+                self.record(number);
             }
         }
-        writer.flat.write_qualified();
-        writer.flat.others();
-        if writer.full {
-            writer.flat.bytes();
+        self.flat.write_qualified();
+        self.flat.others();
+        if self.full {
+            self.flat.bytes();
         }
-        writer.remember();
+        self.remember();
     }
 }
 

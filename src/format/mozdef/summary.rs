@@ -1,6 +1,6 @@
 //! `summary`: one line for a person. Its second word is matched by deployed alerts.
 
-use super::{EventView, category::Category};
+use super::{category::Category, view::EventView};
 use crate::{
     address::{self, Address},
     auparse::{Interpreter, Type},
