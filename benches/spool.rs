@@ -3,6 +3,7 @@
 
 use auship::{
     config::{self, SpoolFull},
+    document::Document,
     queue::{
         BatchLimits, Dequeued, Overflow, Takeover,
         counters::{Counter, Outcome},
@@ -48,7 +49,7 @@ fn main() {
         for n in 0..DOCUMENTS {
             let mut document = format!("{{\"number\":{n}").into_bytes();
             document.resize(SIZE, b'x');
-            assert!(sender.push(document, None));
+            assert!(sender.push(Document { body: document, ..Document::default() }, None));
         }
         while receiver.counters()[Counter::Spool] < DOCUMENTS as u64 {
             std::thread::sleep(Duration::from_millis(1));

@@ -61,9 +61,9 @@ impl Output {
         }
         document.body.extend_from_slice(self.config.postpend_msg.as_bytes());
         // A copy has no more room than it needs; the buffer stays for the next event.
-        let body = document.body.clone();
+        let copy = document.clone();
         give_back(&mut document.body, buffer::EVENT);
-        self.sender.push(body, mark);
+        self.sender.push(copy, mark);
     }
 
     /// Notes the serial of an event that filters dropped.

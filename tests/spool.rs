@@ -43,7 +43,7 @@ fn wait_for_spooled(dir: &Path, count: usize) {
 fn spooled(dir: &Path) -> usize {
     let Ok(files) = fs::read_dir(dir.join("spool")) else { return 0 };
     let files = files.filter_map(|e| fs::read(e.ok()?.path()).ok());
-    files.map(|bytes| bytes.windows(4).filter(|w| w == b"\xffau\x01").count()).sum()
+    files.map(|bytes| bytes.windows(4).filter(|w| w == b"\xffau\x02").count()).sum()
 }
 
 fn all(range: std::ops::RangeInclusive<usize>) -> Vec<usize> {

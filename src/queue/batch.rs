@@ -3,9 +3,8 @@
 use super::{
     MAX_DEFERRED, QueueReceiver,
     counters::{Counter, Outcome},
-    ring::Document,
 };
-use crate::lock::locked;
+use crate::{document::Document, lock::locked};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -152,7 +151,7 @@ impl QueueReceiver {
         let state = locked(&self.shared.state);
         let deferred = &state.pending.deferred;
         let documents = deferred.iter().flat_map(|(_, batch)| &batch.documents);
-        deferred.len() < MAX_DEFERRED && documents.map(Vec::len).sum::<usize>() < self.shared.config.bytes
+        deferred.len() < MAX_DEFERRED && documents.map(Document::len).sum::<usize>() < self.shared.config.bytes
     }
 
     /// Gives a batch back of which some documents have no outcome, and that is to be tried again at `until`; others get

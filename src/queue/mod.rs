@@ -21,7 +21,7 @@ mod batch;
 pub mod counters;
 mod next;
 mod receiver;
-pub mod ring;
+mod ring;
 mod sender;
 mod spool;
 mod spooler;

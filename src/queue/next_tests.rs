@@ -4,6 +4,7 @@
 use super::*;
 use crate::{
     config,
+    document::Document,
     queue::{Batch, batch::Origin, spool::InFlightBatch},
 };
 use std::time::Duration;
@@ -43,7 +44,7 @@ impl Moment {
     }
 
     fn push(&mut self, documents: usize) {
-        (0..documents).for_each(|_| self.state.ring.push(b"{}".to_vec()));
+        (0..documents).for_each(|_| self.state.ring.push(Document::default()));
     }
 
     fn closed(mut self) -> Self {
@@ -186,7 +187,7 @@ fn a_batch_waits_until_it_is_full_or_late_or_the_last() {
 #[test]
 fn a_batch_is_full_by_its_bytes_too() {
     let mut moment = Moment::with_ring(0);
-    moment.state.ring.push(vec![b'x'; 1 << 18]);
+    moment.state.ring.push(Document { body: vec![b'x'; 1 << 18], ..Document::default() });
     assert_eq!(moment.next(), Next::Ring);
 }
 

@@ -1,10 +1,8 @@
 //! The ring: so many documents and so many bytes, whichever is reached first.
 
 use super::{BatchLimits, state::BatchSize};
+use crate::document::Document;
 use std::{collections::VecDeque, time::Instant};
-
-/// One document, as it is to be sent.
-pub type Document = Vec<u8>;
 
 /// A bounded queue in memory.
 #[derive(Debug)]
@@ -126,10 +124,14 @@ impl Ring {
 mod tests {
     use super::*;
 
+    fn document(body: Vec<u8>) -> Document {
+        Document { body, ..Document::default() }
+    }
+
     fn push(ring: &mut Ring, bytes: usize) -> bool {
         let room = ring.has_room(bytes);
         if room {
-            ring.push(vec![0; bytes]);
+            ring.push(document(vec![0; bytes]));
         }
         room
     }
@@ -156,13 +158,13 @@ mod tests {
     fn what_is_reserved_keeps_its_room_and_comes_back_in_order() {
         let mut ring = Ring::new(3, 100);
         for n in 1..=2 {
-            ring.push(vec![n]);
+            ring.push(document(vec![n]));
         }
         let reserved = ring.take_all_reserved();
-        ring.push(vec![3]);
+        ring.push(document(vec![3]));
         assert!(ring.has_reserved() && !ring.has_room(1));
         ring.release_reserved(reserved[1..].to_vec());
         assert!(ring.has_room(1));
-        assert_eq!(ring.take(9, 100), [vec![2], vec![3]]);
+        assert_eq!(ring.take(9, 100), [document(vec![2]), document(vec![3])]);
     }
 }

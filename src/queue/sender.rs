@@ -3,10 +3,9 @@
 use super::{
     Overflow, ResumeMark, Shared, State,
     counters::{Counter, Loss, Outcome},
-    ring::Document,
     wait,
 };
-use crate::lock::locked;
+use crate::{document::Document, lock::locked};
 use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
     time::{Duration, Instant},

@@ -3,11 +3,10 @@
 use super::{
     GATHER, RETRY_DISK, RETRY_FULL, RETRY_OPEN, Shared, State,
     counters::{Counter, Loss, Outcome},
-    ring::Document,
     spool::{Appended, Recovered, Spool},
     wait,
 };
-use crate::{config::SpoolFull, lock::locked, log, losses::events};
+use crate::{config::SpoolFull, document::Document, lock::locked, log, losses::events};
 use std::{
     io,
     sync::{MutexGuard, atomic::Ordering},
@@ -219,7 +218,7 @@ mod tests {
             spool: Some(spool),
         });
         state.disk.open = true;
-        (0..documents).for_each(|_| state.ring.push(b"{}".to_vec()));
+        (0..documents).for_each(|_| state.ring.push(Document::default()));
         state
     }
 

@@ -3,10 +3,9 @@
 
 use super::{
     counters::{Counter, Counters, Loss, Outcome},
-    ring::Document,
     *,
 };
-use crate::config::SpoolFull;
+use crate::{config::SpoolFull, document::Document};
 use std::time::Instant;
 
 /// How long a test waits for what must come: far longer than it takes, on a busy machine too.
@@ -41,7 +40,7 @@ fn limits(documents: usize) -> BatchLimits {
 }
 
 fn documents(numbers: std::ops::Range<u64>) -> Vec<Document> {
-    numbers.map(|n| n.to_string().into_bytes()).collect()
+    numbers.map(|n| Document { body: n.to_string().into(), ..Document::default() }).collect()
 }
 
 /// Puts documents in, and waits until they are in the spool.

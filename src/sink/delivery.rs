@@ -7,12 +7,12 @@ use super::{
 };
 use crate::{
     config,
+    document::Document,
     lock::locked,
     log,
     queue::{
         Batch, BatchLimits, Order, QueueReceiver,
         counters::{Loss, Outcome},
-        ring::Document,
     },
 };
 use std::{
@@ -318,7 +318,7 @@ impl DeliveryWorker {
     /// Gives up the next document that has no outcome.
     fn dead_letter(&self, batch: &mut Batch, why: &str) {
         let Some(document) = batch.next() else { return };
-        match self.dead_letters.write(document, why) {
+        match self.dead_letters.write(&document.body, why) {
             Ok(()) => {
                 self.queue.record_outcome(batch, 1, Outcome::DeadLettered);
                 self.shared.dead_lettered.lost(&format!("{}: {why}", self.server));

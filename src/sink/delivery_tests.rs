@@ -37,14 +37,18 @@ fn output(dir: &Path, attempts: Option<u32>) -> Running {
 
 const LIMITS: BatchLimits = BatchLimits { documents: 10, bytes: usize::MAX, interval: Duration::from_secs(5) };
 
+fn document(text: &str) -> Document {
+    Document { body: text.into(), ..Document::default() }
+}
+
 fn put(output: &mut Running, texts: &[&str]) {
-    assert!(texts.iter().all(|text| output.sender.push(text.as_bytes().to_vec(), None)));
+    assert!(texts.iter().all(|text| output.sender.push(document(text), None)));
 }
 
 /// What a server makes of documents by what they are called: `n…` are rejected, `k…` are known, `a…` are refused
 /// and the index of `b…` is blocked, the last two while that is so `again`.
 fn items(documents: &[Document], again: bool) -> SendResult {
-    let item = |document: &Document| match document[0] {
+    let item = |document: &Document| match document.body[0] {
         b'n' => ItemResult::Rejected("a fault".into()),
         b'k' => ItemResult::Duplicate,
         b'a' if again => ItemResult::Retry("busy".into()),
@@ -55,7 +59,7 @@ fn items(documents: &[Document], again: bool) -> SendResult {
 }
 
 fn texts(documents: &[Document]) -> Vec<String> {
-    documents.iter().map(|document| String::from_utf8_lossy(document).into_owned()).collect()
+    documents.iter().map(|document| String::from_utf8_lossy(&document.body).into_owned()).collect()
 }
 
 #[test]
@@ -197,7 +201,7 @@ fn documents_whose_index_is_blocked_make_way_for_others() {
         match &mut sender {
             Some(sender) if sent.len() < 10 => {
                 others += 1;
-                assert!(sender.push(format!("d{others}").into_bytes(), None));
+                assert!(sender.push(document(&format!("d{others}")), None));
             }
             // The last of all tries, at the end.
             _ => sender = None,
@@ -244,5 +248,5 @@ fn what_is_deferred_survives_and_only_what_is_left_of_it() {
 }
 
 fn is_in_flight(entry: &std::io::Result<std::fs::DirEntry>) -> bool {
-    entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("hand-")
+    entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("in-flight-")
 }

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     config,
-    queue::{BatchLimits, QueueReceiver, ring::Document},
+    document::Document,
+    queue::{BatchLimits, QueueReceiver},
 };
 use std::{
     io::{self, Write},
@@ -70,11 +71,11 @@ fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]
 
 fn write_documents(out: &mut dyn Write, documents: &[Document], array: bool) -> io::Result<()> {
     if !array {
-        return documents.iter().try_for_each(|document| out.write_all(document));
+        return documents.iter().try_for_each(|document| out.write_all(&document.body));
     }
     for (n, document) in documents.iter().enumerate() {
         out.write_all(if n == 0 { b"[" } else { b"," })?;
-        out.write_all(document)?;
+        out.write_all(&document.body)?;
     }
     out.write_all(b"]")
 }
@@ -85,13 +86,15 @@ mod tests {
 
     #[test]
     fn several_documents_are_an_array() {
-        let body = |documents: &[Document], array| {
+        let body = |documents: &[&str], array| {
+            let document = |text: &&str| Document { body: (*text).into(), ..Document::default() };
+            let documents: Vec<_> = documents.iter().map(document).collect();
             let mut out = Vec::new();
-            assert!(write_documents(&mut out, documents, array).is_ok());
+            assert!(write_documents(&mut out, &documents, array).is_ok());
             String::from_utf8_lossy(&out).into_owned()
         };
-        assert_eq!(body(&[b"{}".to_vec()], false), "{}");
-        assert_eq!(body(&[b"{}".to_vec()], true), "[{}]");
-        assert_eq!(body(&[b"{}".to_vec(), b"1".to_vec()], true), "[{},1]");
+        assert_eq!(body(&["{}"], false), "{}");
+        assert_eq!(body(&["{}"], true), "[{}]");
+        assert_eq!(body(&["{}", "1"], true), "[{},1]");
     }
 }

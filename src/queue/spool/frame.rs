@@ -5,61 +5,103 @@
 //! | 4 | mark: bytes that no UTF-8 text has, so that no document can hold a frame of its own |
 //! | 4 | length of the document |
 //! | 8 | its number |
+//! | 8 | its time: seconds since 1970 |
+//! | 4 | billionths of a second beyond that |
+//! | 4 | 1 when the document has an id, else 0 |
+//! | 16 | its id, or zeros |
 //! | 4 | CRC-32 of the document |
-//! | 4 | CRC-32 of the twenty bytes before |
+//! | 4 | CRC-32 of the 52 bytes before |
 //!
 //! All numbers are little-endian. A damaged document costs itself alone, since its head still says where the next
 //! begins; behind a damaged head the next mark with a sound head is looked for.
+//!
+//! That is version 2. `legacy.rs` knows what version 1 didn't write.
 
-use crate::buffer::give_back;
+use super::legacy;
+use crate::{buffer::give_back, document::Document, event::Timestamp};
 use std::io;
 
-/// Where a frame begins; its last byte is the version of this layout.
-const MARK: [u8; 4] = *b"\xffau\x01";
+/// Where a frame begins. The byte behind it is the version of the layout.
+const MARK: [u8; 3] = *b"\xffau";
+/// The version that is written.
+const VERSION: u8 = 2;
 /// Length of a frame's head, in bytes.
-pub(super) const HEAD: usize = 24;
+pub(super) const HEAD: usize = 56;
 
 /// The head of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+struct Head {
     /// The document's number.
-    pub(super) number: u64,
+    number: u64,
     /// Its length, in bytes.
-    pub(super) len: usize,
+    len: usize,
+    /// What is known of it; version 1 has that in the document alone.
+    known: Option<(Timestamp, Option<[u8; 16]>)>,
     checksum: u32,
 }
 
+/// The array at a place.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at + N)?.try_into().ok()
+}
+
 impl Head {
-    /// Reads a head; `None` when it is damaged.
-    fn read(bytes: &[u8; HEAD]) -> Option<Self> {
-        let four = |at: usize| bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes);
-        if bytes[..4] != MARK || four(20)? != crc32fast::hash(&bytes[..20]) {
-            return None;
+    /// Length of a head, as its first four bytes say; `None` when there is none.
+    fn len_of(mark: [u8; 4]) -> Option<usize> {
+        match mark {
+            [0xff, b'a', b'u', VERSION] => Some(HEAD),
+            [0xff, b'a', b'u', legacy::VERSION] => Some(legacy::HEAD),
+            _ => None,
         }
-        let number = u64::from_le_bytes(bytes[8..16].try_into().ok()?);
-        Some(Self { number, len: four(4)? as usize, checksum: four(16)? })
     }
 
-    /// True when this is the document that the head was written for.
-    fn fits(&self, document: &[u8]) -> bool {
-        crc32fast::hash(document) == self.checksum
+    /// Reads a head of either version; `None` when it is damaged.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let four = |at| array(bytes, at).map(u32::from_le_bytes);
+        let eight = |at| array(bytes, at).map(u64::from_le_bytes);
+        let end = bytes.len().checked_sub(4)?;
+        if four(end)? != crc32fast::hash(&bytes[..end]) {
+            return None;
+        }
+        let known = match bytes.len() {
+            HEAD => {
+                let time = Timestamp { seconds: eight(16)?.cast_signed(), nanos: four(24)? };
+                let id = if four(28)? == 1 { Some(array(bytes, 32)?) } else { None };
+                Some((time, id))
+            }
+            _ => None,
+        };
+        Some(Self { number: eight(8)?, len: four(4)? as usize, known, checksum: four(end - 4)? })
+    }
+
+    /// The document that the head was written for; `None` when these bytes are another.
+    fn document(&self, body: &[u8]) -> Option<Document> {
+        if crc32fast::hash(body) != self.checksum {
+            return None;
+        }
+        let (time, id) = self.known.unwrap_or_else(|| legacy::time_and_id(body));
+        Some(Document { body: body.to_vec(), time, id })
     }
 }
 
 /// Appends a frame. False for a document that is too large to be framed.
-pub(super) fn write(out: &mut Vec<u8>, number: u64, document: &[u8]) -> bool {
+pub(super) fn write(out: &mut Vec<u8>, number: u64, document: &Document) -> bool {
     let Ok(len) = u32::try_from(document.len()) else {
         return false;
     };
-    let mut head = [0; HEAD];
-    head[..4].copy_from_slice(&MARK);
-    head[4..8].copy_from_slice(&len.to_le_bytes());
-    head[8..16].copy_from_slice(&number.to_le_bytes());
-    head[16..20].copy_from_slice(&crc32fast::hash(document).to_le_bytes());
-    let checksum = crc32fast::hash(&head[..20]);
-    head[20..].copy_from_slice(&checksum.to_le_bytes());
-    out.extend_from_slice(&head);
-    out.extend_from_slice(document);
+    let start = out.len();
+    out.extend_from_slice(&MARK);
+    out.push(VERSION);
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&document.time.seconds.to_le_bytes());
+    out.extend_from_slice(&document.time.nanos.to_le_bytes());
+    out.extend_from_slice(&u32::from(document.id.is_some()).to_le_bytes());
+    out.extend_from_slice(&document.id.unwrap_or_default());
+    out.extend_from_slice(&crc32fast::hash(&document.body).to_le_bytes());
+    let checksum = crc32fast::hash(&out[start..]);
+    out.extend_from_slice(&checksum.to_le_bytes());
+    out.extend_from_slice(&document.body);
     true
 }
 
@@ -67,7 +109,7 @@ pub(super) fn write(out: &mut Vec<u8>, number: u64, document: &[u8]) -> bool {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A document and its number.
-    Document(u64, Vec<u8>),
+    Document(u64, Document),
     /// A piece that can't be read: where it begins, and how many bytes it has.
     Damaged(u64, u64),
     /// Nothing up to the end that was given.
@@ -131,8 +173,11 @@ impl Walk {
         Ok(self.window.get(from..from + len))
     }
 
-    fn head(&mut self, file: &impl ReadAt, at: u64, end: u64) -> io::Result<Option<Head>> {
-        Ok(self.bytes(file, at, HEAD, end)?.and_then(|bytes| Head::read(bytes.try_into().ok()?)))
+    /// The head at a place and its length, if it is sound.
+    fn head(&mut self, file: &impl ReadAt, at: u64, end: u64) -> io::Result<Option<(Head, usize)>> {
+        let mark = self.bytes(file, at, 4, end)?.and_then(|bytes| bytes.try_into().ok());
+        let Some(len) = mark.and_then(Head::len_of) else { return Ok(None) };
+        Ok(self.bytes(file, at, len, end)?.and_then(Head::read).map(|head| (head, len)))
     }
 
     /// The next frame of a file that is known to be whole up to `end`.
@@ -144,12 +189,13 @@ impl Walk {
         if start >= end {
             return Ok(Next::End);
         }
-        if let Some(head) = self.head(file, start, end)? {
-            let after = start + HEAD as u64 + head.len as u64;
-            if let Some(document) = self.bytes(file, start + HEAD as u64, head.len, end)? {
-                let sound = head.fits(document).then(|| document.to_vec());
+        if let Some((head, head_len)) = self.head(file, start, end)? {
+            let body = start + head_len as u64;
+            let after = body + head.len as u64;
+            if let Some(body) = self.bytes(file, body, head.len, end)? {
+                let document = head.document(body);
                 self.at = after;
-                return Ok(match sound {
+                return Ok(match document {
                     Some(document) => Next::Document(head.number, document),
                     None => Next::Damaged(start, after - start),
                 });
@@ -160,7 +206,7 @@ impl Walk {
         loop {
             let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(WINDOW);
             let found = match self.bytes(file, at, left, end)? {
-                Some(bytes) if left >= HEAD => memchr::memmem::find(bytes, &MARK),
+                Some(bytes) if left >= legacy::HEAD => memchr::memmem::find(bytes, &MARK),
                 _ => {
                     self.at = end;
                     return Ok(Next::Damaged(start, end - start));
@@ -207,25 +253,64 @@ mod tests {
         }
     }
 
+    fn document(body: &[u8]) -> Document {
+        let time = Timestamp { seconds: -7, nanos: 5 };
+        let id = (!body.is_empty()).then(|| [body[0]; 16]);
+        Document { body: body.to_vec(), time, id }
+    }
+
     fn three() -> Vec<u8> {
         let mut file = Vec::new();
-        assert!(write(&mut file, 7, b"one") && write(&mut file, 8, b"") && write(&mut file, 9, &[b'x'; 300_000]));
+        for (number, body) in [(7, &b"one"[..]), (8, b""), (9, &[b'x'; 300_000])] {
+            assert!(write(&mut file, number, &document(body)));
+        }
         file
+    }
+
+    /// As version 1 wrote it.
+    fn write_legacy(out: &mut Vec<u8>, number: u64, body: &[u8]) {
+        let start = out.len();
+        out.extend_from_slice(b"\xffau\x01");
+        out.extend_from_slice(&u32::try_from(body.len()).unwrap().to_le_bytes());
+        out.extend_from_slice(&number.to_le_bytes());
+        out.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
+        let checksum = crc32fast::hash(&out[start..]);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        out.extend_from_slice(body);
     }
 
     #[test]
     fn what_is_written_is_read() {
         let found = walk(&three());
-        assert_eq!(
-            found,
-            [Next::Document(7, b"one".to_vec()), Next::Document(8, vec![]), Next::Document(9, vec![b'x'; 300_000])]
-        );
+        let expected = [(7, &b"one"[..]), (8, b""), (9, &[b'x'; 300_000])];
+        assert_eq!(found, expected.map(|(number, body)| Next::Document(number, document(body))));
+    }
+
+    #[test]
+    fn both_versions_are_read_from_one_file() {
+        let body = br#"{"timestamp":"1970-01-01T00:00:01.002+00:00"}"#;
+        let mut file = Vec::new();
+        write_legacy(&mut file, 1, body);
+        write(&mut file, 2, &document(b"two"));
+        write_legacy(&mut file, 3, body);
+        let old = |number| {
+            let time = Timestamp { seconds: 1, nanos: 2_000_000 };
+            Next::Document(number, Document { body: body.to_vec(), time, id: None })
+        };
+        assert_eq!(walk(&file), [old(1), Next::Document(2, document(b"two")), old(3)]);
+        // A damaged head is passed over from one version to the other.
+        file[9] ^= 1;
+        let first = (legacy::HEAD + body.len()) as u64;
+        assert_eq!(walk(&file), [Next::Damaged(0, first), Next::Document(2, document(b"two")), old(3)]);
+        write_legacy(&mut file, 4, b"");
+        file[first as usize + 9] ^= 1;
+        assert_eq!(walk(&file).len(), 3, "the last is shorter than a head of version 2");
     }
 
     #[test]
     fn every_changed_byte_costs_one_document_alone() {
         let whole = three();
-        for at in (0..whole.len()).step_by(1).take(80).chain([whole.len() / 2, whole.len() - 1]) {
+        for at in (0..200).chain([whole.len() / 2, whole.len() - 1]) {
             let mut file = whole.clone();
             file[at] ^= 0x10;
             let found = walk(&file);
@@ -239,13 +324,13 @@ mod tests {
     #[test]
     fn a_file_cut_anywhere_keeps_what_is_whole() {
         let whole = three();
-        for len in (0..80).chain([whole.len() - 1]) {
+        let ends = [HEAD + 3, 2 * HEAD + 3];
+        for len in (0..200).chain([whole.len() - 1]) {
             let found = walk(&whole[..len].to_vec());
             let documents = found.iter().filter(|n| matches!(n, Next::Document(..))).count();
-            let expected = usize::from(len >= 27) + usize::from(len >= 51);
-            assert_eq!(documents, expected, "{len}");
-            let tail = ![0, 27, 51].contains(&len);
-            assert_eq!(found.len(), expected + usize::from(tail), "{len}");
+            assert_eq!(documents, ends.iter().filter(|end| **end <= len).count(), "{len}");
+            let tail = len > 0 && !ends.contains(&len);
+            assert_eq!(found.len(), documents + usize::from(tail), "{len}");
         }
     }
 }

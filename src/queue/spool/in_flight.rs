@@ -1,7 +1,7 @@
 //! Documents that a sink took from the ring or the spool and failed to deliver, each batch in a file of its own.
 
 use super::{InFlightBatch, Next, Spool, Walk, frame, ignore_missing};
-use crate::{atomic_file, lock::locked, log, queue::ring::Document};
+use crate::{atomic_file, document::Document, lock::locked, log};
 use std::{
     collections::VecDeque,
     ffi::OsStr,
@@ -11,7 +11,7 @@ use std::{
 };
 
 impl Spool {
-    /// Writes documents that a sink holds, and couldn't deliver, into a file of their own.
+    /// Writes documents in flight, which a sink couldn't deliver, into a file of their own.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -55,12 +55,21 @@ impl Spool {
     }
 }
 
-/// What files of documents in flight are called while they are written.
+/// How files of documents in flight are called.
+const PREFIX: &str = "in-flight-";
+/// How the build before this one called them. To be removed after one release.
+const LEGACY_PREFIX: &str = "hand-";
+/// What they end with while they are written.
 const UNFINISHED: &str = "unfinished";
+
+/// A name without what files of documents in flight begin with.
+fn strip_prefix(name: &str) -> Option<&str> {
+    name.strip_prefix(PREFIX).or_else(|| name.strip_prefix(LEGACY_PREFIX))
+}
 
 /// The number and how many documents there are, from the name of a file of documents in flight.
 fn read_batch_name(name: &str) -> Option<(u64, u64)> {
-    let (number, count) = name.strip_prefix("hand-")?.strip_suffix(".spool")?.split_once('-')?;
+    let (number, count) = strip_prefix(name)?.strip_suffix(".spool")?.split_once('-')?;
     Some((number.parse().ok()?, count.parse().ok()?))
 }
 
@@ -71,7 +80,7 @@ fn write_batch(dir: &Path, number: u64, documents: &[Document], sync: bool) -> i
     for (n, document) in documents.iter().enumerate() {
         frame::write(&mut bytes, n as u64, document);
     }
-    let path = dir.join(format!("hand-{number:020}-{}.spool", documents.len()));
+    let path = dir.join(format!("{PREFIX}{number:020}-{}.spool", documents.len()));
     atomic_file::write_with(&path, &path.with_extension(UNFINISHED), |file| {
         file.write_all(&bytes)?;
         if sync { file.sync_data() } else { Ok(()) }
@@ -79,7 +88,7 @@ fn write_batch(dir: &Path, number: u64, documents: &[Document], sync: bool) -> i
     Ok(path)
 }
 
-/// What sinks held when the process before ended; the number of the last; how many can't be read.
+/// What was in flight when the process before ended; the number of the last; how many can't be read.
 pub(super) fn recover(output: &str, dir: &Path) -> io::Result<(VecDeque<InFlightBatch>, u64, u64)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir)? {
@@ -88,7 +97,7 @@ pub(super) fn recover(output: &str, dir: &Path) -> io::Result<(VecDeque<InFlight
         let Some(name) = name.to_str() else { continue };
         if let Some((number, count)) = read_batch_name(name) {
             found.push((number, count, entry.path()));
-        } else if name.starts_with("hand-") && name.ends_with(UNFINISHED) {
+        } else if strip_prefix(name).is_some() && name.ends_with(UNFINISHED) {
             // Its documents were still in the ring, or in the spool.
             let _ = fs::remove_file(entry.path());
         }

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `BASE-END.spool` | a segment: the documents with these numbers, framed as `frame.rs` says |
 //! | `BASE.spool` | the segment that is being written |
-//! | `hand-N-COUNT.spool` | documents that a sink holds since it failed to deliver them (`in_flight.rs`) |
+//! | `in-flight-N-COUNT.spool` | documents that a sink has failed to deliver so far (`in_flight.rs`) |
 //! | `progress` | how far delivery has come (`progress.rs`) |
 //! | `lock` | held by the one process that uses the spool |
 //! | `damaged-BASE-AT` | bytes that could not be read, set aside |
@@ -14,16 +14,18 @@
 //! and the run directory a file `ring-DEVICE-INODE`, named after the spool's directory, for what is in the ring.
 //!
 //! Numbers are given without gaps, so that it is known exactly how many documents a damaged piece held. One thread
-//! appends (`append.rs`); any number read (`read.rs`) and say when they are done.
+//! appends (`write.rs`); any number read (`read.rs`) and say when they are done. `legacy.rs` reads what the build before
+//! this one wrote.
 
 mod frame;
 mod in_flight;
+mod legacy;
 mod open;
 mod progress;
 mod read;
 mod write;
 
-use crate::{config, lock::locked, log, losses::RateLimitedLog, queue::ring::Document};
+use crate::{config, document::Document, lock::locked, log, losses::RateLimitedLog};
 use frame::{Next, Walk};
 use nix::fcntl::Flock;
 pub use progress::ResumeMark;

@@ -1,7 +1,7 @@
 //! Reading, and setting aside what can't be read.
 
 use super::{Batch, Next, Reader, SET_ASIDE, Segment, Spool, Walk, at_path};
-use crate::{lock::locked, log};
+use crate::{document::Document, lock::locked, log};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -20,7 +20,7 @@ impl Spool {
         let mut size = 0;
         while batch.documents.len() < most && size < bytes {
             match self.read_next(&mut reader, &mut batch) {
-                Ok(true) => size += batch.documents.last().map_or(0, Vec::len),
+                Ok(true) => size += batch.documents.last().map_or(0, Document::len),
                 Ok(false) => break,
                 Err(e) if batch.documents.is_empty() && batch.damaged == 0 => return Err(e),
                 // What was read already can go its way; the error comes again.

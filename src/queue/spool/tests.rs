@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::config::SpoolFull;
+use crate::{config::SpoolFull, event::Timestamp};
 use std::{collections::BTreeSet, panic};
 
 /// A spool's directory, in another where a run directory has its place beside it; gone with this.
@@ -41,7 +41,13 @@ fn document(number: u64) -> Document {
     let mut text = format!("{{\"number\":{number},\"text\":\"").into_bytes();
     text.resize(text.len() + (number * 37 % 400) as usize, b'a' + (number % 26) as u8);
     text.extend_from_slice(b"\"}");
-    text
+    let id = number.is_multiple_of(2).then(|| u128::from(number).to_be_bytes());
+    Document { body: text, time: Timestamp { seconds: number.cast_signed(), nanos: 7 }, id }
+}
+
+/// One of so many bytes.
+fn large(bytes: usize) -> Document {
+    Document { body: vec![b'x'; bytes], ..Document::default() }
 }
 
 fn documents(numbers: std::ops::Range<u64>) -> Vec<Document> {
@@ -93,7 +99,7 @@ fn bytes_bound_a_batch_but_one_document_always_comes() {
     append(&spool, 0..10);
     assert_eq!(spool.read(5, 1).unwrap().documents.len(), 1);
     let batch = spool.read(5, 100).unwrap();
-    let but_one: usize = batch.documents.iter().rev().skip(1).map(Vec::len).sum();
+    let but_one: usize = batch.documents.iter().rev().skip(1).map(Document::len).sum();
     assert!(batch.documents.len() > 1 && but_one < 100, "{batch:?}");
 }
 
@@ -203,13 +209,12 @@ fn at_the_limit_the_newest_are_refused_where_that_is_wanted() {
 fn one_that_can_never_fit_is_named() {
     let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
-    let huge = vec![b'x'; 600 << 10];
-    let appended = spool.append(&[document(0), huge, document(1)]);
+    let appended = spool.append(&[document(0), large(600 << 10), document(1)]);
     assert_eq!((appended.stored, appended.too_large), (1, true), "{appended:?}");
     append(&spool, 1..2);
-    let large = vec![b'x'; 400 << 10];
-    assert_eq!(spool.append(std::slice::from_ref(&large)).stored, 1);
-    assert_eq!(drain(&spool).0, [document(0), document(1), large]);
+    let fitting = large(400 << 10);
+    assert_eq!(spool.append(std::slice::from_ref(&fitting)).stored, 1);
+    assert_eq!(drain(&spool).0, [document(0), document(1), fitting]);
 }
 
 /// Numbers that repeat, so that a failure can be made again.
@@ -306,7 +311,7 @@ fn damaged_bytes_are_set_aside() {
     append(&spool, 0..10);
     let path = dir.path().join("00000000000000000000.spool");
     let mut bytes = fs::read(&path).unwrap();
-    bytes[30] ^= 1;
+    bytes[frame::HEAD + 6] ^= 1;
     fs::write(&path, &bytes).unwrap();
     assert_eq!(drain(&spool), (documents(1..10), 1));
     let aside = fs::read(dir.path().join("damaged-00000000000000000000-0")).unwrap();
@@ -329,12 +334,12 @@ fn files_that_vanish_are_counted() {
 fn what_was_dropped_is_counted_even_when_it_made_too_little_room() {
     let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
-    let document = vec![b'x'; 1000];
+    let document = large(960);
     let append = |number: usize| spool.append(&vec![document.clone(); number]);
     assert_eq!(append(1000).stored, 1000);
     // Most of it is on its way; what isn't makes too little room for this one.
     let on_its_way = spool.read(800, usize::MAX).unwrap();
-    let appended = spool.append(&[vec![b'x'; 400 << 10]]);
+    let appended = spool.append(&[large(400 << 10)]);
     assert_eq!((appended.stored, appended.error.is_some()), (0, true), "{appended:?}");
     let mut left = 0;
     loop {
@@ -353,7 +358,7 @@ fn foreign_files_are_left_alone() {
     let (spool, _) = open(dir.path());
     append(&spool, 0..5);
     drop(spool);
-    for name in ["7.spool", "+9.spool", "1-2.spool", "x.spool", ".spool", "hand-x-y.spool"] {
+    for name in ["7.spool", "+9.spool", "1-2.spool", "x.spool", ".spool", "in-flight-x-y.spool"] {
         fs::write(dir.path().join(name), "not ours").unwrap();
     }
     let (spool, found) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
@@ -363,13 +368,33 @@ fn foreign_files_are_left_alone() {
 }
 
 #[test]
+fn files_in_flight_with_the_name_that_they_had_before_are_read() {
+    let dir = Place::new();
+    let (spool, _) = open(dir.path());
+    let path = spool.persist(&documents(0..3)).unwrap();
+    spool.persist(&documents(3..5)).unwrap();
+    drop(spool);
+    let legacy = dir.path().join("hand-00000000000000000001-3.spool");
+    fs::rename(path, &legacy).unwrap();
+    fs::write(legacy.with_extension("unfinished"), "cut").unwrap();
+    let (spool, found) = open(dir.path());
+    let found: Vec<_> = found.in_flight.into_iter().collect();
+    assert_eq!(found.iter().map(|batch| batch.documents.len()).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(found[0].documents, documents(0..3));
+    // It changes its name at the first chance.
+    let rest = spool.persist_rest(&found[0].path, &documents(0..3)).unwrap();
+    assert_eq!(files(dir.path()).iter().filter(|name| name.starts_with("in-flight-")).count(), 2);
+    assert!(rest.exists() && !legacy.exists() && !legacy.with_extension("unfinished").exists());
+}
+
+#[test]
 fn a_damaged_file_of_documents_in_flight_is_counted_once() {
     let dir = Place::new();
     let (spool, _) = open(dir.path());
     let path = spool.persist(&documents(0..3)).unwrap();
     drop(spool);
     let mut bytes = fs::read(&path).unwrap();
-    bytes[30] ^= 1;
+    bytes[frame::HEAD + 6] ^= 1;
     fs::write(&path, bytes).unwrap();
     for missing in [1, 0] {
         let (_spool, found) = open(dir.path());

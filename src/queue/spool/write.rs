@@ -1,7 +1,7 @@
 //! Writing: segments, and room for them.
 
 use super::{Appended, GATHER, Mark, Segment, Spool, Writer, at_path, frame, ignore_missing};
-use crate::{config::SpoolFull, lock::locked, queue::ring::Document};
+use crate::{config::SpoolFull, document::Document, lock::locked};
 use std::{
     fs::{self, File, OpenOptions},
     io,

@@ -27,7 +27,8 @@ use super::{
 };
 use crate::{
     config,
-    queue::{BatchLimits, QueueReceiver, ring::Document},
+    document::Document,
+    queue::{BatchLimits, QueueReceiver},
 };
 pub(crate) use api::Requester;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};

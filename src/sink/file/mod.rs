@@ -142,7 +142,7 @@ impl FileWriter {
 
     fn gather(&mut self, batch: &Batch) {
         for document in &batch.documents {
-            self.gathered.extend_from_slice(document);
+            self.gathered.extend_from_slice(&document.body);
             self.gathered.push(b'\n');
             self.ends.push(self.gathered.len());
         }

@@ -17,7 +17,8 @@ use super::{
 use crate::{
     buffer::give_back,
     config::{self, Destination},
-    queue::{BatchLimits, QueueReceiver, ring::Document},
+    document::Document,
+    queue::{BatchLimits, QueueReceiver},
 };
 use connect::Connector;
 use message::{Framing, Header};
@@ -83,7 +84,7 @@ impl Worker {
     fn send(&mut self, documents: &[Document]) -> SendResult {
         let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
         for document in documents {
-            self.header.write(&mut self.buffer, self.framing, now, document);
+            self.header.write(&mut self.buffer, self.framing, now, &document.body);
         }
         let answer = self.write();
         give_back(&mut self.buffer, 2 * SEND_BATCH.1);
