@@ -38,22 +38,16 @@ use lines::{Lines, Piece};
 use memchr::{memchr, memchr_iter};
 use pending::{Identity, Pending};
 use std::time::{SystemTime, UNIX_EPOCH};
+use thiserror::Error;
 
 /// Events are aged out by the wall clock only while the records' time is this close to it, in seconds, so that an
 /// old log read through a slow pipe converts whole.
 const LIVE_WITHIN: i64 = 10;
 
 /// libauparse could not be set up or could not take lines: memory is out.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("libauparse has no memory left")]
 pub struct OutOfMemory;
-
-impl std::fmt::Display for OutOfMemory {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str("libauparse has no memory left")
-    }
-}
-
-impl std::error::Error for OutOfMemory {}
 
 /// Groups audit records into events.
 ///

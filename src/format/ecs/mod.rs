@@ -131,12 +131,7 @@ impl Ecs {
             _ => None,
         };
         self.summary.gather(&mut gather, path);
-        // The reference names no file where it knows no call, or what a security module refused; the records do.
-        let path = path.or_else(|| match (view.normal.object, view.secondary.map(|secondary| secondary.object)) {
-            (Object::Socket, _) => None,
-            (_, Some(Object::Path(_, hint))) => file::object(&view, hint),
-            _ => file::object(&view, 0),
-        });
+        let path = path.or_else(|| file_of_records(&view));
         self.users.gather(&mut gather, &self.summary);
         self.network.gather(&mut gather);
 
@@ -214,6 +209,15 @@ impl Ecs {
         objects.close(auditd);
         out.push(b'}');
         Written::Document
+    }
+}
+
+/// The file's record where the reference names none, since it knows no call, or what a security module refused.
+fn file_of_records(view: &View) -> Option<usize> {
+    match (view.normal.object, view.secondary.map(|secondary| secondary.object)) {
+        (Object::Socket, _) => None,
+        (_, Some(Object::Path(_, hint))) => file::object(view, hint),
+        _ => file::object(view, 0),
     }
 }
 

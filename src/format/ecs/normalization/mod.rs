@@ -4,6 +4,7 @@
 //! The values are those of Elastic's go-libaudit (`aucoalesce/normalizations.yaml`), which Auditbeat's documents have,
 //! so that dashboards and rules made for them work here.
 
+mod alerts;
 mod calls;
 mod records;
 
@@ -95,10 +96,14 @@ pub(super) struct Normalizations {
 
 impl Normalizations {
     pub(super) fn new() -> Self {
-        let by_name = |table: &'static [(Normalization, &'static [&'static str])]| {
-            table.iter().flat_map(|(normal, names)| names.iter().map(move |name| (name.as_bytes(), normal))).collect()
+        type Table = &'static [(Normalization, &'static [&'static str])];
+        let by_name = |table: Table| {
+            table.iter().flat_map(|(normal, names)| names.iter().map(move |name| (name.as_bytes(), normal)))
         };
-        Self { calls: by_name(calls::CALLS), records: by_name(records::RECORDS) }
+        Self {
+            calls: by_name(calls::CALLS).collect(),
+            records: by_name(records::RECORDS).chain(by_name(alerts::ALERTS)).collect(),
+        }
     }
 
     /// Of a system call, by its whole name.
@@ -133,7 +138,7 @@ mod tests {
             assert!(tables::is_call(name) || no_calls.contains(name), "{name}");
             assert!(seen.insert(*name), "{name} twice");
         }
-        for name in records::RECORDS.iter().flat_map(|(_, names)| *names) {
+        for name in records::RECORDS.iter().chain(alerts::ALERTS).flat_map(|(_, names)| *names) {
             assert!(tables::record_type(name).is_some() || others.contains(name), "{name}");
             assert!(seen.insert(*name), "{name} twice");
         }
