@@ -1,13 +1,13 @@
-//! MozDef's format: the documents that audisp-json wrote, and every field of every record besides.
+//! The MozDef format: the documents that audisp-json wrote, with every field of every record in addition.
 //!
-//! Names and values are a contract with alerts and dashboards in the field.
+//! Names and values are a contract with alerts and dashboards in use.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `category.rs` | what an event is about |
-//! | `rules.rs` | which key a field has |
+//! | `category.rs` | the category of an event |
+//! | `rules.rs` | the key of each field |
 //! | `details.rs` | the flat object of all fields |
-//! | `summary.rs` | one line for a person |
+//! | `summary.rs` | one line for people |
 
 mod category;
 mod details;
@@ -27,13 +27,13 @@ use crate::{
 use category::Category;
 use rules::MozDefField;
 
-/// Version in the tags.
+/// The version in the tags.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Writes MozDef documents.
 pub struct MozDef {
     settings: config::MozDef,
-    /// Fully qualified name of this host, where the records name no node.
+    /// Fully qualified name of this host, used when the records name no node.
     hostname: String,
     processes: Processes,
     flat: Flat<MozDefField>,
@@ -43,14 +43,14 @@ pub struct MozDef {
     summary: Vec<u8>,
     /// `,"severity":"INFO","hostname":"`
     severity: Vec<u8>,
-    /// From behind the hostname up to the timestamp's value.
+    /// The text from the end of the hostname up to the value of `timestamp`.
     process: Vec<u8>,
     /// `"tags":["auship","0.1.0","audit"`
     tags: Vec<u8>,
     clock: Clock,
 }
 
-/// The places of an event's records that decide what it is about.
+/// The places of the records that decide an event's category.
 struct EventView<'e> {
     event: &'e LinuxEvent,
     syscall: Option<usize>,
@@ -103,7 +103,7 @@ impl<'e> EventView<'e> {
         &self.event.records()[number]
     }
 
-    /// A field of the record at that place, as recorded.
+    /// The value of a field of one record, as recorded.
     fn value(&self, number: Option<usize>, name: &[u8]) -> Option<&'e [u8]> {
         self.event.value(self.record(number?), name)
     }
@@ -126,9 +126,9 @@ impl<'e> EventView<'e> {
         }
     }
 
-    /// Of a call that opens: a PATH was created, or the flags say O_TRUNC.
+    /// True when a call that opens a file created it, or had the flag O_TRUNC.
     fn creates_or_truncates(&self, name: &[u8]) -> bool {
-        // The same bit on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
+        // The bit is the same on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
         const O_TRUNC: u64 = 0o1000;
         let created = self
             .event
@@ -141,19 +141,19 @@ impl<'e> EventView<'e> {
             b"openat2" => None,
             _ => number(self.value(self.syscall, b"a2"), 16),
         };
-        // What openat2 was asked for is in a record of its own.
+        // The flags of openat2 are in a record of their own.
         let how = number(self.value(self.openat2, b"oflag"), 8);
         created || (flags.unwrap_or(0) | how.unwrap_or(0)) & O_TRUNC != 0
     }
 
-    /// What `skip_empty_execve` leaves out.
+    /// True for events that `skip_empty_execve` leaves out.
     fn is_empty_execve(&self, category: Category) -> bool {
         category == Category::Execve && !self.execve && self.value(self.syscall, b"success") == Some(b"yes")
     }
 }
 
 impl MozDef {
-    /// A writer of documents as configured.
+    /// Creates a writer with these settings.
     pub fn new(settings: &config::MozDef, host: &Host, origin: Origin) -> Self {
         let mut severity = br#","severity":"INFO","hostname":"#.to_vec();
         severity.push(b'"');
@@ -217,8 +217,8 @@ impl MozDef {
         Written::Document
     }
 
-    /// Appends the document of serials that didn't come: what auship itself found out, so that its severity isn't that
-    /// of the records.
+    /// Appends the document of a gap, which reports missing serials. auship found the gap itself, so the severity
+    /// differs from that of records.
     fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> Written {
         let summary = format!("Audit gap: {} missing, {}", events(gap.count), gap.serials());
         out.extend_from_slice(br#"{"category":"audit_gap","summary":"#);
