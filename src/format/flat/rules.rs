@@ -13,8 +13,8 @@ use crate::{
 use foldhash::fast::RandomState;
 use std::{borrow::Cow, collections::HashMap};
 
-/// The most rules to keep. Beyond it, all rules and keys are forgotten. The limit is needed because user messages can
-/// use any field names.
+/// The most rules to keep between events. Beyond it, all rules and keys are forgotten. The limit is needed because user
+/// messages can use any field names.
 const MAX_RULES: usize = 4096;
 
 /// Index of a [`Rule`].

@@ -10,7 +10,7 @@ use crate::{
 
 /// The longest summary, in characters.
 const MAX_CHARS: usize = 256;
-/// The most bytes of a value that are used. 256 characters need at most this many bytes.
+/// The most bytes of a value that are used. 256 characters need at most this many bytes, escapes included.
 const MAX_BYTES: usize = 4 * MAX_CHARS;
 
 /// Appends the summary. [`cut`] shortens it later.
