@@ -18,13 +18,13 @@ use crate::{
     processes::{Origin, Processes},
 };
 
-/// Version in the tags.
+/// The version in the tags.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Writes MozDef documents.
 pub struct MozDef {
     settings: config::MozDef,
-    /// Fully qualified name of this host, where the records name no node.
+    /// Fully qualified name of this host, used when the records name no node.
     hostname: String,
     processes: Processes,
     flat: Flat<MozDefField>,
@@ -34,7 +34,7 @@ pub struct MozDef {
     summary: Vec<u8>,
     /// `,"severity":"INFO","hostname":"`
     severity: Vec<u8>,
-    /// From behind the hostname up to the timestamp's value.
+    /// The text from the end of the hostname up to the value of `timestamp`.
     process: Vec<u8>,
     /// `"tags":["auship","0.1.0","audit"`
     tags: Vec<u8>,
@@ -42,7 +42,7 @@ pub struct MozDef {
 }
 
 impl MozDef {
-    /// A writer of documents as configured.
+    /// Creates a writer with these settings.
     pub fn new(settings: &config::MozDef, host: &Host, origin: Origin) -> Self {
         let mut severity = br#","severity":"INFO","hostname":"#.to_vec();
         severity.push(b'"');
@@ -109,8 +109,8 @@ impl MozDef {
         Written::Document
     }
 
-    /// Appends the document of serials that didn't come: what auship itself found out, so that its severity isn't that
-    /// of the records.
+    /// Appends the document of a gap, which reports missing serials. auship found the gap itself, so the severity
+    /// differs from that of records.
     fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> Written {
         let summary = format!("Audit gap: {} missing, {}", events(gap.count), gap.serials());
         out.extend_from_slice(br#"{"category":"audit_gap","summary":"#);

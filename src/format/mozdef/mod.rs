@@ -1,15 +1,15 @@
-//! MozDef's format: the documents that audisp-json wrote, and every field of every record besides.
+//! The MozDef format: the documents that audisp-json wrote, with every field of every record in addition.
 //!
-//! Names and values are a contract with alerts and dashboards in the field.
+//! Names and values are a contract with alerts and dashboards in use.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `document.rs` | the document's envelope |
 //! | `view.rs` | which records an event has |
-//! | `category.rs` | what an event is about |
-//! | `rules.rs` | which key a field has |
+//! | `category.rs` | the category of an event |
+//! | `rules.rs` | the key of each field |
 //! | `details.rs` | the flat object of all fields |
-//! | `summary.rs` | one line for a person |
+//! | `summary.rs` | one line for people |
 
 mod category;
 mod details;

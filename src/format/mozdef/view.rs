@@ -6,7 +6,7 @@ use crate::{
     event::{LinuxEvent, Record, record_type},
 };
 
-/// The places of an event's records that decide what it is about.
+/// The places of the records that decide an event's category.
 pub(super) struct EventView<'e> {
     pub(super) event: &'e LinuxEvent,
     pub(super) syscall: Option<usize>,
@@ -59,7 +59,7 @@ impl<'e> EventView<'e> {
         &self.event.records()[number]
     }
 
-    /// A field of the record at that place, as recorded.
+    /// The value of a field of one record, as recorded.
     pub(super) fn value(&self, number: Option<usize>, name: &[u8]) -> Option<&'e [u8]> {
         self.event.value(self.record(number?), name)
     }
@@ -87,9 +87,9 @@ impl<'e> EventView<'e> {
         }
     }
 
-    /// Of a call that opens: a PATH was created, or the flags say O_TRUNC.
+    /// True when a call that opens a file created it, or had the flag O_TRUNC.
     pub(super) fn creates_or_truncates(&self, name: &[u8]) -> bool {
-        // The same bit on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
+        // The bit is the same on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
         const O_TRUNC: u64 = 0o1000;
         let created = self
             .event
@@ -102,12 +102,12 @@ impl<'e> EventView<'e> {
             b"openat2" => None,
             _ => number(self.value(self.syscall, b"a2"), 16),
         };
-        // What openat2 was asked for is in a record of its own.
+        // The flags of openat2 are in a record of their own.
         let how = number(self.value(self.openat2, b"oflag"), 8);
         created || (flags.unwrap_or(0) | how.unwrap_or(0)) & O_TRUNC != 0
     }
 
-    /// What `skip_empty_execve` leaves out.
+    /// True for events that `skip_empty_execve` leaves out.
     pub(super) fn is_empty_execve(&self, category: Category) -> bool {
         category == Category::Execve && !self.execve && self.value(self.syscall, b"success") == Some(b"yes")
     }

@@ -1,4 +1,4 @@
-//! Record types.
+//! The meanings of record types.
 
 use super::{Accounts, Normalization, Object};
 
@@ -11,7 +11,7 @@ const CONFIGURATION: Normalization = Normalization { category: &["configuration"
 const IAM: Normalization = Normalization { category: &["iam"], types: &["user", "info"], ..NOTHING };
 const ACCOUNT: Normalization =
     Normalization { category: &["iam"], object: Object::Named("account"), primary: &["id", "acct"], ..NOTHING };
-/// What user space says of sessions.
+/// User space's records about sessions.
 pub(super) const SESSION: Normalization = Normalization {
     actor: &["auid"],
     actor2: &["acct", "id", "uid"],
