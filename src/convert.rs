@@ -17,6 +17,7 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
+use thiserror::Error;
 
 /// Size of a read, in bytes.
 const BLOCK: usize = 64 << 10;
@@ -35,29 +36,14 @@ pub struct Totals {
 }
 
 /// Why a conversion stopped.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum Error {
     /// The output could not be written.
+    #[error("can't write the output: {0}")]
     Write(io::Error),
     /// libauparse has no memory.
-    Memory(OutOfMemory),
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self {
-            Self::Write(e) => write!(f, "can't write the output: {e}"),
-            Self::Memory(e) => e.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<OutOfMemory> for Error {
-    fn from(e: OutOfMemory) -> Self {
-        Self::Memory(e)
-    }
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }
 
 /// Lines of documents on their way out.

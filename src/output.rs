@@ -109,7 +109,7 @@ impl Branch for Output {
 
     fn tick(&self) {
         self.sender.tick();
-        self.sink.shared.tick();
+        self.sink.status.tick();
     }
 
     fn reopen(&self) {
@@ -145,7 +145,7 @@ impl Closing for ClosingOutput {
     }
 
     fn tick(&self) {
-        self.sink.shared.tick();
+        self.sink.status.tick();
     }
 
     fn metrics(&self) -> OutputMetrics {
@@ -163,10 +163,10 @@ impl Closing for ClosingOutput {
         self.wait(deadline);
         self.sink.wait(Instant::now() + ABORT_WAIT);
         let (counters, left) = self.receiver.finish();
-        let shared = &self.sink.shared;
-        shared.refused.lost_many(left, "time was up");
-        shared.refused.finish();
-        shared.dead_lettered.finish();
+        let status = &self.sink.status;
+        status.refused.lost_many(left, "time was up");
+        status.refused.finish();
+        status.dead_lettered.finish();
         let mut metrics = metrics(&self.sink, &self.receiver, self.kind, OutputState::Ended);
         // A spool's documents in memory are among these counters already.
         (metrics.counters, metrics.ring_bytes) = (counters, 0);
@@ -176,8 +176,8 @@ impl Closing for ClosingOutput {
 
 fn metrics(sink: &SinkHandle, receiver: &QueueReceiver, kind: &'static str, state: OutputState) -> OutputMetrics {
     let (counters, ring_bytes, spool_bytes) = receiver.metrics();
-    let requests = sink.shared.requests().snapshot();
-    let breaker = if state == OutputState::Ended { None } else { sink.shared.breaker() };
-    let name = sink.shared.name.clone();
+    let requests = sink.status.requests().snapshot();
+    let breaker = if state == OutputState::Ended { None } else { sink.status.breaker() };
+    let name = sink.status.name.clone();
     OutputMetrics { name, kind, state, counters, ring_bytes, spool_bytes, breaker, requests }
 }

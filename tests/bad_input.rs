@@ -3,16 +3,27 @@
 
 mod common;
 
-use common::{auship, convert, convert_text, event, json, serials};
-use serde_json::json;
-use std::time::{Duration, Instant};
+use common::{AUSHIP, auship, event, json, run, serials};
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// The documents of a log. The program gets a minute of the processor for them: a busy machine makes no difference.
+fn convert(log: &[u8]) -> Vec<Value> {
+    let mut command = Command::new("prlimit");
+    command.args(["--cpu=60", AUSHIP, "convert"]);
+    let output = run(command, log);
+    assert!(output.status.success(), "{} {}", output.status, String::from_utf8_lossy(&output.stderr));
+    json::lines(&output.stdout)
+}
+
+fn convert_text(log: &str) -> Vec<Value> {
+    convert(log.as_bytes())
+}
 
 /// The good events around something bad are all there.
-fn goes_on(bad: &[u8]) -> Vec<serde_json::Value> {
+fn goes_on(bad: &[u8]) -> Vec<Value> {
     let log = [event(1, "before").as_bytes(), bad, b"\n", event(2, "after").as_bytes()].concat();
-    let start = Instant::now();
     let documents = convert(&log);
-    assert!(start.elapsed() < Duration::from_secs(60), "took {:?}", start.elapsed());
     let serials = serials(&documents);
     assert!(serials.contains(&1) && serials.contains(&2), "{serials:?}");
     documents
@@ -143,15 +154,12 @@ fn events_that_never_end_take_no_time() {
     let unfinished: String = (1..60_000)
         .map(|n| format!("type=SYSCALL msg=audit(1795320000.001:{n}): arch=c000003e syscall=1 a0=1 pid=5\n"))
         .collect();
-    let start = Instant::now();
     let mut found = serials(&convert_text(&unfinished));
     found.sort_unstable();
     assert_eq!(found, (1..60_000).collect::<Vec<_>>());
-    assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
 
     let endless = "type=PATH msg=audit(1795320000.001:7): item=0 name=\"/x\" inode=1\n".repeat(60_000);
     let documents = convert_text(&endless);
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     let names: usize = documents.iter().map(|d| d["details"]["paths"].as_array().map_or(1, Vec::len)).sum();
     assert_eq!(names, 60_000);
     assert!(documents.iter().skip(1).all(|d| d["tags"].as_array().unwrap().contains(&json!("partial"))));
@@ -160,9 +168,7 @@ fn events_that_never_end_take_no_time() {
 #[test]
 fn a_message_of_many_fields_takes_no_time() {
     let fields: String = (0..100_000).map(|n| format!(" f{n}=1 f{n}=2 g=x y")).collect();
-    let start = Instant::now();
     let documents = goes_on(format!("type=USER msg=audit(1795320000.001:9):{fields}").as_bytes());
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     let details = &documents.iter().find(|d| d["details"]["auditserial"] == "9").unwrap()["details"];
     assert_eq!(details["user_f0"], json!(["1", "2"]));
     assert!(details["fields"].as_array().unwrap().contains(&json!("f99999=2")));
@@ -172,9 +178,7 @@ fn a_message_of_many_fields_takes_no_time() {
 #[test]
 fn an_event_of_many_records_without_fields_takes_no_time() {
     let log = "type=CWD msg=audit(1795320000.001:9): hello\n".repeat(16_000);
-    let start = Instant::now();
     let documents = convert_text(&log);
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert_eq!(documents[0]["details"]["cwd_msg"].as_array().unwrap().len(), 16_000);
 }
 

@@ -155,6 +155,7 @@ fn a_bad_day_with_a_bad_disk_loses_nothing_in_silence_either() {
 
 /// Lives through the day; the number of events that were reported as lost though no process was killed. With a disk the
 /// spool is on it, and it misbehaves during two of the outages.
+#[allow(clippy::too_many_lines)] // one day, told from its beginning to its end
 fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &'static str)>) -> usize {
     let full = env::var_os("OUTAGES").is_some_and(|v| v == "full");
     let (count, scale) = if full { (200_000, 1.0) } else { (20_000, 0.1) };

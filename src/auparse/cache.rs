@@ -1,12 +1,12 @@
-//! What libauparse was asked before, and what it said.
+//! Remembers libauparse's answers.
 
 use crate::event::FieldRef;
 use crate::event::PREFIX;
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
-/// A question to libauparse: all that its answer depends on, in a fixed length so that copying and comparing take a few
-/// instructions. Longer ones are asked anew each time.
+/// A question to libauparse. It holds everything that the answer depends on. Its length is fixed, so that copying and
+/// comparing take a few instructions. A longer question isn't remembered and is asked again each time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct CacheKey {
     words: [u64; 6],
@@ -14,16 +14,16 @@ pub(super) struct CacheKey {
 }
 
 impl CacheKey {
-    /// Bytes it can hold.
+    /// The most bytes that a question can hold.
     const MOST: usize = 48;
 
-    /// A question that begins so; `None` when that is too long.
+    /// A question that begins with these bytes; `None` when they are too long.
     pub(super) fn new(about: &[u8]) -> Option<Self> {
         let mut question = Self::default();
         question.push(about).then_some(question)
     }
 
-    /// Adds bytes; false when there is no room for them.
+    /// Adds bytes. Returns false when there is no room for them.
     fn push(&mut self, bytes: &[u8]) -> bool {
         if self.len + bytes.len() > Self::MOST {
             return false;
@@ -36,7 +36,7 @@ impl CacheKey {
         true
     }
 
-    /// Adds up to 8 bytes, in a word whose other bytes are 0. There must be room.
+    /// Adds up to 8 bytes, given as a word whose other bytes are 0. The question must have room for them.
     pub(super) fn push_word(&mut self, word: u64, len: usize) {
         let (at, shift) = (self.len / 8, 8 * (self.len % 8));
         self.words[at] |= word << shift;
@@ -46,7 +46,7 @@ impl CacheKey {
         self.len += len;
     }
 
-    /// Adds the text of a field.
+    /// Adds the text of a field. Returns false when there is no room for it.
     pub(super) fn push_text(&mut self, place: FieldRef) -> bool {
         let len = place.field.value.len();
         match place.event.prefix(place.field.value) {
@@ -66,19 +66,19 @@ impl CacheKey {
         }
     }
 
-    /// A place in a table of `1 << bits`.
+    /// The question's place in a table of `1 << bits` entries.
     fn place(&self, bits: u32) -> usize {
         let mix = |mixed: u64, word: &u64| (mixed.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        #[allow(clippy::cast_possible_truncation)] // a few bits
+        #[allow(clippy::cast_possible_truncation)] // the result has only a few bits
         ((self.words.iter().fold(self.len as u64, mix) >> (64 - bits)) as usize)
     }
 }
 
-/// Log 2 of the places in [`Front`].
+/// Log 2 of the number of entries in [`Front`].
 const FRONT_BITS: u32 = 8;
 
-/// A small table in front of the map: most questions were asked a moment ago. Two questions of one place drive each
-/// other out, which costs a look into the map.
+/// A small table in front of the map, because most questions were asked a moment ago. Two questions with the same place
+/// replace each other, which costs a lookup in the map.
 #[derive(Debug, Default)]
 struct Front {
     entries: Vec<Option<(CacheKey, usize)>>,
@@ -96,22 +96,22 @@ impl Front {
     }
 }
 
-/// Answers by their questions.
+/// The answers to the questions asked so far.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     front: Front,
-    /// Place of an answer in the list.
+    /// The place of each answer in the list.
     known: HashMap<CacheKey, usize, RandomState>,
     answers: Vec<Box<[u8]>>,
 }
 
 impl Cache {
-    /// How many there are.
+    /// The number of answers.
     pub(super) fn len(&self) -> usize {
         self.answers.len()
     }
 
-    /// Keeps an answer, and returns its place.
+    /// Keeps an answer and returns its place.
     pub(super) fn remember(&mut self, question: &CacheKey, answer: Box<[u8]>) -> usize {
         let at = self.answers.len();
         self.answers.push(answer);
@@ -119,7 +119,7 @@ impl Cache {
         at
     }
 
-    /// Place of the answer to a question that was asked before.
+    /// The place of the answer, if the question was asked before.
     pub(super) fn recall(&mut self, question: &CacheKey) -> Option<usize> {
         if let Some(at) = self.front.get(question) {
             return Some(at);

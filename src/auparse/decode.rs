@@ -1,12 +1,12 @@
-//! What auditd appends to enriched records, read without libauparse.
+//! Reads the text that auditd appends to enriched records, without libauparse.
 
 use crate::event::unquoted;
 use memchr::{memchr, memmem, memrchr};
 
-/// auditd appends less than this; what lies beyond was not written by it.
+/// The most bytes that are read. auditd appends less; anything beyond was not written by auditd.
 const MAX_APPENDED: usize = 4096;
 
-/// The name auditd appended for a field: `UID="root"` for `uid`, `SADDR={ … }` for `saddr`.
+/// Finds the name that auditd appended for a field: `UID="root"` for `uid`, `SADDR={ … }` for `saddr`.
 pub(super) fn appended<'a>(enriched: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut rest = &enriched[..enriched.len().min(MAX_APPENDED)];
     while !rest.is_empty() {
@@ -15,7 +15,7 @@ pub(super) fn appended<'a>(enriched: &'a [u8], name: &[u8]) -> Option<&'a [u8]> 
         let value = &rest[equals + 1..];
         let end = match value.first() {
             Some(b'"') => memmem::find(&value[1..], b"\" ").map_or(value.len(), |n| n + 2),
-            // A path in it may have braces, and nothing else is appended to a socket address.
+            // The last brace ends the value: a path in it may have braces, and nothing follows a socket address.
             Some(b'{') => memrchr(b'}', value).map_or(value.len(), |n| n + 1),
             _ => memchr(b' ', value).unwrap_or(value.len()),
         };

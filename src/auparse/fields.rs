@@ -1,12 +1,12 @@
 //! Copies the event under libauparse's cursor into an [`LinuxEvent`].
 //!
-//! libauparse says which fields a record has; this says where in the record's text each stands. That matters
-//! because libauparse ends a value at a space (in `op=adding user acct=…` it sees `adding`) while a document says
-//! what the record says: a value runs to the next ` name=`.
+//! libauparse tells the fields of a record. This module finds the place of each field in the record's text. That
+//! matters because libauparse ends a value at a space: in `op=adding user acct=…` it sees `adding`. A document shows
+//! the whole value, which ends at the next ` name=`.
 //!
-//! Finding the place costs nothing as a rule: names and values lie in libauparse's copy of the text, as far from
-//! its beginning as they are from the beginning of ours. Where that doesn't hold (values it made itself, a library
-//! that stores them otherwise) the text is searched.
+//! The place usually costs nothing to find. Names and values lie in libauparse's copy of the text, at the same offsets
+//! as in ours. If they don't (libauparse made the value itself, or a version stores it elsewhere), the text is
+//! searched.
 
 use super::{
     free_text::{self, AvcMessage, is_pair},
@@ -16,7 +16,7 @@ use crate::event::{Field, LinuxEvent, Record, Span, is_quoted, record_type};
 use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
-/// Copies all records and fields; the cursor may stand anywhere.
+/// Copies all records and fields. The cursor may be anywhere in the event.
 pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
     if !cursor.first_record() {
         return;
@@ -33,16 +33,17 @@ pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxE
 /// Reads one record's fields, in order.
 struct FieldScanner<'a> {
     event: &'a mut LinuxEvent,
-    /// The record's text, and where its copy is in the event's bytes.
+    /// The record's text, and the offset of its copy in the event's bytes.
     text: &'a [u8],
     copy: usize,
-    /// Address of libauparse's other copy, in which names and values lie. Compared with addresses, never read.
+    /// The address of libauparse's second copy, which holds the names and values. It is compared with other addresses,
+    /// never read.
     base: usize,
-    /// Start of the last value while it is `open`, else its end, within the text.
+    /// The offset in the text of the last value: its start while it is `open`, else its end.
     done: usize,
-    /// The field whose value has its start but not yet its end.
+    /// The field whose value has a start but no end yet.
     open: Option<usize>,
-    /// A field follows the record's head at once.
+    /// True when a field follows the record's head directly.
     headed: bool,
 }
 
@@ -70,10 +71,10 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
     event.push_record(Record { record_type: kind, name, text: copy, enriched, fields });
 }
 
-/// Names of record types by number, as libaudit has them.
+/// libaudit's names of record types, by number.
 #[derive(Debug, Default)]
 pub(super) struct TypeNames {
-    /// The names of types below [`TypeNames::MOST`]; empty for those libaudit doesn't know.
+    /// The names of types below [`TypeNames::MOST`]. The name is empty if libaudit doesn't know the type.
     names: Vec<Option<Box<[u8]>>>,
 }
 
@@ -93,7 +94,7 @@ impl TypeNames {
     }
 }
 
-/// The record type's name: libaudit's, or where it has none what stands behind `type=`.
+/// The record type's name from libaudit. If libaudit has none, the text after `type=`.
 fn type_name(known: &[u8], event: &mut LinuxEvent, fields: std::ops::Range<usize>) -> Span {
     let written = event.all_fields()[fields].iter().take(2).find(|f| event.bytes(f.name) == b"type").map(|f| f.value);
     match written {
@@ -130,15 +131,15 @@ impl FieldScanner<'_> {
         self.search_text(name, cursor.field_value().map(CStr::to_bytes), number);
     }
 
-    /// Finds out where libauparse's copy of the text is, and which node the record names.
+    /// Finds the address of libauparse's copy of the text, and the node that the record names.
     fn first(&mut self, cursor: &Cursor, address: usize, value: usize) {
-        // Nearly always, and then nothing needs to be read: the name is as long as it should be.
+        // Nearly always the name has the right length. Then nothing has to be read.
         if self.text.starts_with(b"type=") && value.wrapping_sub(address) == 5 {
             self.base = address;
             return;
         }
         let name = cursor.field_name().map_or(&b""[..], CStr::to_bytes);
-        // Without a base no address is in order, and every field is searched for.
+        // This base fits no address, so every field is searched for.
         self.base = if self.text.starts_with(name) { address } else { usize::MAX / 2 };
         if name == b"node" {
             let node = self.event.keep(cursor.field_value().map_or(b"", CStr::to_bytes));
@@ -146,7 +147,7 @@ impl FieldScanner<'_> {
         }
     }
 
-    /// Adds a field whose value libauparse made itself (keys, what an AVC was about), or lost.
+    /// Adds a field whose value libauparse made itself (keys, parts of an AVC message) or lost.
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
         let found = find_name(&text[self.done..], name).map(|at| self.done + at);
@@ -157,7 +158,7 @@ impl FieldScanner<'_> {
             self.done = end;
             let recorded = &text[value_at..end];
             match value {
-                // A key that libauparse couldn't decode: the text still says it.
+                // libauparse couldn't decode this key. The text still has it.
                 None => {
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
                     return self.event.push_field(Field { name, value, truncated: true, number });
@@ -173,7 +174,7 @@ impl FieldScanner<'_> {
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, self.done));
                     return self.event.push_field(Field { name, value, truncated: false, number });
                 }
-                // Several keys in one hex string: each as libauparse cut it out.
+                // One hex string holds several keys. Each is taken as libauparse split it.
                 Some(_) => (),
             }
         }
@@ -182,10 +183,10 @@ impl FieldScanner<'_> {
         self.event.push_field(Field { name, value, truncated: false, number });
     }
 
-    /// Adds what the record says in words, as fields.
+    /// Adds the free text of the record as fields.
     fn words(&mut self, kind: i32, first: usize) {
         let text = self.text;
-        // A kernel's record without words, which is nearly every one.
+        // Nearly every record comes from the kernel and has no free text.
         if self.headed && !matches!(kind, record_type::AVC | record_type::USER_AVC) && text.last() != Some(&b'\'') {
             return;
         }
@@ -218,11 +219,11 @@ impl FieldScanner<'_> {
         self.event.push_field(Field { name, value, truncated: true, number: u32::MAX });
     }
 
-    /// Now that the next name (or the end) is known to begin at `next`: where the last value ends.
+    /// Sets the end of the last value. The next name, or the end of the record, is at `next`.
     fn end_value(&mut self, next: usize) {
         let Some(open) = self.open.take() else { return };
         let (text, start) = (self.text, self.done);
-        // Nearly always a short word, one space, and the next name.
+        // Nearly always the value is a short word, followed by one space and the next name.
         let (end, own) = short_word(text, start, next).map_or_else(|| any_value(text, start, next), |end| (end, false));
         let value = self.span(start, end);
         if let Some(field) = self.event.field_mut(open) {
@@ -233,9 +234,9 @@ impl FieldScanner<'_> {
     }
 }
 
-/// Where ` name=` stands in a text, or `name=` at its beginning.
+/// Finds ` name=` in a text, or `name=` at its start.
 fn find_name(text: &[u8], name: &[u8]) -> Option<usize> {
-    // Almost always the very next word.
+    // Almost always it is the next word.
     let is_here = |at: usize| text[at..].starts_with(name) && text.get(at + name.len()) == Some(&b'=');
     let next = memchr(b' ', text)? + 1;
     if is_here(next) {
@@ -247,17 +248,17 @@ fn find_name(text: &[u8], name: &[u8]) -> Option<usize> {
     memmem::find_iter(text, &needle).find(begins)
 }
 
-/// The end of any value, and whether libauparse sees less of it.
+/// The end of any value, and true if libauparse sees less of it.
 fn any_value(text: &[u8], start: usize, next: usize) -> (usize, bool) {
     let word = memchr(b' ', &text[start..next]).map_or(next, |n| start + n);
     let libauparses = start + trimmed(&text[start..word]);
-    // The type is followed by the id, which is no field.
+    // The id follows the type, but it is no field.
     let is_followed = word + 1 < next && !text[word..].starts_with(b" msg=audit(");
     let end = if is_followed { whole(text, start, libauparses, word, next) } else { libauparses };
     (end, end != libauparses)
 }
 
-/// The end of a value of at most 16 bytes that is one word before one space, and that libauparse leaves as it is.
+/// The end of a value that has at most 16 bytes, is one word before one space, and isn't changed by libauparse.
 fn short_word(text: &[u8], start: usize, next: usize) -> Option<usize> {
     let end = next.checked_sub(1)?;
     let len = end.checked_sub(start)?;
@@ -265,7 +266,8 @@ fn short_word(text: &[u8], start: usize, next: usize) -> Option<usize> {
     if len == 0 || len > 16 || text[end] != b' ' || matches!(text[end - 1], b':' | b',' | b'\'' | b')') {
         return None;
     }
-    // A space becomes 0, and the lowest 0 is the first byte whose high bit this raises; bits behind the end go out.
+    // A space becomes 0. The first 0 is the lowest byte whose high bit is set by this. The shift removes bits after the
+    // end.
     let spaces = |word: u64, len: usize| {
         let word = word ^ 0x2020_2020_2020_2020;
         (word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080) << (64 - 8 * len)
@@ -275,7 +277,8 @@ fn short_word(text: &[u8], start: usize, next: usize) -> Option<usize> {
     (none == 0).then_some(end)
 }
 
-/// How much of a value libauparse keeps: it takes punctuation off the end (`parse_up_record` in its `ellist.c`).
+/// The number of bytes that libauparse keeps of a value. It removes punctuation from the end (`parse_up_record` in
+/// `ellist.c`).
 fn trimmed(value: &[u8]) -> usize {
     if !matches!(value, [.., b':' | b',' | b'\'' | b')']) {
         return value.len();
@@ -290,8 +293,8 @@ fn trimmed(value: &[u8]) -> usize {
     kept.len()
 }
 
-/// The end of a value that begins at `start`, which libauparse ends at `libauparses` since its first word ends at
-/// `word`: the words up to the next that has a `=` are part of it.
+/// The end of a value that begins at `start`. Its first word ends at `word`, and libauparse ends it at `libauparses`.
+/// The words up to the next `name=value` belong to the value.
 fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize) -> usize {
     if is_quoted(&text[start..libauparses]) {
         return libauparses;
@@ -312,7 +315,7 @@ fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize
     if end == word {
         return libauparses;
     }
-    // The quote that closes a user message (msg='…') is no part of its last value.
+    // The quote that closes a user message (msg='…') doesn't belong to its last value.
     if end == text.len() && text[end - 1] == b'\'' && memmem::find(text, b"msg='").is_some() {
         end -= 1;
     }

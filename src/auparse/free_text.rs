@@ -1,13 +1,13 @@
-//! What a record says in words, where libauparse sees no field: the message of a program that writes no `name=value`,
-//! and what SELinux decided, in messages where libauparse doesn't find it.
+//! Reads the text of a record that libauparse doesn't see as fields: messages of programs that don't write
+//! `name=value`, and SELinux decisions that libauparse misses.
 
 use memchr::{memchr, memmem};
 
-/// What an SELinux message says: `avc:  denied  { read write } for …`.
+/// An SELinux message: `avc:  denied  { read write } for …`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AvcMessage<'a> {
     pub(super) result: &'a [u8],
-    /// Separated by commas, as libauparse's own `seperms` is.
+    /// Separated by commas, like libauparse's own `seperms`.
     pub(super) permissions: Vec<u8>,
 }
 
@@ -23,11 +23,11 @@ impl<'a> AvcMessage<'a> {
     }
 }
 
-/// The words of a record that stand before its first field, and those before the first field of its user message
-/// (msg='…'). `names` are where the names of fields begin, in order, those of the head left out.
+/// Returns the words before a record's first field, and the words before the first field of its user message (msg='…').
+/// `names` has the start of each field name, in order, without the fields of the head.
 pub(super) fn split_words<'a>(text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] {
     let first = names.first().copied().unwrap_or(text.len());
-    // Nearly always a field follows the head at once, and there is no user message.
+    // Nearly always a field follows the head directly, and there is no user message.
     let head = match text[..first] {
         [.., b')', b':', b' '] => first,
         _ => memmem::find(&text[..first], b"):").map_or(first, |at| at + 2),
@@ -40,7 +40,7 @@ pub(super) fn split_words<'a>(text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] 
     [until_pair(text, head, first), until_pair(text, message, inside)]
 }
 
-/// The words from `start` up to the first that has a `=`, at most up to `end`.
+/// The words from `start` to the first `name=value`, at most to `end`.
 fn until_pair(text: &[u8], start: usize, end: usize) -> &[u8] {
     let region = &text[start.min(end)..end];
     let mut length = 0;
@@ -52,11 +52,11 @@ fn until_pair(text: &[u8], start: usize, end: usize) -> &[u8] {
     }
     let said = &region[..length];
     let said = if start + length == text.len() { said.strip_suffix(b"'").unwrap_or(said) } else { said };
-    // A bracket in front of a name is none of its words.
+    // A bracket before a field name is no word.
     said.strip_suffix(b"(").unwrap_or(said).trim_ascii()
 }
 
-/// The word is a `name=value`: a `=` that has no name before it is none.
+/// True when the word is a `name=value`. A `=` without a name before it doesn't count.
 pub(super) fn is_pair(word: &[u8]) -> bool {
     memchr(b'=', word).is_some_and(|at| at > 0)
 }

@@ -1,14 +1,15 @@
-//! The one place that calls libauparse: a handle with one method a function.
+//! The only module that calls libauparse. Each method calls one function of the library.
 //!
-//! Invariants of [`Handle`], on which every `unsafe` block here rests:
+//! Every `unsafe` block here relies on these invariants of [`Handle`]:
 //!
 //! 1. The pointer came from `auparse_init`, is never null, and `auparse_destroy` is called on it once, in `drop`.
-//! 2. libauparse keeps state in globals (the interpretations of enriched records, the caches of user and group
-//!    names: `interpret.c`), so every call that could touch them happens under [`LIBRARY`]. Calls that only move
-//!    the cursor happen inside a callback, that is inside a call that holds the lock.
-//! 3. Strings that libauparse hands out live in the current event, which is freed by the next call that feeds,
-//!    flushes or ages. Those take `&mut self`, strings borrow `&self`, and so do moves of the cursor, which change
-//!    no string. Interpreting takes `&mut self`, since it writes to the value while it works and puts it back.
+//! 2. libauparse keeps state in globals: the interpretations of enriched records, and the caches of user and group
+//!    names (`interpret.c`). So every call that could touch them holds the lock [`LIBRARY`]. Calls that only move the
+//!    cursor run inside a callback, so they run inside a call that holds the lock.
+//! 3. Strings that libauparse hands out live in the current event. The next call that feeds, flushes or ages frees that
+//!    event. Those calls take `&mut self`, and strings borrow `&self`. Moves of the cursor also borrow `&self`, because
+//!    they change no string. Interpreting takes `&mut self`, because it changes the value while it works and then
+//!    restores it.
 #![allow(unsafe_code)]
 
 use super::auparse_sys as sys;
@@ -20,19 +21,19 @@ use std::{
     sync::{Mutex, MutexGuard},
 };
 
-/// libauparse isn't made for threads; this makes calls from several parsers take turns.
+/// libauparse isn't thread-safe. This lock makes calls of several parsers take turns.
 static LIBRARY: Mutex<()> = Mutex::new(());
 
 fn library() -> MutexGuard<'static, ()> {
     locked(&LIBRARY)
 }
 
-/// Owner of an `auparse_state_t` in feed mode.
+/// Owns an `auparse_state_t` in feed mode.
 pub(super) struct Handle {
     state: NonNull<sys::auparse_state_t>,
 }
 
-/// What libauparse's callback finds behind its `user_data` pointer during one call.
+/// The data that the `user_data` pointer of libauparse's callback points to during one call.
 struct Call<F> {
     on_event: F,
     panic: Option<Box<dyn std::any::Any + Send>>,
@@ -59,17 +60,17 @@ unsafe extern "C" fn ready<F: FnMut(&mut Cursor)>(
         return;
     }
     let mut cursor = Cursor { state };
-    // A panic must not cross C frames; it goes on once libauparse has returned.
+    // A panic must not cross C frames. It resumes after libauparse has returned.
     call.panic = catch_unwind(AssertUnwindSafe(|| (call.on_event)(&mut cursor))).err();
 }
 
 impl Handle {
-    /// A new parser; `None` when memory is out.
+    /// Creates a parser; `None` when there is no memory left.
     pub(super) fn new() -> Option<Self> {
         let _turn = library();
         // SAFETY: in feed mode the second argument is unused (auparse_init(3)).
         let state = NonNull::new(unsafe { sys::auparse_init(sys::ausource_t::AUSOURCE_FEED, null()) })?;
-        // Escaping is JSON's business alone.
+        // libauparse must not escape values. Only the JSON code does.
         // SAFETY: invariant 1.
         unsafe { sys::auparse_set_escape_mode(state.as_ptr(), sys::auparse_esc_t::AUPARSE_ESC_RAW) };
         Some(Self { state })
@@ -80,10 +81,10 @@ impl Handle {
         let mut call = Call { on_event, panic: None };
         let user = (&raw mut call).cast::<c_void>();
         let turn = library();
-        // SAFETY: invariant 1; `call` outlives `work`, and the callback is taken back below before it ends.
+        // SAFETY: invariant 1; `call` outlives `work`, and the callback is removed below before `call` ends.
         unsafe { sys::auparse_add_callback(self.state.as_ptr(), Some(ready::<F>), user, None) };
         work(self.state.as_ptr());
-        // SAFETY: invariant 1; a null callback is what a new parser has.
+        // SAFETY: invariant 1; a new parser has a null callback too.
         unsafe { sys::auparse_add_callback(self.state.as_ptr(), None, null_mut(), None) };
         drop(turn);
         if let Some(panic) = call.panic {
@@ -91,7 +92,7 @@ impl Handle {
         }
     }
 
-    /// `auparse_feed`: whole lines; false when memory is out and the lines were not taken.
+    /// Calls `auparse_feed` with whole lines. Returns false when there is no memory left; the lines were not taken then.
     pub(super) fn feed(&mut self, lines: &[u8], on_event: impl FnMut(&mut Cursor)) -> bool {
         let mut taken = true;
         self.calling(on_event, |state| {
@@ -101,7 +102,7 @@ impl Handle {
         taken
     }
 
-    /// `auparse_flush_feed`: hands out whatever is left.
+    /// Calls `auparse_flush_feed`, which hands out all events that are left.
     pub(super) fn flush(&mut self, on_event: impl FnMut(&mut Cursor)) {
         self.calling(on_event, |state| {
             // SAFETY: invariant 1.
@@ -109,7 +110,7 @@ impl Handle {
         });
     }
 
-    /// `auparse_feed_age_events`: hands out events older than the library's end-of-event timeout (2 s).
+    /// Calls `auparse_feed_age_events`, which hands out events older than the library's end-of-event timeout (2 s).
     pub(super) fn age(&mut self, on_event: impl FnMut(&mut Cursor)) {
         self.calling(on_event, |state| {
             // SAFETY: invariant 1.
@@ -126,15 +127,15 @@ impl Drop for Handle {
     }
 }
 
-/// libauparse's cursor over the event it is handing out; exists only inside a callback.
+/// libauparse's cursor over the event that it is handing out. It exists only inside a callback.
 pub(super) struct Cursor {
     state: NonNull<sys::auparse_state_t>,
 }
 
-/// Text that libauparse handed out.
+/// Borrows a text that libauparse handed out.
 ///
 /// # Safety
-/// `text` is null or points to a NUL-terminated string that lives and stays as it is for `'a`.
+/// `text` is null or points to a NUL-terminated string that lives and doesn't change for `'a`.
 unsafe fn text<'a>(text: *const c_char) -> Option<&'a CStr> {
     if text.is_null() {
         return None;
@@ -144,7 +145,8 @@ unsafe fn text<'a>(text: *const c_char) -> Option<&'a CStr> {
 }
 
 impl Cursor {
-    /// Seconds, milliseconds and serial; `None` when the event's time is 0, where libauparse refuses to answer.
+    /// Seconds, milliseconds and serial of the event. `None` when the event's time is 0, because libauparse gives no
+    /// answer then.
     pub(super) fn id(&self) -> Option<(i64, u32, u64)> {
         // SAFETY: invariant 1.
         let id = NonNull::new(unsafe { sys::auparse_get_timestamp(self.state.as_ptr()) }.cast_mut())?;
@@ -154,7 +156,7 @@ impl Cursor {
         Some((id.sec.into(), id.milli, id.serial.into()))
     }
 
-    /// Goes to the first record, its first field.
+    /// Goes to the first field of the first record.
     pub(super) fn first_record(&self) -> bool {
         // SAFETY: invariant 1.
         unsafe { sys::auparse_first_record(self.state.as_ptr()) > 0 }
@@ -184,7 +186,7 @@ impl Cursor {
         unsafe { sys::auparse_get_type(self.state.as_ptr()) }
     }
 
-    /// libaudit's name of the current record's type; a static table entry.
+    /// libaudit's name of the current record's type. It is an entry of a static table.
     pub(super) fn record_type_name(&self) -> Option<&CStr> {
         // SAFETY: invariant 1.
         let name = unsafe { sys::auparse_get_type_name(self.state.as_ptr()) };
@@ -192,7 +194,7 @@ impl Cursor {
         unsafe { text(name) }
     }
 
-    /// The current record's text up to what auditd appended.
+    /// The current record's text, without the text that auditd appended.
     pub(super) fn record_text(&self) -> Option<&CStr> {
         // SAFETY: invariant 1.
         let record = unsafe { sys::auparse_get_record_text(self.state.as_ptr()) };
@@ -200,7 +202,7 @@ impl Cursor {
         unsafe { text(record) }
     }
 
-    /// What auditd appended to the current record in an enriched log.
+    /// The text that auditd appended to the current record in an enriched log.
     pub(super) fn record_interpretations(&self) -> Option<&CStr> {
         // SAFETY: invariant 1.
         let appended = unsafe { sys::auparse_get_record_interpretations(self.state.as_ptr()) };
@@ -220,7 +222,7 @@ impl Cursor {
         unsafe { sys::auparse_next_field(self.state.as_ptr()) > 0 }
     }
 
-    /// Addresses of the current field's name and value (0 without one), to be compared, never read.
+    /// The addresses of the current field's name and value; 0 if there is none. They are compared, never read.
     pub(super) fn field_addresses(&self) -> (usize, usize) {
         // SAFETY: invariant 1.
         let name = unsafe { sys::auparse_get_field_name(self.state.as_ptr()) };
@@ -237,7 +239,7 @@ impl Cursor {
         unsafe { text(name) }
     }
 
-    /// The current field's value, up to the space where libauparse ends it.
+    /// The current field's value. libauparse ends it at a space.
     pub(super) fn field_value(&self) -> Option<&CStr> {
         // SAFETY: invariant 1.
         let value = unsafe { sys::auparse_get_field_str(self.state.as_ptr()) };
@@ -245,7 +247,7 @@ impl Cursor {
         unsafe { text(value) }
     }
 
-    /// `auparse_type_t` of the current field.
+    /// The `auparse_type_t` of the current field.
     pub(super) fn field_type(&self) -> i32 {
         // SAFETY: invariant 1.
         unsafe { sys::auparse_get_field_type(self.state.as_ptr()) }

@@ -1,12 +1,12 @@
 //! The head of a line: `[node=HOST ]type=TYPE msg=audit(SECONDS.MILLIS:SERIAL): …`.
 //!
-//! libauparse passes over a line whose head it can't read without a word. Reading the head here first, by the same
-//! rules (`extract_timestamp` and `str2event` in its `auparse.c`), lets every such line be counted.
+//! libauparse silently skips a line whose head it can't read. This module reads the head first, by the same rules
+//! (`extract_timestamp` and `str2event` in `auparse.c`), so that every such line is counted.
 
 use crate::event::EventId;
 use memchr::{memchr, memchr_iter, memmem};
 
-/// Head of a readable line.
+/// The head of a readable line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header<'a> {
     pub(super) id: EventId,
@@ -15,14 +15,14 @@ pub(super) struct Header<'a> {
     pub(super) record_type: &'a [u8],
 }
 
-/// What stands between a record and what auditd appended to it (`AUDIT_INTERP_SEPARATOR` in `<libaudit.h>`).
+/// The byte between a record and the text that auditd appended to it (`AUDIT_INTERP_SEPARATOR` in `<libaudit.h>`).
 const SEPARATOR: u8 = 0x1d;
 
-/// How much of a line libauparse looks at for the head: without and with `node=`.
+/// The number of bytes in which libauparse looks for the head, without and with `node=`.
 const REACH: usize = 80;
 const REACH_WITH_NODE: usize = 340;
 
-/// The next word: spaces before it are passed over, as libauparse's `audit_strsplit` does.
+/// Takes the next word. It skips spaces before the word, as libauparse's `audit_strsplit` does.
 fn word<'a>(line: &mut &'a [u8]) -> Option<&'a [u8]> {
     let start = line.iter().position(|&b| b != b' ')?;
     let rest = &line[start..];
@@ -31,7 +31,7 @@ fn word<'a>(line: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(&rest[..end])
 }
 
-/// Decimal digits, at most as many as fit; `None` without any.
+/// Reads the decimal digits at the start. `None` when there are none, or when the number is too large.
 fn number(text: &[u8]) -> Option<u64> {
     let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     if digits == 0 {
@@ -46,7 +46,7 @@ fn number(text: &[u8]) -> Option<u64> {
 
 fn event_id(text: &[u8]) -> Option<EventId> {
     let seconds = i64::try_from(number(text)?).ok()?;
-    // Time 0 is libauparse's "no event": it would hand out an event without fields.
+    // libauparse uses time 0 for "no event" and would hand out an event without fields.
     if seconds == 0 || seconds > i64::MAX / 2 {
         return None;
     }
@@ -62,7 +62,7 @@ fn event_id(text: &[u8]) -> Option<EventId> {
     Some(EventId { seconds, millis, serial })
 }
 
-/// The bytes that names of record types are written with.
+/// True for the bytes that names of record types consist of.
 const OF_TYPES: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -73,14 +73,14 @@ const OF_TYPES: [bool; 256] = {
     table
 };
 
-/// The end of `type=TYPE` at a line's beginning, when the type is written as all are.
+/// The end of `type=TYPE` at the start of a line, if the type is written in the usual way.
 fn usual_type(line: &[u8]) -> Option<usize> {
     let name = line.strip_prefix(b"type=")?;
     let len = name.iter().take(40).position(|b| !OF_TYPES[usize::from(*b)])?;
     (len > 0 && name[len] == b' ').then_some(5 + len)
 }
 
-/// Reads a head without anything unusual, as nearly all are, in one pass.
+/// Reads a usual head in one pass. Nearly all heads are usual.
 fn usual(line: &[u8]) -> Option<Header<'_>> {
     let digits = |from: usize, most: usize| {
         let mut n = 0u64;
@@ -107,7 +107,7 @@ fn usual(line: &[u8]) -> Option<Header<'_>> {
     Some(Header { id, node: &line[..0], record_type: &line[..end] })
 }
 
-/// Reads heads, remembering the last: records of one event mostly follow each other.
+/// Reads heads and remembers the last one, because records of one event mostly follow each other.
 #[derive(Debug, Default)]
 pub(super) struct Headers {
     /// ` msg=audit(SECONDS.MILLIS:SERIAL)`
@@ -116,7 +116,7 @@ pub(super) struct Headers {
 }
 
 impl Headers {
-    /// Reads the head of a line (without its newline); `None` when libauparse couldn't.
+    /// Reads the head of a line (without its newline). `None` when libauparse couldn't read it.
     pub(super) fn header<'a>(&mut self, line: &'a [u8]) -> Option<Header<'a>> {
         let end = usual_type(line);
         if let Some(end) = end
@@ -137,7 +137,7 @@ impl Headers {
     }
 }
 
-/// Reads the head of a line (without its newline); `None` when libauparse couldn't.
+/// Reads the head of a line (without its newline). `None` when libauparse couldn't read it.
 fn header(line: &[u8]) -> Option<Header<'_>> {
     usual(line).or_else(|| unusual(line))
 }
@@ -149,8 +149,8 @@ fn unusual(line: &[u8]) -> Option<Header<'_>> {
     let (node, kind) =
         if first[0] == b'n' && first.len() > 5 { (&first[5..], word(&mut rest)?) } else { (&first[..0], first) };
     let message = word(&mut rest)?;
-    // libauparse takes other words too, and leaks memory for a record in which it then finds no field; the separator
-    // ends the record for it.
+    // libauparse accepts other words too. If it then finds no field in the record, it leaks memory. It also ends the
+    // record at the separator.
     let head = &line[..line.len().min(if with_node { REACH_WITH_NODE } else { REACH }) - rest.len()];
     if !kind.starts_with(b"type=") || kind.len() == 5 || memchr(SEPARATOR, head).is_some() {
         return None;
@@ -164,10 +164,10 @@ fn unusual(line: &[u8]) -> Option<Header<'_>> {
     Some(Header { id: event_id(inside)?, node, record_type: kind })
 }
 
-/// Lines that libauparse would leak memory for: it keeps a copy of each `cwd` in a CWD record, and frees one. The kernel
-/// writes one, and its value never has a space.
+/// True for a line that makes libauparse leak memory: it copies each `cwd` in a CWD record but frees only one. The
+/// kernel writes only one, and its value never has a space.
 pub(super) fn would_leak(kind: &[u8], line: &[u8]) -> bool {
-    // Two spaces in `type=CWD msg=audit(…): cwd="…"`, which is nearly every one.
+    // Nearly every CWD record has two spaces: `type=CWD msg=audit(…): cwd="…"`.
     kind == b"type=CWD" && memchr_iter(b' ', line).count() > 2 && {
         let names = [&b" cwd="[..], b" (cwd=", b" msg='cwd="];
         names.iter().map(|name| memmem::find_iter(line, name).count()).sum::<usize>() > 1

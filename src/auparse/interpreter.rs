@@ -1,8 +1,8 @@
-//! What a field means: libauparse's interpretation, asked for once and remembered.
+//! Interprets fields: asks libauparse once, and remembers the answer.
 //!
-//! Interpreting every field would cost more than all the rest together, though for most fields the text is its own
-//! meaning and the others repeat. So: quoted and hex-encoded text is decoded here; what auditd appended in an
-//! enriched log is read from there; everything else is libauparse's answer, remembered by all it can depend on.
+//! To interpret every field would cost more than all other work together. But most fields need no interpretation, and
+//! the others repeat. So quoted and hex-encoded text is decoded here. Names that auditd appended in an enriched log are
+//! read from the log. Everything else is libauparse's answer, which is remembered with all that it can depend on.
 
 use super::{
     auparse_sys::auparse_type_t as t,
@@ -18,56 +18,56 @@ use foldhash::fast::RandomState;
 use memchr::memchr;
 use std::{collections::HashMap, ffi::CStr};
 
-/// How a field is to be read: libauparse's field types, as far as they differ in what they depend on.
+/// The way to read a field. It groups libauparse's field types by what their meaning depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// The text is its own meaning.
     Text,
     /// Quoted, or hex-encoded by the kernel or user space: names, paths, arguments.
     Escaped,
-    /// Hex-encoded like [`Type::Escaped`], its arguments separated by NULs that become spaces.
+    /// Hex-encoded like [`Type::Escaped`]. NULs separate the arguments and become spaces.
     Proctitle,
-    /// An id whose name may stand in what auditd appended.
+    /// An id. auditd may have appended its name.
     Named(u8),
     /// The value of `exit`.
     Exit,
-    /// `a0` to `a3` of a system call, which depend on the call.
+    /// `a0` to `a3` of a system call. Their meaning depends on the call.
     Argument(u8),
-    /// Anything whose meaning depends on its text alone.
+    /// Any other field whose meaning depends on its text alone.
     Other(u8),
-    /// Depends on more; never remembered.
+    /// The meaning depends on other things too. It is never remembered.
     Varies,
 }
 
 impl Type {
-    /// The meaning depends on the text alone, as long as nothing was appended to the record.
+    /// True when the meaning depends on the text alone, if auditd appended nothing to the record.
     pub fn is_by_text(self) -> bool {
         matches!(self, Self::Named(_) | Self::Exit | Self::Other(_))
     }
 
-    /// libauparse looks the meaning up, and says `unknown…` when it doesn't find it.
+    /// True when libauparse looks the meaning up. It answers `unknown…` when it doesn't find it.
     fn is_looked_up(self) -> bool {
         matches!(self, Self::Named(_) | Self::Exit | Self::Argument(_) | Self::Other(_) | Self::Varies)
     }
 }
 
-/// Interpretations that may be remembered, then all are forgotten: input must not decide our memory.
+/// The most interpretations to remember. Beyond it, all are forgotten, so that input can't take unlimited memory.
 const MAX_REMEMBERED: usize = 8192;
-/// A longer key of a system call is not worth remembering.
+/// A system call whose key is longer than four times this, in bytes, counts as unknown.
 const MAX_KEY: usize = 256;
-/// Socket addresses shorter than this, in hex digits, are shown to libauparse only for families that it checks the
-/// length of: for the others (AX.25, IPX, ATM, X.25) it reads on behind the end (`print_sockaddr`).
+/// The safe length of socket addresses, in hex digits. libauparse doesn't check the length for some families (AX.25,
+/// IPX, ATM, X.25) and reads past the end of a shorter address (`print_sockaddr`). It isn't asked about those.
 const WHOLE_SOCKADDR: usize = 256;
 
-/// A system call with its machine, as the fields `arch` and `syscall` of a SYSCALL record name it.
+/// A system call with its machine, named by the fields `arch` and `syscall` of a SYSCALL record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Syscall {
     id: u32,
-    /// The first two arguments, as far as the meaning of the others can depend on them.
+    /// The first two arguments, if they are short. The meaning of the others can depend on them.
     arguments: [Small; 2],
 }
 
-/// A short text, for comparing.
+/// A short text that is cheap to compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 struct Small {
     bytes: [u8; 7],
@@ -75,7 +75,7 @@ struct Small {
 }
 
 impl Small {
-    /// The text when it isn't longer than `most` (at most 7 bytes).
+    /// The text, if it has at most `most` bytes (7 or less); else an empty one.
     fn new(text: &[u8], most: usize) -> Self {
         let mut small = Self::default();
         match small.bytes.get_mut(..text.len()) {
@@ -100,13 +100,13 @@ struct SyscallNames {
     name: Box<[u8]>,
 }
 
-/// What is remembered between events.
+/// The interpretations that are remembered between events.
 #[derive(Debug, Default)]
 pub(super) struct InterpretationCache {
     answers: Cache,
     calls: HashMap<Box<[u8]>, u32, RandomState>,
     call_names: Vec<SyscallNames>,
-    /// Counts how often all was forgotten.
+    /// The number of times that everything was forgotten.
     generation: u64,
     key: Vec<u8>,
     scratch: Vec<u8>,
@@ -121,18 +121,18 @@ impl InterpretationCache {
     }
 }
 
-/// Answers what the fields of the event at hand mean.
+/// Interprets the fields of the current event.
 pub struct Interpreter<'p> {
     cursor: &'p mut Cursor,
     memory: &'p mut InterpretationCache,
 }
 
-/// The record type TRUSTED_APP (`<libaudit.h>`), whose fields libauparse types by their values.
+/// The record type TRUSTED_APP (`<libaudit.h>`). libauparse derives the types of its fields from their values.
 const TRUSTED_APP: i32 = 1121;
 
 impl<'p> Interpreter<'p> {
     pub(super) fn new(cursor: &'p mut Cursor, memory: &'p mut InterpretationCache) -> Self {
-        // Forgetting happens here, between two events, so that a `Call` stays valid for all of one.
+        // Forgets only here, between two events, so that a [`Syscall`] stays valid for a whole event.
         if memory.answers.len() > MAX_REMEMBERED || memory.calls.len() > MAX_REMEMBERED {
             memory.forget();
         }
@@ -145,12 +145,12 @@ impl<'p> Interpreter<'p> {
             && self.cursor.goto_field(place.field.number)
     }
 
-    /// Changes when interpreter may have: whoever remembers some must forget them then.
+    /// Changes when interpretations may have changed. A caller that remembers interpretations must forget them then.
     pub fn generation(&self) -> u64 {
         self.memory.generation
     }
 
-    /// How to read this field, and every field of that name in records of that type.
+    /// The way to read this field, and every field of the same name in records of the same type.
     pub fn field_type(&mut self, place: FieldRef) -> Type {
         if place.record.record_type == TRUSTED_APP || !self.seek(place) {
             return Type::Varies;
@@ -160,7 +160,7 @@ impl<'p> Interpreter<'p> {
         #[allow(clippy::cast_sign_loss)] // a C enum
         match code as u32 {
             t::AUPARSE_TYPE_UNCLASSIFIED | t::AUPARSE_TYPE_MAC_LABEL | t::AUPARSE_TYPE_ADDR => {
-                // `acct` is typed by its value; decoding tells the two cases apart itself.
+                // libauparse derives the type of `acct` from its value. Decoding distinguishes the two cases itself.
                 if place.event.bytes(place.field.name) == b"acct" { Type::Escaped } else { Type::Text }
             }
             t::AUPARSE_TYPE_ESCAPED | t::AUPARSE_TYPE_ESCAPED_FILE | t::AUPARSE_TYPE_ESCAPED_KEY => Type::Escaped,
@@ -178,20 +178,20 @@ impl<'p> Interpreter<'p> {
         }
     }
 
-    /// What the field says: decoded and interpreted, or as recorded where libauparse doesn't know. `call` is the
-    /// system call of the record, for its arguments.
+    /// The value of a field, decoded and interpreted. It is as recorded if libauparse doesn't know it. `call` is the
+    /// system call of the record; arguments need it.
     pub fn value<'s>(&'s mut self, place: FieldRef<'s>, kind: Type, call: Option<Syscall>) -> &'s [u8] {
         let value = self.meaning(place, kind, call);
-        // A number that has no name is (null) in the C library's words.
+        // The C library prints (null) for a number without a name.
         let unknown = value.starts_with(b"unknown") || value.starts_with(b"(null)(");
         if unknown && kind.is_looked_up() { unquoted(place.text()) } else { value }
     }
 
-    /// The name that libauparse gives a user id, as it gives it: `unknown(1001)` for one without, since whoever wants
-    /// to know a user's name wants to know that there is none.
+    /// The name of a user id, exactly as libauparse gives it. It is `unknown(1001)` for an id without a name, which
+    /// tells the reader that there is none.
     pub fn user<'s>(&'s mut self, place: FieldRef<'s>) -> &'s [u8] {
         if place.field.truncated {
-            // Words behind the number are none of its business.
+            // The value has words after the number. libauparse reads only the number.
             return self.lookup(place, place.text());
         }
         let kind = Type::Named(u8::try_from(t::AUPARSE_TYPE_UID).unwrap_or(u8::MAX));
@@ -236,19 +236,19 @@ impl<'p> Interpreter<'p> {
 
     fn escaped<'s>(&'s mut self, text: &'s [u8]) -> &'s [u8] {
         if !text.iter().all(u8::is_ascii_hexdigit) || text.len() < 2 {
-            // libauparse would decode as many hex digits as there are and lose the rest.
+            // libauparse would decode the leading hex digits and lose the rest.
             return text;
         }
-        // A leading NUL is the mark of an abstract socket's name, which libauparse leaves out.
+        // A leading NUL marks the name of an abstract socket. libauparse leaves it out.
         let digits = text.strip_prefix(b"00").unwrap_or(text);
         self.memory.scratch.clear();
-        // Digits that lost one are no names: libauparse would make something up.
+        // An odd number of digits is no valid name. libauparse would return a wrong one.
         if unhex(digits, &mut self.memory.scratch) { &self.memory.scratch } else { text }
     }
 
     fn proctitle<'s>(&'s mut self, text: &'s [u8]) -> &'s [u8] {
         self.memory.scratch.clear();
-        // An empty first argument is an argument too: nothing is left out here.
+        // Nothing is left out here. An empty first argument counts too.
         if !unhex(text, &mut self.memory.scratch) {
             return text;
         }
@@ -260,7 +260,7 @@ impl<'p> Interpreter<'p> {
         &self.memory.scratch
     }
 
-    /// libauparse's answer, remembered by what it depends on: `about` and the text.
+    /// libauparse's answer, remembered. It depends on `about` and the text.
     fn cached<'s>(&'s mut self, place: FieldRef<'s>, about: Option<CacheKey>) -> &'s [u8] {
         let text = place.text();
         let Some(mut question) = about else { return self.lookup(place, text) };
@@ -274,7 +274,7 @@ impl<'p> Interpreter<'p> {
         self.memory.answers.get(at)
     }
 
-    /// libauparse's answer, or the text where it has none.
+    /// libauparse's answer, or the text if it has none.
     fn lookup<'s>(&'s mut self, place: FieldRef<'s>, text: &'s [u8]) -> &'s [u8] {
         if !self.seek(place) {
             return unquoted(text);
@@ -285,17 +285,17 @@ impl<'p> Interpreter<'p> {
         }
     }
 
-    /// `a0` to `a3`. libauparse's answer can depend on the machine, the call, and the call's first two arguments
-    /// (all it keeps of a record besides the value: `idata` in its `auparse-idata.h`). Those two are told apart
-    /// when they are small enough to be a command or a set of flags.
+    /// The meaning of `a0` to `a3`. libauparse's answer can depend on the machine, the call, and the call's first two
+    /// arguments. It keeps nothing else of a record besides the value (`idata` in `auparse-idata.h`). Those two
+    /// arguments count only if they are small enough to be a command or a set of flags.
     fn argument<'s>(&'s mut self, place: FieldRef<'s>, n: u8, call: Syscall, text: &'s [u8]) -> &'s [u8] {
         let mut about = CacheKey::default();
         about.push_word(u64::from(b'a') | u64::from(n) << 8 | u64::from(call.id) << 16, 8);
         for argument in call.arguments.iter().take(usize::from(n)) {
             about.push_word(u64::from_le_bytes(argument.to_bytes()), 8);
         }
-        // Nearly all arguments are addresses, which don't repeat. Where libauparse answered one address with itself
-        // it answers all of them so: what it looks up are small numbers.
+        // Nearly all arguments are addresses, which don't repeat. libauparse looks up only small numbers. If it
+        // answered one address with the address itself, it does so for all of them.
         if !(9..=16).contains(&text.len()) {
             return self.cached(place, Some(about));
         }
@@ -313,7 +313,7 @@ impl<'p> Interpreter<'p> {
         &self.memory.scratch
     }
 
-    /// The system call that a SYSCALL record is about; `None` when it doesn't say.
+    /// The system call of a SYSCALL record; `None` when the record has no `syscall` field.
     pub fn syscall(&mut self, event: &LinuxEvent, number: usize, record: &Record) -> Option<Syscall> {
         let (mut arch, mut syscall) = (None, None);
         let (mut a0, mut a1) = (&b""[..], &b""[..]);
@@ -334,7 +334,7 @@ impl<'p> Interpreter<'p> {
         let enriched = event.bytes(record.enriched);
         let mut key = std::mem::take(&mut self.memory.key);
         key.clear();
-        // libauparse reads these fields by their places in the record, so places are part of the key.
+        // libauparse reads these fields by their places in the record, so the places are part of the key.
         for field in [arch, Some(syscall)].into_iter().flatten() {
             key.extend_from_slice(&field.number.to_ne_bytes());
             key.extend_from_slice(event.bytes(field.value));
@@ -346,7 +346,7 @@ impl<'p> Interpreter<'p> {
         }
         let mut found = self.memory.calls.get(&key[..]).copied();
         if found.is_some_and(|id| is_multiplexer(&self.memory.call_names[id as usize].name)) {
-            // socketcall and ipc: the first argument says which call it really is.
+            // The first argument of socketcall and ipc selects the actual call.
             key.extend_from_slice(a0);
             found = self.memory.calls.get(&key[..]).copied();
         }
@@ -369,19 +369,19 @@ impl<'p> Interpreter<'p> {
         found.map(|id| Syscall { id, arguments })
     }
 
-    /// The call's name: `openat`, `socketcall(connect)`, or its number where libauparse doesn't know it.
+    /// The name of the call: `openat`, `socketcall(connect)`, or its number if libauparse doesn't know it.
     pub fn syscall_name(&self, call: Syscall) -> &[u8] {
         self.memory.call_names.get(call.id as usize).map_or(b"", |c| &c.name)
     }
 
-    /// The machine's name: `x86_64`.
+    /// The name of the machine: `x86_64`.
     pub fn call_arch(&self, call: Syscall) -> &[u8] {
         self.memory.call_names.get(call.id as usize).map_or(b"", |c| &c.arch)
     }
 }
 
-/// A name as libauparse gives it, and what it adds in brackets: the call that a multiplexer was called for
-/// (`socketcall(connect)`), the words for an error.
+/// Splits a name that libauparse gives from its addition in brackets: the actual call of a multiplexer
+/// (`socketcall(connect)`), or the description of an error.
 pub fn syscall_names(name: &[u8]) -> (&[u8], Option<&[u8]>) {
     match name.strip_suffix(b")").and_then(|name| Some((name, memchr(b'(', name)?))) {
         Some((name, at)) => (&name[..at], Some(&name[at + 1..])),
@@ -389,14 +389,14 @@ pub fn syscall_names(name: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// socketcall and ipc are several calls in one, told apart by the first argument.
+/// True for socketcall and ipc. Each is several calls in one, selected by the first argument.
 fn is_multiplexer(name: &[u8]) -> bool {
     name.starts_with(b"socketcall") || name.starts_with(b"ipc")
 }
 
-/// libauparse reads no further than this address goes.
+/// True when libauparse doesn't read past the end of this address.
 fn is_safe_sockaddr(text: &[u8]) -> bool {
-    // Families are small numbers, little-endian on every machine with AX.25 in its first byte.
+    // The family is a small number. Machines with AX.25 are little-endian, so it is in the first byte.
     let family = text.get(..2).unwrap_or_default();
     text.len() >= WHOLE_SOCKADDR || !matches!(family, b"03" | b"04" | b"08" | b"09")
 }

@@ -1,25 +1,25 @@
-//! Whole lines from whatever pieces a read returns.
+//! Joins the blocks that reads return to whole lines.
 
 use crate::buffer::{self, give_back};
 use memchr::{memchr, memrchr};
 
-/// The longest line that is read. auditd's own records end at 8,970 bytes (`MAX_AUDIT_MESSAGE_LENGTH`); a line
-/// longer than this is nothing that an audit system wrote, and holding it would let input decide our memory.
+/// The longest line that is read, in bytes. auditd's records have at most 8,970 bytes (`MAX_AUDIT_MESSAGE_LENGTH`), so
+/// no audit system wrote a longer line. The limit bounds the memory that input can take.
 pub const MAX_LINE: usize = 16 << 20;
 
-/// Joins pieces to lines. Holds at most one unfinished line.
+/// Joins blocks to lines. Holds at most one unfinished line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     partial: Vec<u8>,
-    /// Inside a line that became too long; its rest is passed over.
+    /// True inside a line that is too long. Its rest is skipped.
     skipping: bool,
 }
 
-/// What [`FileWriter::push`] found.
+/// A result of [`Lines::push`].
 pub(super) enum Piece<'a> {
     /// One or more whole lines, each with its newline.
     Whole(&'a [u8]),
-    /// A line longer than [`MAX_LINE`] was given up.
+    /// A line longer than [`MAX_LINE`], which is skipped.
     TooLong,
 }
 
@@ -53,7 +53,7 @@ impl Lines {
         self.partial.extend_from_slice(block);
     }
 
-    /// The end of the stream: a last line without a newline counts as a line.
+    /// Ends the stream. A last line without a newline counts as a line.
     pub(super) fn finish(&mut self, mut each: impl FnMut(Piece)) {
         if !self.partial.is_empty() {
             self.partial.push(b'\n');
@@ -63,7 +63,7 @@ impl Lines {
         self.skipping = false;
     }
 
-    /// Begins a new line, giving back the memory of a very long one.
+    /// Begins a new line. Frees the memory of a very long line.
     fn clear(&mut self) {
         give_back(&mut self.partial, buffer::EVENT);
     }

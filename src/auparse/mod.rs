@@ -1,15 +1,15 @@
-//! Linux audit records become events: the safe side of libauparse.
+//! Turns Linux audit records into events: a safe interface to libauparse.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `auparse_sys.rs` | bindgen's raw bindings |
-//! | `handle.rs` | every call of the library, with the reasons why it is sound |
-//! | `collect.rs`, `words.rs` | copies libauparse's event into an [`LinuxEvent`], values whole, words not forgotten |
-//! | `lines.rs`, `header.rs`, `pending.rs` | lines from blocks; which can be read; which events are unfinished |
-//! | `interpreter.rs`, `questions.rs` | what fields mean; what libauparse was asked before |
+//! | `handle.rs` | every call of the library, with the reason why it is sound |
+//! | `fields.rs`, `free_text.rs` | copy libauparse's event into a [`LinuxEvent`], with whole values and free text |
+//! | `lines.rs`, `header.rs`, `pending.rs` | split blocks into lines; read the heads of lines; track unfinished events |
+//! | `interpreter.rs`, `decode.rs`, `cache.rs` | interpret fields; read auditd's additions; remember libauparse's answers |
 //! | `tables.rs` | names that libaudit knows |
 //!
-//! libauparse does the grouping: events may interleave, come with or without `node=`, RAW or ENRICHED.
+//! libauparse groups the records. Events may interleave. They may have a `node=` or not, and be RAW or ENRICHED.
 
 mod auparse_sys;
 mod cache;
@@ -38,27 +38,21 @@ use lines::{Lines, Piece};
 use memchr::{memchr, memchr_iter};
 use pending::{Identity, Pending};
 use std::time::{SystemTime, UNIX_EPOCH};
+use thiserror::Error;
 
-/// Events are aged out by the wall clock only while the records' time is this close to it, in seconds, so that an
-/// old log read through a slow pipe converts whole.
+/// Events time out by the wall clock only if the records' time is within this many seconds of it. So the events of an
+/// old log stay whole, even if the log comes through a slow pipe.
 const LIVE_WITHIN: i64 = 10;
 
-/// libauparse could not be set up or could not take lines: memory is out.
-#[derive(Debug)]
+/// libauparse has no memory left to start or to take lines.
+#[derive(Debug, Error)]
+#[error("libauparse has no memory left")]
 pub struct OutOfMemory;
-
-impl std::fmt::Display for OutOfMemory {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        f.write_str("libauparse has no memory left")
-    }
-}
-
-impl std::error::Error for OutOfMemory {}
 
 /// Groups audit records into events.
 ///
-/// Feed it blocks of a log as they come; each event that is whole is passed on, along with what it takes to interpret
-/// its fields. At the end call [`Parser::finish`].
+/// Feed it the blocks of a log as they come. It passes on each whole event, with an interpreter for its fields. At the
+/// end call [`Parser::finish`].
 pub struct Parser {
     handle: Handle,
     lines: Lines,
@@ -69,7 +63,7 @@ pub struct Parser {
     last_seconds: i64,
 }
 
-/// What the callback needs; apart from [`Handle`] so that both can be borrowed.
+/// The state that the callback needs. It is separate from [`Handle`] so that both can be borrowed.
 struct Group {
     event: LinuxEvent,
     types: TypeNames,
@@ -78,7 +72,7 @@ struct Group {
 }
 
 impl Group {
-    /// Takes over the event under libauparse's cursor and hands it on.
+    /// Copies the event under libauparse's cursor and passes it on.
     fn hand_out(&mut self, cursor: &mut Cursor, to: &mut impl Events) {
         let id = match cursor.id() {
             Some((seconds, millis, serial)) => {
@@ -97,8 +91,8 @@ impl Group {
     }
 }
 
-/// The kernel ends every event that has a SYSCALL or URINGOP record with an EOE (and libauparse ends it at its
-/// PROCTITLE): one handed out without either was cut by a time-out or by the end of the input.
+/// True when a time-out or the end of the input cut the event. The kernel ends every event that has a SYSCALL or
+/// URINGOP record with an EOE, and libauparse ends such an event at its PROCTITLE. A whole event ends with one of them.
 fn lacks_its_end(event: &LinuxEvent) -> bool {
     let begins = event.records().iter().any(|r| matches!(r.record_type, record_type::SYSCALL | record_type::URINGOP));
     begins
@@ -106,10 +100,10 @@ fn lacks_its_end(event: &LinuxEvent) -> bool {
 }
 
 impl Parser {
-    /// A parser with nothing in it.
+    /// Creates an empty parser.
     ///
     /// # Errors
-    /// When libauparse has no memory.
+    /// If libauparse has no memory left.
     pub fn new() -> Result<Self, OutOfMemory> {
         Ok(Self {
             handle: Handle::new().ok_or(OutOfMemory)?,
@@ -127,11 +121,11 @@ impl Parser {
         })
     }
 
-    /// Takes the next bytes of the log, cut anywhere. Who takes the events must not use another parser: libauparse's callers take
-    /// turns.
+    /// Takes the next bytes of the log, which may be cut anywhere. The receiver of the events must not use another
+    /// parser, because libauparse's callers take turns.
     ///
     /// # Errors
-    /// When libauparse has no memory; the block is lost then.
+    /// If libauparse has no memory left. The block is lost then.
     pub fn feed(&mut self, block: &[u8], to: &mut impl Events) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
@@ -141,17 +135,17 @@ impl Parser {
             }
         });
         self.lines = lines;
-        // libauparse hands out a whole event with the next lines it gets; none will do, and nothing has to wait.
+        // libauparse hands out a whole event only when it is fed again. An empty feed makes it do so now.
         let group = &mut self.group;
         self.handle.feed(b"", |cursor| group.hand_out(cursor, to));
         result
     }
 
-    /// Ends a file: a last line without a newline is a line, and what comes next begins a new one. Events go on
-    /// across files, as they do when auditd rotates its log.
+    /// Ends a file. A last line without a newline counts as a line, and the next bytes begin a new line. Events may
+    /// continue in the next file, as they do when auditd rotates its log.
     ///
     /// # Errors
-    /// As [`Parser::feed`].
+    /// Like [`Parser::feed`].
     pub fn end_file(&mut self, to: &mut impl Events) -> Result<(), OutOfMemory> {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
@@ -159,18 +153,18 @@ impl Parser {
         result
     }
 
-    /// The end of the input: hands out every event that is left, whole or not.
+    /// Ends the input. Hands out every event that is left, whole or not.
     ///
     /// # Errors
-    /// As [`Parser::feed`].
+    /// Like [`Parser::feed`].
     pub fn finish(&mut self, to: &mut impl Events) -> Result<(), OutOfMemory> {
         let result = self.end_file(to);
         self.flush(to);
         result
     }
 
-    /// To be called when the input is quiet: hands out events whose end hasn't come for 2 s, unless the records
-    /// are old ones.
+    /// Call this when the input is quiet. Hands out events that have waited for their end for 2 s, unless the records
+    /// are old.
     pub fn age(&mut self, to: &mut impl Events) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| i64::try_from(d.as_secs()).unwrap_or(0));
         if (now - self.last_seconds).abs() > LIVE_WITHIN {
@@ -180,21 +174,21 @@ impl Parser {
         self.handle.age(|cursor| group.hand_out(cursor, to));
     }
 
-    /// True while an event is unfinished, so that [`Parser::age`] may have something to do.
+    /// True while an event is unfinished. Then [`Parser::age`] has to be called.
     pub fn is_waiting(&self) -> bool {
         !self.group.pending.is_empty()
     }
 
-    /// Lines that could not be read so far: without a head that libauparse understands, or too long.
-    /// Empty lines don't count.
+    /// The number of unreadable lines so far: lines that are too long or that libauparse can't take. Empty lines don't
+    /// count.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
-    /// Forgets user and group names, for when `/etc/passwd` or `/etc/group` changed.
+    /// Forgets user and group names. Call this when `/etc/passwd` or `/etc/group` has changed.
     pub fn forget_names(&mut self) {
         self.group.memory.forget();
-        // Destroying any parser clears the caches that all share in libauparse 3 (auparse_destroy).
+        // In libauparse 3 all parsers share their caches. Destroying any parser clears them (auparse_destroy).
         drop(Handle::new());
     }
 
@@ -207,8 +201,8 @@ impl Parser {
     fn piece(&mut self, piece: Piece, to: &mut impl Events) -> Result<(), OutOfMemory> {
         match piece {
             Piece::Whole(lines) if memchr(0, lines).is_some() => {
-                // To libauparse a NUL ends the line. Nothing that a kernel writes has one; what follows it is kept
-                // by writing it as every byte that isn't text is written.
+                // A NUL ends the line for libauparse. The kernel never writes one. It is replaced by `\x00`, as
+                // documents show bytes that aren't text, so that the rest of the line is kept.
                 let mut clean = std::mem::take(&mut self.clean);
                 for part in lines.split_inclusive(|b| *b == 0) {
                     match part.split_last() {
@@ -232,7 +226,7 @@ impl Parser {
         }
     }
 
-    /// Feeds whole lines, leaving out those that can't be read.
+    /// Feeds whole lines, without the unreadable ones.
     fn whole(&mut self, lines: &[u8], to: &mut impl Events) -> Result<(), OutOfMemory> {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);

@@ -4,11 +4,12 @@
 use super::auparse_sys as sys;
 use std::ffi::CString;
 
-/// Machines that system calls have names for are numbered from 0 up to some number below this (`machine_t` in
-/// `<libaudit.h>`: eleven in version 3.0, and a few more since). A number that is none has no calls.
+/// All machine numbers of libaudit are below this (`machine_t` in `<libaudit.h>`: eleven in version 3.0, and a few more
+/// since). An unused number has no system calls.
 const MACHINES: i32 = 64;
 
-/// True when some machine has a system call of that name, in upper or lower case. Which calls libaudit knows depends on how it was built.
+/// True when some machine has a system call of that name, in upper or lower case. The calls that libaudit knows depend
+/// on its build options.
 pub fn is_call(name: &str) -> bool {
     let Ok(name) = CString::new(name) else { return false };
     (0..MACHINES).any(|machine| {
@@ -17,7 +18,7 @@ pub fn is_call(name: &str) -> bool {
     })
 }
 
-/// The number of a record type: by name, `UNKNOWN[1420]`, or a number.
+/// The number of a record type, given as a name, as `UNKNOWN[1420]`, or as a number.
 pub fn record_type(name: &str) -> Option<i32> {
     let name = CString::new(name).ok()?;
     // SAFETY: as above.

@@ -157,8 +157,3 @@ pub(super) fn show<D, S>(keys: &[Key<D, S>], settings: &S, f: &mut fmt::Formatte
 pub(super) fn about<D, S>(keys: &'static [Key<D, S>]) -> Vec<About> {
     keys.iter().map(|key| key.about).collect()
 }
-
-/// True when `key` is `name`, or one of the many that `name` stands for.
-pub(super) fn is_named(key: &str, name: &str) -> bool {
-    if name.ends_with('.') { key.strip_prefix(name).is_some_and(|rest| !rest.is_empty()) } else { key == name }
-}

@@ -1,6 +1,10 @@
 //! Collects what is wrong while sections are read.
 
-use super::{fault::Fault, ini, key::is_named, values};
+use super::{
+    fault::Fault,
+    ini,
+    values::{self, is_named},
+};
 use std::path::{Path, PathBuf};
 
 /// How messages name the keys that stand before any section.

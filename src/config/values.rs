@@ -95,6 +95,11 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .unwrap_or_default()
 }
 
+/// True when `key` is `name`, or one of the many that `name` stands for.
+pub(super) fn is_named(key: &str, name: &str) -> bool {
+    if name.ends_with('.') { key.strip_prefix(name).is_some_and(|rest| !rest.is_empty()) } else { key == name }
+}
+
 /// A faulty value as a message may have it: what stands before an `@` may be a password.
 pub(super) fn redacted(text: &str) -> String {
     match text.rfind('@') {

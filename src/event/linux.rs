@@ -1,7 +1,7 @@
-//! An event of the Linux audit system: records, and their fields.
+//! An event of the Linux audit system: its records and their fields.
 //!
-//! An event owns its bytes: record texts lie one behind the other in one buffer, and records and fields are spans
-//! into it. One [`LinuxEvent`] is filled again and again, so that an event costs no allocation once its buffers have grown.
+//! An event owns its bytes. Record texts lie one after the other in one buffer, and records and fields are spans into
+//! it. One [`LinuxEvent`] is filled again and again, so an event needs no allocation once the buffers have grown.
 
 use crate::buffer::give_back;
 use foldhash::fast::FixedState;
@@ -15,76 +15,76 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span from `start` up to `end`. Offsets are below 4 GiB: the assembler keeps events far below that.
+    /// A span from `start` up to `end`. Offsets are below 4 GiB, because the parser keeps events far smaller.
     #[allow(clippy::cast_possible_truncation)]
     pub fn new(start: usize, end: usize) -> Self {
         Self { start: start as u32, end: end as u32 }
     }
 
-    /// Where it begins.
+    /// The offset of its first byte.
     pub fn start(self) -> usize {
         self.start as usize
     }
 
-    /// Where it ends (one past its last byte).
+    /// The offset after its last byte.
     pub fn end(self) -> usize {
         self.end as usize
     }
 
-    /// How many bytes it holds.
+    /// The number of its bytes.
     pub fn len(self) -> usize {
         self.end().saturating_sub(self.start())
     }
 
-    /// True when it holds no byte.
+    /// True when it has no bytes.
     pub fn is_empty(self) -> bool {
         self.start == self.end
     }
 
-    /// The range it stands for.
+    /// The span as a range.
     pub fn range(self) -> Range<usize> {
         self.start()..self.end()
     }
 }
 
-/// A moment, UTC.
+/// A point in time, UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp {
     /// Seconds since 1970.
     pub seconds: i64,
-    /// Billionths of a second beyond that, below 1,000,000,000.
+    /// Nanoseconds in addition, below 1,000,000,000.
     pub nanos: u32,
 }
 
 impl EventId {
-    /// When the event happened.
+    /// The time of the event.
     pub fn time(self) -> Timestamp {
         Timestamp { seconds: self.seconds, nanos: u32::from(self.millis) * 1_000_000 }
     }
 }
 
-/// When an event happened, as its records' `audit(SECONDS.MILLIS:SERIAL)` header says.
+/// The time and the serial of an event, from the `audit(SECONDS.MILLIS:SERIAL)` header of its records.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EventId {
     /// Seconds since 1970, UTC.
     pub seconds: i64,
-    /// Thousandths of a second, 0 to 999.
+    /// Milliseconds, 0 to 999.
     pub millis: u16,
-    /// The kernel's (or auditd's) number of the event.
+    /// The number that the kernel (or auditd) gave the event.
     pub serial: u64,
 }
 
 /// One record of an event.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// The record type's number (`AUDIT_SYSCALL` is 1300: `<linux/audit.h>`, `<libaudit.h>`); 0 or less when
+    /// The record type's number (`AUDIT_SYSCALL` is 1300: `<linux/audit.h>`, `<libaudit.h>`). It is 0 or less when
     /// libaudit doesn't know the type's name.
     pub record_type: i32,
     /// The record type's name: `SYSCALL`, `PATH`, `UNKNOWN[1420]`.
     pub name: Span,
-    /// The whole record, without what auditd appended in enriched logs.
+    /// The whole record, without the text that auditd appends in enriched logs.
     pub text: Span,
-    /// What auditd appended: `ARCH=x86_64 SYSCALL=openat AUID="root"`; empty in raw logs.
+    /// The text that auditd appended: `ARCH=x86_64 SYSCALL=openat AUID="root"`. Empty in raw logs.
     pub enriched: Span,
     /// Its fields, as a range of the event's list.
     pub fields: Range<usize>,
@@ -95,12 +95,12 @@ pub struct Record {
 pub struct Field {
     /// The name, as recorded.
     pub name: Span,
-    /// The value as recorded, whole, with its quotes where it has any.
+    /// The whole value as recorded, including any quotes.
     pub value: Span,
-    /// libauparse cut this value (at a space, or because it couldn't read it), so that what it makes of the
-    /// value isn't to be asked for.
+    /// True when libauparse cut this value, at a space or because it couldn't read it. Then its interpretation must not
+    /// be used.
     pub truncated: bool,
-    /// Its place in the record as libauparse counts fields.
+    /// Its place in the record, as libauparse counts fields.
     pub number: u32,
 }
 
@@ -109,9 +109,9 @@ pub struct Field {
 pub struct LinuxEvent {
     /// Time and serial.
     pub id: EventId,
-    /// True for a part of an event that the assembler couldn't hand out whole.
+    /// True for a part of an event that the parser couldn't hand out whole.
     pub partial: bool,
-    /// How many parts of the event were handed out before this one: 0 for one that comes whole.
+    /// The number of parts of the event that were handed out before. It is 0 for a whole event.
     pub part: u32,
     node: Option<Span>,
     bytes: Vec<u8>,
@@ -119,7 +119,7 @@ pub struct LinuxEvent {
     fields: Vec<Field>,
 }
 
-/// A field with the record it stands in.
+/// A field with its record and its event.
 #[derive(Clone, Copy)]
 pub struct FieldRef<'e> {
     /// The event.
@@ -139,9 +139,9 @@ impl<'e> FieldRef<'e> {
     }
 }
 
-/// Record type numbers that formats tell apart (`<linux/audit.h>`).
+/// Numbers of the record types that formats distinguish (`<linux/audit.h>`).
 pub mod record_type {
-    #![allow(missing_docs)] // each is the number of the record type of that name
+    #![allow(missing_docs)] // each constant is the number of the record type of that name
     pub const SYSCALL: i32 = 1300;
     pub const PATH: i32 = 1302;
     pub const SOCKADDR: i32 = 1306;
@@ -157,16 +157,16 @@ pub mod record_type {
     pub const ANOM_PROMISCUOUS: i32 = 1700;
 }
 
-/// Bytes that [`LinuxEvent::prefix`] shows.
+/// The number of bytes that [`LinuxEvent::prefix`] returns.
 pub const PREFIX: usize = 16;
 
-/// A number for a node's name, 0 for none: what tells events and processes of different hosts apart.
+/// A number for a node's name, 0 for no name. It distinguishes events and processes of different hosts.
 pub fn node_id(node: &[u8]) -> u64 {
     if node.is_empty() { 0 } else { FixedState::default().hash_one(node) }
 }
 
 impl LinuxEvent {
-    /// Empties it for the next event, keeping its buffers.
+    /// Empties it for the next event and keeps its buffers.
     pub fn begin(&mut self, id: EventId) {
         self.id = id;
         self.partial = false;
@@ -177,14 +177,14 @@ impl LinuxEvent {
         self.fields.clear();
     }
 
-    /// Empties it once it was used. What a huge event needed beyond `most` bytes is given back.
+    /// Empties it after use. Frees the memory beyond `most` bytes that a huge event took.
     pub fn give_back(&mut self, most: usize) {
         give_back(&mut self.bytes, most);
         give_back(&mut self.records, most / size_of::<Record>());
         give_back(&mut self.fields, most / size_of::<Field>());
     }
 
-    /// Copies bytes into the event; the span is valid until the next [`LinuxEvent::begin`].
+    /// Copies bytes into the event. The span is valid until the next [`LinuxEvent::begin`].
     pub fn keep(&mut self, bytes: &[u8]) -> Span {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -201,17 +201,17 @@ impl LinuxEvent {
         self.fields.push(field);
     }
 
-    /// A field by its place among all, to say where its value ends.
+    /// A field by its place among all fields, to set the end of its value.
     pub fn field_mut(&mut self, at: usize) -> Option<&mut Field> {
         self.fields.get_mut(at)
     }
 
-    /// How many fields there are in all records so far.
+    /// The number of fields in all records so far.
     pub fn field_count(&self) -> usize {
         self.fields.len()
     }
 
-    /// Ends the event: [`LinuxEvent::prefix`] answers for every span from now on.
+    /// Ends the event. From now on [`LinuxEvent::prefix`] works for every span.
     pub fn end(&mut self) {
         self.bytes.extend_from_slice(&[0; PREFIX]);
     }
@@ -226,7 +226,7 @@ impl LinuxEvent {
         &self.records
     }
 
-    /// The types of all records that say something, in order.
+    /// The types of all records except EOE, in order.
     pub fn record_types(&self) -> impl Iterator<Item = &[u8]> {
         self.records
             .iter()
@@ -244,13 +244,13 @@ impl LinuxEvent {
         &self.fields
     }
 
-    /// The bytes a span stands for (none for a span of another event).
+    /// The bytes of a span. Empty when the span lies outside the event.
     pub fn bytes(&self, span: Span) -> &[u8] {
         self.bytes.get(span.range()).unwrap_or_default()
     }
 
-    /// The first bytes of a span and what follows them, always [`PREFIX`] of them: for work on short values that takes
-    /// a few instructions instead of a call.
+    /// The first [`PREFIX`] bytes from the start of a span. A shorter span is followed by other bytes. The fixed length
+    /// lets work on short values take a few instructions instead of a call.
     pub fn prefix(&self, span: Span) -> Option<&[u8; PREFIX]> {
         self.bytes.get(span.start()..)?.first_chunk()
     }
@@ -270,7 +270,7 @@ impl LinuxEvent {
         self.records.iter().find(|r| r.record_type == kind)
     }
 
-    /// The value as recorded of a record's first field of that name.
+    /// The recorded value of a record's first field of that name.
     pub fn value(&self, record: &Record, name: &[u8]) -> Option<&[u8]> {
         self.fields(record).iter().find(|f| self.bytes(f.name) == name).map(|f| self.bytes(f.value))
     }

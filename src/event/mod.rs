@@ -1,10 +1,10 @@
-//! The event: what every source yields, and every later step matches once.
+//! The event. Every source yields events, and each later step matches on their kind once.
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `linux.rs` | an event of the Linux audit system: its records and their fields |
-//! | `notice.rs` | what auship itself has to say: events that didn't come |
-//! | `values.rs` | what values of fields say |
+//! | `notice.rs` | messages of auship itself: events that are missing |
+//! | `values.rs` | properties of field values: absent, unset, quoted, hex |
 
 mod linux;
 mod notice;
@@ -18,14 +18,14 @@ use crate::auparse::Interpreter;
 
 /// One event, of whatever kind.
 pub enum Event<'e, 'p> {
-    /// Records of the Linux audit system, and what interprets their fields.
+    /// An event of the Linux audit system, and the interpreter of its fields.
     Linux(&'e LinuxEvent, &'e mut Interpreter<'p>),
-    /// What auship itself found out.
+    /// A message of auship itself.
     Notice(&'e Notice),
 }
 
 impl Event<'_, '_> {
-    /// Time and serial: of a notice those of the event that made it known.
+    /// Time and serial. A notice has those of the event that revealed it.
     pub fn id(&self) -> EventId {
         match self {
             Self::Linux(event, _) => event.id,
@@ -33,12 +33,12 @@ impl Event<'_, '_> {
         }
     }
 
-    /// When it happened.
+    /// The time of the event.
     pub fn time(&self) -> Timestamp {
         self.id().time()
     }
 
-    /// The host that it comes from, where the records name one.
+    /// The host that it comes from, if the records name one.
     pub fn node(&self) -> Option<&[u8]> {
         match self {
             Self::Linux(event, _) => event.node(),
@@ -47,7 +47,7 @@ impl Event<'_, '_> {
     }
 }
 
-/// Who takes events as they come: the line behind a source.
+/// The receiver of events. A source passes its events to it.
 pub trait Events {
     /// Takes one event.
     fn event(&mut self, event: Event<'_, '_>);

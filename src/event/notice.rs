@@ -1,26 +1,27 @@
-//! Notices: what auship itself found out about its input, delivered as events are.
+//! Notices are messages of auship itself about its input. They are delivered like events.
 
 use super::EventId;
 
-/// Something that auship says, and no record does.
+/// A message of auship that comes from no record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Events didn't come.
+    /// Some events are missing.
     Gap(Gap),
 }
 
-/// Serials that didn't come.
+/// A range of missing serials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The first one.
+    /// The first missing serial.
     pub from: u64,
-    /// The last one.
+    /// The last missing serial.
     pub to: u64,
-    /// How many: fewer than from `from` to `to` when several gaps near each other are reported together.
+    /// The number of missing serials. It is less than the range from `from` to `to` when several close gaps are
+    /// reported together.
     pub count: u64,
-    /// The node they were to come from, where the records name one.
+    /// The node of the missing events, if the records name one.
     pub node: Option<Vec<u8>>,
-    /// Time and serial of the first event behind the gap.
+    /// Time and serial of the first event after the gap.
     pub id: EventId,
 }
 

@@ -1,22 +1,23 @@
-//! What values of fields say, whatever their field: that there is nothing, an id that was never set, a number; and
-//! what stands in quotes or hex.
+//! Reads values that are written the same way in every field: absent values, ids that were never set, numbers, quoted
+//! text and hex.
 
-/// True for a value that says there is none: empty, or the kernel's way to say so.
+/// True for an absent value: empty, or `(null)` from the kernel.
 pub fn is_absent(value: &[u8]) -> bool {
     matches!(value, b"" | b"(null)")
 }
 
-/// True for a value that says nothing: none, or a question mark, as kernel and programs write what they don't know.
+/// True for a value without information: absent, or a question mark, which the kernel and programs write for unknown
+/// values.
 pub fn is_unknown(value: &[u8]) -> bool {
     is_absent(value) || matches!(value, b"?" | b"?," | b"\"?\"" | b"\"\"")
 }
 
-/// True for an id that was never set: (uid_t)-1, in the words of kernel, user space and Auditbeat.
+/// True for an id that was never set: (uid_t)-1, as the kernel, user space and Auditbeat write it.
 pub fn is_unset(text: &[u8]) -> bool {
     matches!(text, b"4294967295" | b"-1" | b"unset")
 }
 
-/// A decimal number, as ids of users and processes are recorded.
+/// Reads a decimal number. Ids of users and processes are recorded like this.
 pub fn to_number(text: &[u8]) -> Option<u32> {
     str::from_utf8(text).ok()?.parse().ok()
 }
@@ -31,7 +32,7 @@ pub fn unquoted(text: &[u8]) -> &[u8] {
     if is_quoted(text) { &text[1..text.len() - 1] } else { text }
 }
 
-/// What each hex digit is worth; 0xff for other bytes.
+/// The value of each hex digit; 0xff for other bytes.
 const DIGITS: [u8; 256] = {
     let mut table = [0xff; 256];
     let mut n = 0;
@@ -43,7 +44,8 @@ const DIGITS: [u8; 256] = {
     table
 };
 
-/// Appends the bytes that pairs of hex digits stand for; false, with nothing appended, when they aren't such pairs.
+/// Appends the bytes of a text of hex digits. Returns false, and appends nothing, when the text isn't made of pairs of
+/// hex digits.
 pub fn unhex(digits: &[u8], out: &mut Vec<u8>) -> bool {
     if !digits.len().is_multiple_of(2) {
         return false;

@@ -1,4 +1,4 @@
-//! What an event of the Linux audit system answers to filters.
+//! The answers of a Linux audit event to the questions of filters.
 
 use super::subject::{Scratch, Subject, TextScope, is_of};
 use crate::{
@@ -15,16 +15,16 @@ pub(super) struct LinuxSubject<'a, 'e, 'p> {
     event: &'e LinuxEvent,
     interpreter: &'a mut Interpreter<'p>,
     scratch: &'a mut Scratch,
-    /// The record that says who did what: SYSCALL, or of a request in an io_uring URINGOP. Its fields are asked for,
-    /// or in an event without it the first of the name.
+    /// The record that names the actor and the action: SYSCALL, or URINGOP for a request in an io_uring. Filters see
+    /// its fields. In an event without it they see the first field of each name.
     subject: Option<usize>,
     syscall_field: Option<Field>,
     uid: Option<FieldRef<'e>>,
     auid: Option<FieldRef<'e>>,
     exe: Option<FieldRef<'e>>,
-    /// The first; further ones are in the same record.
+    /// The first key. Further keys are in the same record.
     key: Option<FieldRef<'e>>,
-    /// The system call, once somebody asked.
+    /// The system call, after the first question for it.
     syscall: Option<Option<Syscall>>,
 }
 
@@ -51,7 +51,7 @@ impl<'a, 'e, 'p> LinuxSubject<'a, 'e, 'p> {
         view
     }
 
-    /// Notes the fields of a record that are asked for, and that no record before it had.
+    /// Notes the fields of a record that filters ask for, unless an earlier record had them.
     fn note_fields(&mut self, number: usize) {
         let event = self.event;
         let Some(record) = event.records().get(number) else { return };
@@ -84,9 +84,9 @@ impl<'a, 'e, 'p> LinuxSubject<'a, 'e, 'p> {
         syscall
     }
 
-    /// Whether the relative names of the event's files begin at the working directory.
+    /// True when the relative names of the event's files begin at the working directory.
     fn is_relative_to_cwd(&mut self) -> bool {
-        // A request in an io_uring has arguments of its own, which no record holds.
+        // A request in an io_uring has its own arguments. No record holds them.
         if self.event.first(record_type::URINGOP).is_some() {
             return false;
         }
@@ -97,7 +97,7 @@ impl<'a, 'e, 'p> LinuxSubject<'a, 'e, 'p> {
         paths::begins_at_cwd(syscall_names(self.interpreter.syscall_name(syscall)).0, argument)
     }
 
-    /// The first field of a record that has that name, unless it says that there is none.
+    /// The first field of that name in a record, unless its value is absent.
     fn field(&self, number: usize, record: &'e Record, name: &[u8]) -> Option<FieldRef<'e>> {
         let event = self.event;
         let field = event.fields(record).iter().find(|f| event.bytes(f.name) == name)?;
@@ -105,7 +105,7 @@ impl<'a, 'e, 'p> LinuxSubject<'a, 'e, 'p> {
         Some(place).filter(|place| !is_absent(place.text()))
     }
 
-    /// The first CWD record's directory, when relative names begin there.
+    /// The directory of the first CWD record, if relative names begin there.
     fn working_directory(&mut self) -> Option<FieldRef<'e>> {
         let begins_there = self.is_relative_to_cwd();
         let mut records = self.event.records().iter().enumerate();
@@ -141,7 +141,7 @@ impl Subject for LinuxSubject<'_, '_, '_> {
     }
 
     fn user(&mut self) -> Option<&[u8]> {
-        // What is no id libauparse would take for 0.
+        // libauparse would read a value that isn't an id as 0.
         let place = self.uid.filter(|place| id(*place).is_some())?;
         Some(self.interpreter.user(place))
     }
@@ -160,7 +160,7 @@ impl Subject for LinuxSubject<'_, '_, '_> {
 
     fn any_path(&mut self, mut is_wanted: impl FnMut(&[u8]) -> bool) -> bool {
         let event = self.event;
-        // Where relative names begin: found out when the first is met.
+        // The directory of relative names. It is found at the first relative name.
         let mut cwd: Option<Option<FieldRef>> = None;
         let records = event.records().iter().enumerate();
         for (number, record) in records.filter(|(_, r)| r.record_type == record_type::PATH) {
@@ -219,13 +219,13 @@ impl Subject for LinuxSubject<'_, '_, '_> {
 /// The id that a field holds.
 fn id(place: FieldRef) -> Option<u32> {
     match place.text() {
-        // As old kernels and programs write the id of nobody.
+        // Old kernels and programs write an unset id like this.
         b"-1" => Some(u32::MAX),
         text => to_number(text),
     }
 }
 
-/// What follows the head of a record: `audit(…): `.
+/// The text of a record after its head `audit(…): `.
 fn body<'e>(event: &'e LinuxEvent, record: &Record) -> &'e [u8] {
     let text = event.bytes(record.text);
     let Some(head) = memmem::find(text, b"audit(") else { return text };

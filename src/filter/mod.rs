@@ -1,12 +1,12 @@
-//! The filter: which events are kept.
+//! Filters decide which events are kept.
 //!
-//! Filters are asked in the order of the file. The first that matches decides, and counts a hit; an event that none
-//! matches is kept. Values are decoded as in documents.
+//! Filters are tried in the order of the configuration file. The first filter that matches decides and counts a hit. An
+//! event that no filter matches is kept. Filters see decoded values, as documents do.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `subject.rs` | what filters ask about an event |
-//! | `linux.rs` | the answers of an event of the Linux audit system |
+//! | `subject.rs` | the questions that filters ask about an event |
+//! | `linux.rs` | the answers of a Linux audit event |
 
 mod linux;
 mod subject;
@@ -21,12 +21,12 @@ use linux::LinuxSubject;
 use std::net::IpAddr;
 use subject::{Scratch, Subject, TextScope};
 
-/// What is to become of an event, and which filter says so: none when none matched.
+/// The decision about an event, and the filter that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict<'a> {
     /// Keep or drop.
     pub action: Action,
-    /// The filter's name.
+    /// The name of the filter; `None` when no filter matched.
     pub filter: Option<&'a str>,
 }
 
@@ -44,13 +44,13 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Filters that have no hits yet.
+    /// Creates filters without hits.
     pub fn new(filters: &[config::Filter]) -> Self {
         let filters = filters.iter().map(|filter| FilterWithHits { filter: filter.clone(), hits: 0 }).collect();
         Self { filters, scratch: Scratch::default() }
     }
 
-    /// Takes the place of others: the hits of a filter that is as it was go on.
+    /// Replaces all filters. An unchanged filter keeps its hits.
     pub fn replace(&mut self, filters: &[config::Filter]) {
         let old = std::mem::replace(self, Self::new(filters));
         for new in &mut self.filters {
@@ -58,17 +58,17 @@ impl Filters {
         }
     }
 
-    /// True when there are none, and every event is kept.
+    /// True when there are no filters. Every event is kept then.
     pub fn is_empty(&self) -> bool {
         self.filters.is_empty()
     }
 
-    /// The names of all filters, and how many events each has decided on.
+    /// The name of each filter, and the number of events that it decided.
     pub fn hits(&self) -> impl Iterator<Item = (&str, u64)> {
         self.filters.iter().map(|counted| (counted.filter.name.as_str(), counted.hits))
     }
 
-    /// Decides what becomes of an event. Notices are always kept.
+    /// Decides whether an event is kept. Notices are always kept.
     pub fn decide(&mut self, event: &mut Event) -> Verdict<'_> {
         let none = Verdict { action: Action::Keep, filter: None };
         let Event::Linux(event, interpreter) = event else { return none };
@@ -87,7 +87,7 @@ impl Filters {
     }
 }
 
-/// Whether all conditions of a filter hold; the cheaper ones are asked first.
+/// True when all conditions of a filter hold. Cheaper conditions are tested first.
 fn matches(filter: &config::Filter, subject: &mut impl Subject) -> bool {
     (!filter.no_key || subject.lacks_key())
         && (filter.record_types.is_empty()
@@ -106,7 +106,7 @@ fn matches(filter: &config::Filter, subject: &mut impl Subject) -> bool {
         && (filter.regex.as_ref().is_none_or(|regex| subject.any_text(text_scope(filter), |text| regex.is_in(text))))
 }
 
-/// The texts that a filter's regular expression is about: those that its other conditions name.
+/// The texts that a filter's regular expression searches. They depend on the filter's other conditions.
 fn text_scope(filter: &config::Filter) -> TextScope<'_> {
     match filter {
         _ if !filter.record_types.is_empty() => TextScope::RecordsOf(&filter.record_types),
@@ -128,7 +128,7 @@ fn has_syscall(syscalls: &[SyscallPattern], subject: &mut impl Subject) -> bool 
     })
 }
 
-/// Whether a program is one of those, or begins like one with a `*`.
+/// True when a program is one of `programs`. A `*` at the end of an entry matches any ending.
 fn is_program(programs: &[String], exe: &[u8]) -> bool {
     programs.iter().any(|one| match one.strip_suffix('*') {
         Some(start) => exe.starts_with(start.as_bytes()),
@@ -136,13 +136,14 @@ fn is_program(programs: &[String], exe: &[u8]) -> bool {
     })
 }
 
-/// Whether an address and port are among the filter's, as far as it names either.
+/// True when the filter's addresses and ports match. A filter without addresses matches any address, and one without
+/// ports any port.
 fn is_endpoint(filter: &config::Filter, host: IpAddr, port: u16) -> bool {
     (filter.ports.is_empty() || filter.ports.iter().any(|ports| ports.contains(port.into())))
         && (filter.endpoints.is_empty() || filter.endpoints.iter().any(|one| one.contains(host, port)))
 }
 
-/// Whether an id is one of those.
+/// True when an id is in one of `ids`.
 fn is_one_of(id: Option<u32>, ids: &[config::Numbers]) -> bool {
     id.is_some_and(|id| ids.iter().any(|those| those.contains(id)))
 }

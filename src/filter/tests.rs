@@ -4,7 +4,7 @@ use super::*;
 use crate::{auparse::Parser, config::parse, event::Events};
 use std::path::Path;
 
-/// What a filter's test does with an event.
+/// Passes each event to a function.
 struct Each<F>(F);
 
 impl<F: FnMut(&mut Event)> Events for Each<F> {
@@ -13,16 +13,16 @@ impl<F: FnMut(&mut Event)> Events for Each<F> {
     }
 }
 
-/// No serial.
+/// No serials.
 const NONE: [u64; 0] = [];
 
-/// The filters of these sections.
+/// The filters that these sections configure.
 fn filters(sections: &str) -> Filters {
     let config = parse(Path::new("x"), &format!("[output:o]\ntype = stdout\n{sections}\n"));
     Filters::new(&config.unwrap_or_else(|faults| unreachable!("{faults}")).filters)
 }
 
-/// The serials of the events that are dropped.
+/// The serials of the dropped events.
 fn dropped_by(filters: &mut Filters, log: &str) -> Vec<u64> {
     let mut dropped = Vec::new();
     let mut parser = Parser::new().unwrap();
@@ -37,7 +37,7 @@ fn dropped_by(filters: &mut Filters, log: &str) -> Vec<u64> {
     dropped
 }
 
-/// The serials of the events that a filter with these keys drops.
+/// The serials of the events that a filter with these settings drops.
 fn dropped(keys: &str, log: &str) -> Vec<u64> {
     dropped_by(&mut filters(&format!("[filter:f]\n{keys}")), log)
 }
@@ -108,7 +108,8 @@ fn system_calls_are_those_of_their_machine() {
     let call = |serial, arch: &str, number| {
         event(serial, &[("SYSCALL", &format!("arch={arch} syscall={number} success=yes exit=0 a0=3 a1=0 a2=0 a3=0"))])
     };
-    // execve: 59 on x86_64, 11 on i386; there 59 is oldolduname. connect: 42, or the third of socketcall (102).
+    // execve is 59 on x86_64 and 11 on i386, where 59 is oldolduname. connect is 42, or the third call of socketcall
+    // (102).
     let log = call(1, "c000003e", 59)
         + &call(2, "40000003", 11)
         + &call(3, "40000003", 59)
@@ -166,7 +167,7 @@ fn ids_are_those_of_who_did_it() {
 #[test]
 fn programs_are_named_whole_or_by_their_beginning() {
     let exe = |serial, exe: &str| event(serial, &[("SYSCALL", &syscall(59, &format!("uid=0 exe={exe} key=(null)")))]);
-    // "/opt/a b", as the kernel writes what has a space
+    // "/opt/a b", which the kernel encodes because it has a space
     let log =
         exe(1, "\"/usr/bin/sh\"") + &exe(2, "\"/usr/bin/shred\"") + &exe(3, "2F6F70742F612062") + &exe(4, "(null)");
     assert_eq!(dropped("exe = /usr/bin/sh", &log), [1]);
@@ -176,7 +177,7 @@ fn programs_are_named_whole_or_by_their_beginning() {
     assert_eq!(dropped("exe = *", &log), [1, 2, 3]);
 }
 
-/// An event with a working directory and files; `a0` and the call's number may say where these begin.
+/// An event with a working directory and files. `a0` and the call's number decide where relative names begin.
 fn files(serial: u64, call: u32, a0: &str, cwd: &str, names: &[&str]) -> String {
     let syscall = format!("arch=c000003e syscall={call} success=yes exit=0 a0={a0} a1=0 a2=3 a3=0 uid=0 key=(null)");
     let cwd = format!("cwd={cwd}");
@@ -197,7 +198,7 @@ fn paths_are_files_or_what_is_in_directories() {
         + &files(6, open, "7ff0", "\"/etc/ssh\"", &["\"../../../../tmp/x\""])
         + &files(7, open, "7ff0", "\"/tmp\"", &["\"/etc/../tmp/x\""])
         + &files(8, open, "7ff0", "\"/root\"", &["\"x\"", "\"/etc/\""])
-        // /etc/a b, and with (null) no name at all
+        // /etc/a b; (null) is no name at all
         + &files(9, open, "7ff0", "\"/\"", &["(null)", "2F6574632F612062"])
         + &files(10, open, "7ff0", "\"/etc\"", &["(null)"])
         + &files(11, open, "7ff0", "2F6574632F612062", &["\"x\""])
@@ -269,13 +270,13 @@ fn patterns_see_the_text_that_they_are_about() {
             "node=h.example.com {}",
             event(3, &[]).replace("type=EOE", "type=USER").replace("): ", "): pid=1 msg='x'")
         );
-    // One record's text
+    // The text of one record
     assert_eq!(dropped("record_type = CWD\nregex = ^cwd=\"/[bc]\"$", &log), [1, 2]);
     assert_eq!(dropped("record_type = PATH, CWD\nregex = c\"", &log), [1, 2]);
     assert_eq!(dropped("record_type = PATH\nregex = /b", &log), NONE);
     assert_eq!(dropped("syscall = execve\nregex = ^item=0", &log), [1]);
     assert_eq!(dropped("syscall = execve\nregex = comm=.*cwd=", &log), NONE);
-    // All of them
+    // The texts of all records
     assert_eq!(dropped("key = k\nregex = ^arch=.*\"k\" cwd=\"/b\" item=0 name=\"c\"$", &log), [1]);
     assert_eq!(dropped("regex = comm=.*cwd=", &log), [1, 2]);
     assert_eq!(dropped("regex = type=|audit|1795320000|node", &log), NONE);
@@ -301,7 +302,7 @@ fn bytes_that_are_no_text_are_matched_too() {
 fn no_event_is_too_odd() {
     let all = "[filter:f]\nsyscall = execve, 1\nkey = k\nuid = 1\nauid = 1\nuser = u\nexe = /x*\npath = /x\naddress = ::1\n\
                port = 1\nregex = x\n";
-    // Each condition alone, so that each is asked.
+    // Each condition is alone in its filter, so each one is tested.
     let each = "[filter:a]\nsyscall = execve\n[filter:b]\nkey = k\n[filter:c]\nuid = 1\n[filter:d]\nuser = u\n\
                 [filter:e]\nexe = /x*\n[filter:g]\npath = /x\n[filter:h]\nport = 1\n[filter:i]\nregex = x\n[filter:j]\n\
                 record_type = 1300\nregex = y\n";

@@ -1,7 +1,8 @@
-//! The command line, gathered over all of an event's EXECVE records.
+//! The command line, gathered from all EXECVE records of an event.
 //!
-//! The kernel splits a long command line into several records and a long argument into fragments (`a1[0]`, `a1[1]`
-//! …), each hex-encoded or quoted by itself, so fragments are joined as bytes.
+//! The kernel splits a long command line into several records. It splits a long argument into fragments (`a1[0]`,
+//! `a1[1]` …). Each fragment is hex-encoded or quoted by itself, so fragments are decoded first and then joined as
+//! bytes.
 
 use crate::{
     auparse::{Interpreter, Type},
@@ -10,17 +11,18 @@ use crate::{
     format::json::{self, Strings},
 };
 
-/// An event whose first records are missing may begin at any argument; this many places are left for those.
+/// The most empty arguments that are added for missing ones. An event may have lost its first records, so its first
+/// argument can have any number.
 const MAX_MISSING: usize = 65_536;
 
-/// An argument's number, and what its field holds.
+/// The part of an argument that a field holds, with the argument's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// `a1`: all of it.
+    /// `a1`: the whole argument.
     Whole(usize),
-    /// `a1[0]`: a fragment.
+    /// `a1[0]`: one fragment of the argument.
     Fragment(usize, usize),
-    /// `a1_len`: the length of all fragments.
+    /// `a1_len`: the length of all fragments together.
     Length,
 }
 
@@ -43,11 +45,11 @@ pub fn argument(name: &[u8]) -> Option<Argument> {
 /// The arguments of one event.
 #[derive(Debug, Default)]
 pub struct Arguments {
-    /// All arguments, each followed by a space: the command line as it is shown.
+    /// All arguments, each followed by a space. This is the command line as it is shown.
     bytes: Vec<u8>,
-    /// End of each argument (its space not included).
+    /// End of each argument, without its space.
     ends: Vec<usize>,
-    /// Number of the argument that fragments go to.
+    /// Number of the argument that is being joined from fragments.
     open: Option<usize>,
 }
 
@@ -87,7 +89,7 @@ impl Arguments {
         self.bytes.pop();
     }
 
-    /// A new argument, at its place when those before it are missing.
+    /// Begins argument `n`. Adds empty arguments for missing ones before it.
     fn begin(&mut self, n: usize) {
         if n.saturating_sub(self.ends.len()) <= MAX_MISSING {
             while self.ends.len() < n {
@@ -119,14 +121,14 @@ impl Arguments {
         self.ends.len()
     }
 
-    /// Each argument, exact.
+    /// Each argument, byte for byte.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().map(|end| end + 1));
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
-    /// Appends the list of arguments; false when one holds bytes that aren't UTF-8. Very long ones are cut where
-    /// strings are written in pieces.
+    /// Appends the list of arguments. Returns false when an argument isn't UTF-8. With [`Strings::Pieces`], a very long
+    /// argument is cut.
     pub fn write(&self, strings: Strings, out: &mut Vec<u8>) -> bool {
         out.push(b'[');
         let mut all_text = true;
@@ -145,7 +147,7 @@ impl Arguments {
         all_text
     }
 
-    /// Appends the list of exact bytes in hex, with "" for arguments that are text.
+    /// Appends the list of exact bytes in hex, with "" for each argument that is UTF-8.
     pub fn write_hex(&self, strings: Strings, out: &mut Vec<u8>) {
         out.push(b'[');
         for (i, argument) in self.iter().enumerate() {
@@ -163,14 +165,15 @@ impl Arguments {
         out.push(b']');
     }
 
-    /// Empties it once it was used, and gives back what a huge command line took.
+    /// Empties the list after use, and frees the memory that a huge command line took.
     pub fn give_back(&mut self) {
         give_back(&mut self.bytes, buffer::EVENT);
         give_back(&mut self.ends, buffer::EVENT / size_of::<usize>());
     }
 }
 
-/// A list's entry, cut to its first piece when it is too long for a string; `command` has all of it.
+/// Appends an entry of the list. An entry that is too long for a string is cut to its first piece; `command` has the
+/// whole text.
 fn entry(out: &mut Vec<u8>, text: &str) {
     match json::pieces(text).next() {
         Some(piece) if piece.len() < text.len() => {

@@ -1,9 +1,10 @@
-//! Times in documents. Written by hand because the text of the last second is kept: most events need three digits.
+//! Times in documents. This is our own code because it keeps the text of the last second: for most events only the
+//! three digits of the milliseconds are new.
 
 use crate::event::EventId;
 use time::OffsetDateTime;
 
-/// Writes times, remembering the last second's text.
+/// Writes times, and remembers the text of the last second.
 #[derive(Debug, Default)]
 pub struct Clock {
     seconds: i64,
@@ -12,11 +13,11 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// RFC 3339 with milliseconds, up to the zone: `2026-11-22T00:44:14.872`.
+    /// Appends the time in RFC 3339 with milliseconds, without the zone: `2026-11-22T00:44:14.872`.
     pub fn write(&mut self, id: EventId, out: &mut Vec<u8>) {
         if self.text.is_empty() || self.seconds != id.seconds {
             self.seconds = id.seconds;
-            // Beyond the year 9999 there is no RFC 3339; the time is then said to be the last one.
+            // RFC 3339 ends with the year 9999. A later time is written as the last valid second.
             let time = OffsetDateTime::from_unix_timestamp(id.seconds)
                 .or_else(|_| OffsetDateTime::from_unix_timestamp(LAST_SECOND))
                 .unwrap_or(OffsetDateTime::UNIX_EPOCH);

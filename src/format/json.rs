@@ -1,15 +1,15 @@
-//! JSON strings from bytes that may be anything.
+//! JSON strings from arbitrary bytes.
 //!
-//! Written by hand: serde_json takes UTF-8 alone, and records hold any bytes. Most of a conversion's time goes here, so
-//! there is no allocation, and one pass over what is plain.
+//! This is our own code because serde_json takes only UTF-8, and records hold any bytes. A conversion spends most of
+//! its time here. So the code doesn't allocate, and it passes only once over bytes that need no escape.
 
 use std::fmt::Write;
 
-/// The longest string a document holds, in bytes: a keyword of an Elasticsearch index ends at 32,766.
+/// The longest string in a document, in bytes. The limit of a keyword in an Elasticsearch index is 32,766.
 pub const MAX_STRING: usize = 30_000;
 
-/// For each byte: 0 where it stands for itself in a JSON string, else what follows the backslash (`u` for `\u00XX`),
-/// and 1 for what isn't ASCII.
+/// The escape of each byte in a JSON string: 0 if it needs none, 1 if the byte isn't ASCII, else the letter after the
+/// backslash (`u` for `\u00XX`).
 const ESCAPES: [u8; 256] = {
     let mut table = [0u8; 256];
     let mut i = 0;
@@ -31,8 +31,9 @@ const ESCAPES: [u8; 256] = {
     table
 };
 
-/// The bytes of a word that don't stand for themselves in a JSON string, as their high bits (a few others may show
-/// too, never fewer): below 0x20, above 0x7f, quote, backslash. Eight at a time, since values are short and many.
+/// Marks the bytes of a word that need an escape in a JSON string, by their high bits: bytes below 0x20 or above 0x7f,
+/// quote and backslash. It may mark a few other bytes too, but never misses one. It tests eight bytes at a time because
+/// there are many short values.
 fn marks(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
@@ -41,24 +42,24 @@ fn marks(word: u64) -> u64 {
     (word | control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c))) & HIGH
 }
 
-/// Bytes that a short string may have.
+/// The most bytes of a short string.
 pub const SHORT: usize = 16;
 
-/// True when the first `len` bytes (at most [`SHORT`]) all stand for themselves.
+/// True when none of the first `len` bytes (at most [`SHORT`]) needs an escape.
 pub fn is_plain(window: &[u8; SHORT], len: usize) -> bool {
     let (low, high) = window.split_at(8);
     let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-    // Marks of bytes behind the end are shifted out.
+    // The shift removes the marks of bytes after the end.
     let cut = |word: u64, len: usize| match len {
         0 => 0,
         1..8 => marks(word) << (64 - 8 * len),
         _ => marks(word),
     };
-    // A borrow can only mark a byte above the one that caused it, so what is kept is never less than it should be.
+    // A borrow can only mark a byte above the byte that caused it, so the shift never removes a mark that counts.
     cut(word(low), len) | cut(word(high), len.saturating_sub(8)) == 0
 }
 
-/// Appends a string whose first `len` bytes all stand for themselves.
+/// Appends a string of the first `len` bytes, none of which needs an escape.
 pub fn plain_string(out: &mut Vec<u8>, window: &[u8; SHORT], len: usize) {
     out.push(b'"');
     let end = out.len() + len;
@@ -67,7 +68,7 @@ pub fn plain_string(out: &mut Vec<u8>, window: &[u8; SHORT], len: usize) {
     out.push(b'"');
 }
 
-/// How many bytes from the start stand for themselves.
+/// The number of bytes at the start that need no escape.
 fn plain(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(chunk) = bytes[at..].first_chunk() {
@@ -77,7 +78,7 @@ fn plain(bytes: &[u8]) -> usize {
         }
         at += 8;
     }
-    // The end of what is left, once more with bytes that are known to be plain.
+    // Tests the last eight bytes at once. Some of them are already known to be plain.
     if let Some(last) = bytes.last_chunk()
         && marks(u64::from_le_bytes(*last)) == 0
         && bytes.len() - at < 8
@@ -88,7 +89,8 @@ fn plain(bytes: &[u8]) -> usize {
     at + rest.iter().position(|b| ESCAPES[usize::from(*b)] != 0).unwrap_or(rest.len())
 }
 
-/// Appends the inside of a JSON string. Bytes that aren't UTF-8 are written as the text `\xNN`; false if there are any.
+/// Appends the content of a JSON string. Bytes that aren't UTF-8 are written as the text `\xNN`; the result is false if
+/// there are any.
 pub fn escape(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
@@ -106,7 +108,7 @@ pub fn escape(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     }
 }
 
-/// As [`escape`], for what holds bytes above 0x7f.
+/// Like [`escape`], for bytes above 0x7f.
 fn escape_text(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let mut all_text = true;
     for chunk in bytes.utf8_chunks() {
@@ -130,7 +132,7 @@ fn hex(nibble: u8) -> u8 {
     b"0123456789abcdef"[usize::from(nibble & 0xf)]
 }
 
-/// The bytes as text, with `\xNN` for what isn't UTF-8.
+/// The bytes as text, with `\xNN` for bytes that aren't UTF-8.
 pub fn to_text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -148,7 +150,7 @@ pub fn to_hex(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().flat_map(|b| [hex(b >> 4), hex(*b)]).collect()
 }
 
-/// Appends a whole JSON string; false when it held bytes that aren't UTF-8.
+/// Appends a whole JSON string. Returns false when some bytes aren't UTF-8.
 pub fn string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     out.push(b'"');
     let all_text = escape(out, bytes);
@@ -174,16 +176,16 @@ pub fn may_be_long(bytes: &[u8]) -> bool {
     bytes.len() > MAX_STRING / 4
 }
 
-/// How long strings are written.
+/// The way to write a string that is longer than [`MAX_STRING`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strings {
     /// As one string.
     Whole,
-    /// As a list of pieces, since some consumers take no string of more than 32 KiB.
+    /// As a list of pieces. Some consumers don't accept strings of more than 32 KiB.
     Pieces,
 }
 
-/// Appends a value as one string or in pieces. False when not all was UTF-8.
+/// Appends a value as one string or in pieces. Returns false when some bytes aren't UTF-8.
 pub fn value_as(out: &mut Vec<u8>, bytes: &[u8], strings: Strings) -> bool {
     match strings {
         Strings::Whole => string(out, bytes),
@@ -191,7 +193,8 @@ pub fn value_as(out: &mut Vec<u8>, bytes: &[u8], strings: Strings) -> bool {
     }
 }
 
-/// Appends a value: a string, or a list of pieces where it is too long for one. False when not all was UTF-8.
+/// Appends a value as a string, or as a list of pieces if it is too long for a string. Returns false when some bytes
+/// aren't UTF-8.
 pub fn value(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     if !may_be_long(bytes) {
         return string(out, bytes);

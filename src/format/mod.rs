@@ -1,4 +1,4 @@
-//! Formats: an event becomes one JSON document. One file (or room) each, and one line in [`Format`].
+//! Formats turn an event into one JSON document. Each format has one module and one variant of [`Format`].
 
 mod arguments;
 mod clock;
@@ -11,18 +11,18 @@ mod written;
 use crate::{config, document::Document, event::Event, host::Host, processes::Origin};
 pub use written::Written;
 
-/// The formats there are.
-// One of these lives as long as its output does; its size doesn't matter.
+/// All formats.
+// An output has one of these for its whole life, so the size of the variants doesn't matter.
 #[allow(clippy::large_enum_variant)]
 pub enum Format {
-    /// MozDef's, as audisp-json wrote it.
+    /// The MozDef format, as audisp-json wrote it.
     MozDef(mozdef::MozDef),
     /// The Elastic Common Schema.
     Ecs(ecs::Ecs),
 }
 
 impl Format {
-    /// A writer of documents as configured; `host` is the machine that this program runs on.
+    /// Creates the format that the configuration names. `host` is the machine that auship runs on.
     pub fn new(settings: &config::Format, host: &Host, origin: Origin) -> Self {
         match settings {
             config::Format::MozDef(settings) => Self::MozDef(mozdef::MozDef::new(settings, host, origin)),
@@ -30,7 +30,8 @@ impl Format {
         }
     }
 
-    /// Appends the event's document to the body, and notes its time and id. A body of [`Written::Skipped`] is as it was.
+    /// Appends the event's document to the body, and notes its time and id. If the result is [`Written::Skipped`], the
+    /// body is unchanged.
     pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
         document.time = event.time();
         match self {

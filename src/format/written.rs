@@ -1,10 +1,10 @@
-//! What a format made of an event.
+//! The result of writing an event.
 
-/// What a format made of an event.
+/// The result of writing an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// A document.
+    /// The format wrote a document.
     Document,
-    /// Nothing: the format's settings leave the event out, or it says nothing.
+    /// The format wrote nothing. Its settings leave the event out, or the event has no content.
     Skipped,
 }

@@ -2,13 +2,13 @@
 //! are made from it; a test compares the table.
 
 use super::{
-    OutputMetrics,
     metric::{
         Get::{Output, Program},
         Kind, Metric, Series,
         StatsdName::{All, Http},
         histogram, labelled, latency, latency_if_measured, number, seconds,
     },
+    snapshot::OutputMetrics,
 };
 use crate::{outcome::Loss, queue::counters::Counter, sink::BreakerState};
 use std::time::UNIX_EPOCH;

@@ -1,6 +1,6 @@
 //! What a row of the catalog is, and what values it has.
 
-use super::{OutputMetrics, Snapshot};
+use super::snapshot::{OutputMetrics, Snapshot};
 use crate::timing::{Histogram, Latency};
 use std::{borrow::Cow, time::Duration};
 

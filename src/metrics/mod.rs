@@ -9,6 +9,7 @@
 //!
 //! | file | what it holds |
 //! |---|---|
+//! | `snapshot.rs` | all counters at one moment |
 //! | `catalog.rs` | the one list of metrics |
 //! | `metric.rs` | what a row of the list is, and what values it has |
 //! | `prometheus.rs`, `statsd.rs`, `status_report.rs` | where they go |
@@ -18,197 +19,15 @@ mod catalog;
 mod metric;
 mod prometheus;
 mod publisher;
+mod snapshot;
 mod statsd;
 mod status_report;
 
-use crate::{
-    config::Metrics,
-    queue::counters::{Counter, Counters},
-    sink::BreakerState,
-    timing::{Histogram, Latency, RequestStats},
-};
 pub use catalog::METRICS;
 pub use metric::{Kind, Metric, StatsdName};
 pub use publisher::Publisher;
+pub use snapshot::{InputMetrics, OutputMetrics, OutputState, Snapshot, StartTime, add};
 pub use status_report::pauses;
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant, SystemTime},
-};
-
-/// What an output is at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum OutputState {
-    /// It has ended.
-    Ended,
-    /// A reload took it away; it delivers what it has.
-    Closing,
-    /// It takes events.
-    Running,
-}
-
-impl OutputState {
-    /// Its name in the metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ended => "ended",
-            Self::Closing => "closing",
-            Self::Running => "running",
-        }
-    }
-}
-
-/// The metrics of an output, or of all that had its name.
-#[derive(Clone, Debug)]
-pub struct OutputMetrics {
-    /// Its name.
-    pub name: String,
-    /// Its `type`.
-    pub kind: &'static str,
-    /// What it is at.
-    pub state: OutputState,
-    /// What came of its events.
-    pub counters: Counters,
-    /// Bytes in the ring.
-    pub ring_bytes: u64,
-    /// Bytes of the spool's files.
-    pub spool_bytes: u64,
-    /// Where its circuit breaker stands, if it has one.
-    pub breaker: Option<BreakerState>,
-    /// What its server answered.
-    pub requests: RequestStats,
-}
-
-impl OutputMetrics {
-    /// True when there is a server that answers requests.
-    pub fn speaks_http(&self) -> bool {
-        matches!(self.kind, "http" | "elasticsearch")
-    }
-
-    /// A copy for a report. It takes the samples with it.
-    pub fn snapshot(&mut self) -> Self {
-        Self { requests: self.requests.snapshot(), ..self.clone() }
-    }
-}
-
-/// Adds an output's metrics to those of others of its name.
-pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
-    let Some(sum) = all.iter_mut().find(|other| other.name == one.name) else {
-        all.push(one);
-        return;
-    };
-    // What one left in the spool the next has found there.
-    let handed_on = sum.counters[Counter::Spool].min(one.counters[Counter::Recovered]);
-    sum.counters[Counter::Spool] -= handed_on;
-    one.counters[Counter::Recovered] -= handed_on;
-    if one.state >= sum.state {
-        (sum.kind, sum.breaker, sum.spool_bytes) = (one.kind, one.breaker, one.spool_bytes);
-        sum.state = one.state;
-    }
-    sum.counters += one.counters;
-    sum.ring_bytes += one.ring_bytes;
-    sum.requests += one.requests;
-}
-
-/// The metrics of the input.
-#[derive(Clone, Debug, Default)]
-pub struct InputMetrics {
-    /// Events read.
-    pub events: u64,
-    /// Events that filters dropped.
-    pub filtered: u64,
-    /// How often each filter decided.
-    pub filters: Vec<(String, u64)>,
-    /// Gaps that were reported as events of their own.
-    pub gaps: u64,
-    /// Events missing in them.
-    pub missing: u64,
-    /// Events and gaps that were passed to the outputs.
-    pub dispatched: u64,
-    /// Times between two reads while input waited.
-    pub pauses: Histogram,
-    /// Times from the bytes of one read to the documents in the rings; while statsd is configured.
-    pub parse: Latency,
-    /// Times that the filters took for an event; while statsd is configured.
-    pub filtering: Latency,
-    /// Ages of events when their documents were in the rings; while statsd is configured.
-    pub latency: Latency,
-}
-
-impl InputMetrics {
-    /// A copy for a report. It takes the samples with it.
-    pub fn snapshot(&mut self) -> Self {
-        let (parse, filtering, latency) = (self.parse.snapshot(), self.filtering.snapshot(), self.latency.snapshot());
-        Self { parse, filtering, latency, ..self.clone() }
-    }
-}
-
-/// All metrics at one moment.
-#[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// When it was taken.
-    pub at: SystemTime,
-    /// Since when the program runs.
-    pub started: SystemTime,
-    /// How long it has been running.
-    pub uptime: Duration,
-    /// The configuration file.
-    pub config: PathBuf,
-    /// Where metrics go.
-    pub settings: Metrics,
-    /// What came in.
-    pub input: InputMetrics,
-    /// Lines that could not be read.
-    pub unreadable: u64,
-    /// Events that came out of order.
-    pub out_of_order: u64,
-    /// Of all outputs, by name.
-    pub outputs: Vec<OutputMetrics>,
-    /// Somebody asked for a report.
-    pub asked: bool,
-    /// The last one.
-    pub last: bool,
-}
-
-impl Snapshot {
-    /// True when they add up.
-    pub fn balances(&self) -> bool {
-        let input = &self.input;
-        let output_balances =
-            |output: &OutputMetrics| output.counters.balance() && output.counters[Counter::Events] <= input.dispatched;
-        input.events + input.gaps == input.filtered + input.dispatched && self.outputs.iter().all(output_balances)
-    }
-
-    /// Takes over what an older snapshot, which nobody has seen, was to bring.
-    fn supersede(&mut self, mut older: Self) {
-        self.asked |= older.asked;
-        let Self { input, outputs, .. } = self;
-        input.parse.add_samples(older.input.parse.take_samples());
-        input.latency.add_samples(older.input.latency.take_samples());
-        input.filtering.add_samples(older.input.filtering.take_samples());
-        for mut output in older.outputs {
-            if let Some(own) = outputs.iter_mut().find(|own| own.name == output.name) {
-                own.requests.latency.add_samples(output.requests.latency.take_samples());
-            }
-        }
-    }
-}
-
-/// When the program started.
-#[derive(Clone, Copy, Debug)]
-pub struct StartTime {
-    /// For people.
-    pub wall: SystemTime,
-    /// For how long it has been running: nobody sets this clock.
-    pub monotonic: Instant,
-}
-
-impl StartTime {
-    /// Now.
-    pub fn now() -> Self {
-        Self { wall: SystemTime::now(), monotonic: Instant::now() }
-    }
-}
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -4,9 +4,9 @@
 //! values come from one snapshot, so they add up.
 
 use super::{
-    Snapshot,
     catalog::METRICS,
     metric::{Amount, Line, Metric},
+    snapshot::Snapshot,
 };
 use std::fmt::Write as _;
 

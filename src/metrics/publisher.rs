@@ -1,7 +1,7 @@
 //! The thread that writes metrics. A snapshot that isn't written when a newer one comes never will be: only the newest
 //! one counts.
 
-use super::{Snapshot, prometheus, statsd::Statsd, status_report};
+use super::{prometheus, snapshot::Snapshot, statsd::Statsd, status_report};
 use crate::{atomic_file, lock::locked, log};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use std::{

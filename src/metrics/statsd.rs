@@ -4,9 +4,9 @@
 //! is closed, so that differences would be lost; without its sinks it brings three lines of formatting.
 
 use super::{
-    OutputMetrics, Snapshot,
     catalog::METRICS,
     metric::{Kind, Metric, Series, StatsdName, Summary, Value},
+    snapshot::{OutputMetrics, Snapshot},
 };
 use crate::{
     host, log,

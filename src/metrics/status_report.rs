@@ -1,9 +1,9 @@
 //! Metrics for people: the report that SIGUSR1 asks for, and the status line.
 
 use super::{
-    Snapshot,
     catalog::{METRICS, breaker_state},
     metric::{Amount, Kind, Line, Metric, Series},
+    snapshot::Snapshot,
 };
 use crate::time::readable;
 use std::{fmt::Write as _, time::Duration};

@@ -1,6 +1,15 @@
 use super::*;
-use crate::outcome::{Loss, Outcome};
-use std::{collections::BTreeSet, time::UNIX_EPOCH};
+use crate::{
+    config::Metrics,
+    outcome::{Loss, Outcome},
+    queue::counters::{Counter, Counters},
+    sink::BreakerState,
+    timing::RequestStats,
+};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, UNIX_EPOCH},
+};
 
 /// An output that has delivered 960 of 964 events.
 fn siem() -> OutputMetrics {

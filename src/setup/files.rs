@@ -1,5 +1,6 @@
 //! What is to be installed, as it stands in files.
 
+use super::error::Invalid;
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -23,24 +24,24 @@ impl Files {
     /// From a directory, or those that are built into the program.
     ///
     /// # Errors
-    /// When one can't be read, or isn't an object in JSON; the message names it.
-    pub(super) fn read(dir: Option<&Path>) -> Result<Self, String> {
+    /// When one can't be read, or isn't an object in JSON.
+    pub(super) fn read(dir: Option<&Path>) -> Result<Self, Invalid> {
         let read = |&(name, built_in): &(&'static str, &str)| {
             let (shown, text) = match dir {
                 None => (name.to_string(), built_in.to_string()),
                 Some(dir) => {
                     let path = dir.join(name);
                     let shown = path.display().to_string();
-                    let text = fs::read_to_string(&path).map_err(|e| {
-                        format!("can't read {shown}: {e}; --from names a copy of the directory elasticsearch, whole")
-                    })?;
-                    (shown, text)
+                    match fs::read_to_string(&path) {
+                        Ok(text) => (shown, text),
+                        Err(error) => return Err(Invalid::Unreadable { file: shown, error }),
+                    }
                 }
             };
             match serde_json::from_str(&text) {
                 Ok(value @ Value::Object(_)) => Ok((name, value)),
-                Ok(_) => Err(format!("{shown} must hold one JSON object")),
-                Err(e) => Err(format!("{shown} isn't JSON: {e}")),
+                Ok(_) => Err(Invalid::NotAnObject(shown)),
+                Err(error) => Err(Invalid::NotJson { file: shown, error }),
             }
         };
         FILES.iter().map(read).collect::<Result<_, _>>().map(Self)
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn a_bad_file_is_named() {
         let dir = tempfile::tempdir().unwrap();
-        let said = || Files::read(Some(dir.path())).err().unwrap();
+        let said = || Files::read(Some(dir.path())).err().unwrap().to_string();
         assert!(said().contains("mappings-ecs.json: No such file"), "{}", said());
         fs::write(dir.path().join("mappings-ecs.json"), "{\n\"a\": }").unwrap();
         assert!(said().contains("mappings-ecs.json isn't JSON: expected value at line 2"), "{}", said());

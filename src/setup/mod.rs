@@ -1,26 +1,27 @@
 //! `auship setup`: brings policies and templates into a cluster, and changes nothing that is already right.
 
 mod compare;
+mod error;
 mod files;
 mod objects;
+mod refusal;
 mod server;
 mod types;
 
-use crate::config::{Config, Elasticsearch, Output, Sink};
+use crate::config::{self, Config, Elasticsearch, Output, Sink};
+use error::ClusterError;
+pub use error::{Error, Invalid};
 use files::Files;
-use objects::{Object, Place, Wanted};
-use serde_json::Value;
+use objects::{IndexTarget, Object, Wanted};
+use refusal::{Refusal, refused};
 use server::Server;
 use std::{
-    fmt,
     io::{self, Write},
     path::Path,
 };
 
 /// How many members that differ are named.
 const NAMED: usize = 5;
-/// How much of a server's reason is quoted, in characters.
-const QUOTED: usize = 500;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,101 +34,93 @@ pub struct Task<'a> {
     pub from: Option<&'a Path>,
 }
 
-/// Why nothing was done.
-#[derive(Debug)]
-pub enum Error {
-    /// The task, the files or the configuration are wrong.
-    Invalid(String),
-    /// Nobody can be told.
-    Write(io::Error),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Invalid(what) => f.write_str(what),
-            Self::Write(e) => write!(f, "can't write: {e}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<io::Error> for Error {
-    fn from(e: io::Error) -> Self {
-        Self::Write(e)
-    }
-}
-
 /// Sets up the clusters of a configuration. What is done is written to `out`, a line for each thing; the returned
 /// complaints, an output's each, tell what couldn't be done.
 ///
 /// # Errors
 /// When it doesn't begin, or `out` can't be written.
 pub fn setup(config: &Config, task: Task, out: &mut impl Write) -> Result<Vec<String>, Error> {
-    let files = Files::read(task.from).map_err(Error::Invalid)?;
-    if let Some(what) = clash(config) {
-        return Err(Error::Invalid(what));
-    }
-    let mut outputs = Vec::new();
-    for (output, elasticsearch) in chosen(config, task.output).map_err(Error::Invalid)? {
-        let place = Place::new(&elasticsearch.target);
-        let place = place.map_err(|what| Error::Invalid(format!("output {}: {what}", output.name)))?;
-        outputs.push((output, elasticsearch, place));
-    }
+    let files = Files::read(task.from)?;
+    let outputs = chosen(config, task.output)?;
+    check_clashes(config)?;
     let mut complaints = Vec::new();
-    for (output, elasticsearch, place) in outputs {
+    for Chosen { output, elasticsearch, target } in outputs {
         let done = match Server::find(&output.name, elasticsearch) {
             Ok((server, product)) => {
                 writeln!(out, "output {}: {} is {product}", output.name, server.shown())?;
-                Cluster { server, dry_run: task.dry_run }.install_all(&Wanted::new(&files, &product, place), out)?
+                Cluster { server, dry_run: task.dry_run }.install_all(&Wanted::new(&files, &product, target), out)?
             }
-            Err(what) => Err(what),
+            Err(e) => Err(e),
         };
-        complaints.extend(done.err().map(|what| format!("output {}: {what}", output.name)));
+        complaints.extend(done.err().map(|e| format!("output {}: {e}", output.name)));
     }
     Ok(complaints)
 }
 
-/// The outputs that have a cluster.
-fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<(&'a Output, &'a Elasticsearch)>, String> {
-    let all = config.outputs.iter().filter(|output| name.is_none_or(|name| output.name == name));
-    let fit: Vec<_> = all
-        .filter_map(|output| match &output.sink {
-            Sink::Elasticsearch(elasticsearch) => Some((output, elasticsearch.as_ref())),
-            _ => None,
-        })
-        .collect();
-    match name {
-        _ if !fit.is_empty() => Ok(fit),
-        None => Err("no output has type = elasticsearch, so there is nothing to set up".into()),
-        Some(name) => {
-            let others = config.outputs.iter().filter(|output| matches!(output.sink, Sink::Elasticsearch(_)));
-            let others: Vec<&str> = others.map(|output| output.name.as_str()).collect();
-            let there_is =
-                if others.is_empty() { "there is none".into() } else { format!("there is {}", others.join(", ")) };
-            Err(format!("no output of type = elasticsearch is named {name:?}; {there_is}"))
+/// An output that has a cluster.
+struct Chosen<'a> {
+    output: &'a Output,
+    elasticsearch: &'a Elasticsearch,
+    target: IndexTarget,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(output: &'a Output, elasticsearch: &'a Elasticsearch) -> Result<Self, Invalid> {
+        match (IndexTarget::new(&elasticsearch.target), &elasticsearch.target) {
+            (None, config::Target::Index(index)) => {
+                Err(Invalid::PatternOfAll { output: output.name.clone(), pattern: index.text().to_string() })
+            }
+            (None, config::Target::DataStream(name)) => {
+                Err(Invalid::PatternOfAll { output: output.name.clone(), pattern: name.clone() })
+            }
+            (Some(target), _) => Ok(Self { output, elasticsearch, target }),
         }
     }
 }
 
-/// Two outputs of one cluster, each of which would have in place of the other's things its own, again and again.
-fn clash(config: &Config) -> Option<String> {
-    let outputs = config.outputs.iter().filter_map(|output| match &output.sink {
-        Sink::Elasticsearch(elasticsearch) => Some((output, elasticsearch, Place::new(&elasticsearch.target).ok()?)),
+/// The outputs that have a cluster.
+fn clusters(config: &Config) -> impl Iterator<Item = (&Output, &Elasticsearch)> {
+    config.outputs.iter().filter_map(|output| match &output.sink {
+        Sink::Elasticsearch(elasticsearch) => Some((output, elasticsearch.as_ref())),
         _ => None,
-    });
-    let outputs: Vec<_> = outputs.collect();
-    outputs.iter().enumerate().find_map(|(n, (output, elasticsearch, place))| {
-        let (other, _, its) = outputs[..n].iter().find(|(_, other, its)| {
-            place.clashes(its) && elasticsearch.urls.iter().any(|url| other.urls.contains(url))
-        })?;
-        Some(format!(
-            "outputs {} and {}: the template for {} and that for {} would both be called {}; give one of them an index \
-             that differs in more than its date and the marks around it",
-            other.name, output.name, its.pattern, place.pattern, place.name
-        ))
     })
+}
+
+/// The outputs that the task is about.
+fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<Chosen<'a>>, Invalid> {
+    let fit = clusters(config).filter(|(output, _)| name.is_none_or(|name| output.name == name));
+    let fit: Vec<_> =
+        fit.map(|(output, elasticsearch)| Chosen::new(output, elasticsearch)).collect::<Result<_, _>>()?;
+    match name {
+        _ if !fit.is_empty() => Ok(fit),
+        None => Err(Invalid::NoOutput),
+        Some(name) => {
+            let others = clusters(config).map(|(output, _)| output.name.clone()).collect();
+            Err(Invalid::UnknownOutput { name: name.to_string(), others })
+        }
+    }
+}
+
+/// Two outputs of one cluster mustn't want things of one name that differ.
+fn check_clashes(config: &Config) -> Result<(), Invalid> {
+    let outputs: Vec<_> = clusters(config)
+        .filter_map(|(output, elasticsearch)| Some((output, elasticsearch, IndexTarget::new(&elasticsearch.target)?)))
+        .collect();
+    for (n, (output, elasticsearch, target)) in outputs.iter().enumerate() {
+        let clash = outputs[..n].iter().find(|(_, other, its)| {
+            target.clashes(its) && elasticsearch.urls.iter().any(|url| other.urls.contains(url))
+        });
+        if let Some((other, _, its)) = clash {
+            return Err(Invalid::Clash {
+                first: other.name.clone(),
+                first_pattern: target.pattern.clone(),
+                second: output.name.clone(),
+                second_pattern: its.pattern.clone(),
+                name: target.name.clone(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What one thing came to.
@@ -139,6 +132,15 @@ enum Outcome {
     Unknown,
 }
 
+/// What to do when a server doesn't know things of that kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnUnknown {
+    /// Do without.
+    Skip,
+    /// It is refused.
+    Fail,
+}
+
 /// A cluster, while things are brought there.
 struct Cluster {
     server: Server,
@@ -147,13 +149,13 @@ struct Cluster {
 
 impl Cluster {
     /// Brings everything there, up to the first thing that is refused.
-    fn install_all(&mut self, wanted: &Wanted, out: &mut impl Write) -> io::Result<Result<(), String>> {
-        let policy = match self.install_one(&wanted.policy, true, out)? {
+    fn install_all(&mut self, wanted: &Wanted, out: &mut impl Write) -> io::Result<Result<(), ClusterError>> {
+        let policy = match self.install_one(&wanted.policy, OnUnknown::Skip, out)? {
             Ok(outcome) => !matches!(outcome, Outcome::Unknown),
             Err(what) => return Ok(Err(what)),
         };
         for object in wanted.components.iter().chain([&wanted.template(policy)]) {
-            if let Err(what) = self.install_one(object, false, out)? {
+            if let Err(what) = self.install_one(object, OnUnknown::Fail, out)? {
                 return Ok(Err(what));
             }
         }
@@ -163,24 +165,27 @@ impl Cluster {
     fn install_one(
         &mut self,
         object: &Object,
-        may_be_unknown: bool,
+        on_unknown: OnUnknown,
         out: &mut impl Write,
-    ) -> io::Result<Result<Outcome, String>> {
-        let (outcome, said) = match self.install(object, may_be_unknown) {
+    ) -> io::Result<Result<Outcome, ClusterError>> {
+        let (outcome, said) = match self.install(object, on_unknown) {
             Ok(done) => done,
-            Err(what) => return Ok(Err(format!("{} {}: {what}", object.kind.shown(), object.name))),
+            Err(error) => {
+                let (kind, name) = (object.kind.shown(), object.name.clone());
+                return Ok(Err(ClusterError::Object { kind, name, error: Box::new(error) }));
+            }
         };
         writeln!(out, "  {} {}: {said}", object.kind.shown(), object.name)?;
         Ok(Ok(outcome))
     }
 
-    fn install(&mut self, object: &Object, may_be_unknown: bool) -> Result<(Outcome, String), String> {
+    fn install(&mut self, object: &Object, on_unknown: OnUnknown) -> Result<(Outcome, String), ClusterError> {
         let path = object.path();
         let shown = format!("{}{path}", self.server.shown());
         let (status, answer) = self.server.get(&path)?;
         let (condition, why) = match status {
             200 => {
-                let found = object.found(&answer).ok_or_else(|| format!("GET {shown}: the answer isn't about that"))?;
+                let found = object.found(&answer).ok_or_else(|| ClusterError::OtherAnswer(shown.clone()))?;
                 let differences = object.differences(&found);
                 if differences.is_empty() {
                     return Ok((Outcome::Right, "is right".into()));
@@ -188,7 +193,7 @@ impl Cluster {
                 (found.condition, Some(named(&differences)))
             }
             404 => (String::new(), None),
-            _ if may_be_unknown && is_unknown(status, &answer) => {
+            _ if on_unknown == OnUnknown::Skip && Refusal::of(status, &answer) == Refusal::UnknownFeature => {
                 let said = "left out: this server has no such policies, so indexes stay until somebody deletes them";
                 return Ok((Outcome::Unknown, said.into()));
             }
@@ -214,33 +219,4 @@ fn named(differences: &[String]) -> String {
     let more = differences.len().saturating_sub(NAMED);
     let shown = differences[..differences.len() - more].join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }
-}
-
-/// True when the server doesn't have that part: OpenSearch without its plugins, Elasticsearch's OSS distribution.
-fn is_unknown(status: u32, answer: &Value) -> bool {
-    let said = answer["error"].as_str().or_else(|| answer["error"]["reason"].as_str()).unwrap_or_default();
-    matches!(status, 400 | 405) && said.starts_with("no handler found for uri")
-        || status == 405 && said.starts_with("Incorrect HTTP method for uri")
-        || status == 410
-}
-
-/// What a server said, and what one can do about it.
-fn refused(method: &str, url: &str, status: u32, answer: &Value) -> String {
-    let error = &answer["error"];
-    let mut said = error["reason"].as_str().or(error.as_str()).unwrap_or("no reason given").to_string();
-    // Elasticsearch puts the reason proper behind one that only tells what was tried.
-    let mut cause = &error["caused_by"];
-    while let Some(reason) = cause["reason"].as_str() {
-        said = format!("{said}: {reason}");
-        cause = &cause["caused_by"];
-    }
-    let said: String = said.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let way_out = match status {
-        401 => "; set user and password_file, or api_key_file, to what the cluster takes",
-        403 => "; the user needs the cluster's privileges to manage index templates and policies",
-        409 => "; somebody else changed it meanwhile, run this again",
-        429 | 500.. => "; see the cluster's log, and run this again when it is well",
-        _ => "",
-    };
-    format!("{method} {url}: status {status}: {said}{way_out}")
 }

@@ -112,7 +112,7 @@ fn encoded(name: &str) -> PercentEncode<'_> {
 
 /// Which indexes an output writes to.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct IndexTarget {
     /// Their names, as templates and policies have it.
     pub(super) pattern: String,
     /// What things for them are called.
@@ -121,13 +121,12 @@ pub(super) struct Place {
     suffix: &'static str,
 }
 
-impl Place {
+impl IndexTarget {
     /// From the output's target.
     ///
-    /// # Errors
-    /// When its pattern would be everybody's.
-    pub(super) fn new(target: &Target) -> Result<Self, String> {
-        Ok(match target {
+    /// None when its pattern would be everybody's.
+    pub(super) fn new(target: &Target) -> Option<Self> {
+        Some(match target {
             Target::Index(index) => Self { pattern: pattern(index)?, name: name(index), suffix: "indexes" },
             Target::DataStream(stream) => Self {
                 pattern: stream.clone(),
@@ -154,8 +153,8 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// From the files.
-    pub(super) fn new(files: &Files, product: &Product, place: Place) -> Self {
-        let Place { pattern, name, suffix } = place;
+    pub(super) fn new(files: &Files, product: &Product, place: IndexTarget) -> Self {
+        let IndexTarget { pattern, name, suffix } = place;
         // Of two patterns that an index fits, the one that says more is for it. Servers want that settled beforehand.
         let priority = PRIORITY + pattern.chars().filter(|c| *c != '*').count();
         let (kind, file) =
@@ -210,20 +209,15 @@ fn set(value: &mut Value, path: &[&str], new: Value) {
     }
 }
 
-/// The names that an index pattern makes, as templates have it: `auship-%Y.%m.%d` becomes `auship-*`.
-fn pattern(index: &IndexPattern) -> Result<String, String> {
+/// The names that an index pattern makes, as templates have it: `auship-%Y.%m.%d` becomes `auship-*`. None for a pattern
+/// that has nothing but a date.
+fn pattern(index: &IndexPattern) -> Option<String> {
     let text = index.text();
     let (Some(first), Some(last)) = (text.find('%'), text.rfind('%')) else {
-        return Ok(text.to_string());
+        return Some(text.to_string());
     };
     let pattern = format!("{}*{}", &text[..first], text.get(last + 2..).unwrap_or_default());
-    if pattern.len() == 1 {
-        return Err(format!(
-            "index = {text} has nothing but a date, so that a template for it would be one for all \
-                            indexes there are; give it a name, as in auship-{text}"
-        ));
-    }
-    Ok(pattern)
+    (pattern.len() > 1).then_some(pattern)
 }
 
 /// What an index pattern's template and policy are called: the pattern without its date.
@@ -269,7 +263,7 @@ mod tests {
     }
 
     fn wanted(key: &str, product: &Product) -> Wanted {
-        Wanted::new(&Files::read(None).unwrap(), product, Place::new(&target(key)).unwrap())
+        Wanted::new(&Files::read(None).unwrap(), product, IndexTarget::new(&target(key)).unwrap())
     }
 
     #[test]
@@ -318,8 +312,7 @@ mod tests {
 
     #[test]
     fn a_template_for_everything_is_refused() {
-        let said = Place::new(&target("index = %Y.%m.%d")).unwrap_err();
-        assert!(said.contains("one for all indexes there are"), "{said}");
+        assert!(IndexTarget::new(&target("index = %Y.%m.%d")).is_none());
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! A cluster's host, and requests of it.
 
-use super::refused;
+use super::{error::ClusterError, refusal::refused};
 use crate::{
     config::Elasticsearch,
-    sink::{Kind, Product, Requester},
+    sink::{Failure, Kind, Product, Requester},
 };
 use serde_json::Value;
 
@@ -23,26 +23,26 @@ impl Server {
     ///
     /// # Errors
     /// When none does, or it can't be set up; with each host's reason.
-    pub(super) fn find(output: &str, config: &Elasticsearch) -> Result<(Self, Product), String> {
-        let mut requester = Requester::new(output, config).map_err(|e| e.to_string())?;
+    pub(super) fn find(output: &str, config: &Elasticsearch) -> Result<(Self, Product), ClusterError> {
+        let mut requester = Requester::new(output, config).map_err(ClusterError::Log)?;
         let mut whys = Vec::new();
         for (url, shown) in config.urls.iter().zip(config.shown_urls()) {
             match requester.get(&format!("{url}/")) {
                 Ok((200, answer)) => {
-                    let product = Product::read(&answer).map_err(|what| format!("{shown} {what}"))?;
+                    let product = match Product::read(&answer) {
+                        Ok(product) => product,
+                        Err(error) => return Err(ClusterError::Product { host: shown, error }),
+                    };
                     if product.kind != Kind::OpenSearch && product.version < OLDEST {
-                        let (major, minor) = OLDEST;
-                        return Err(format!(
-                            "{shown} is {product}; auship setup needs at least Elasticsearch {major}.{minor}, or OpenSearch"
-                        ));
+                        return Err(ClusterError::TooOld { host: shown, product, least: OLDEST });
                     }
                     return Ok((Self { requester, url: url.clone(), shown }, product));
                 }
                 Ok((status, answer)) => whys.push(refused("GET", &format!("{shown}/"), status, &json(&answer))),
-                Err(why) => whys.push(format!("{shown}: {why}")),
+                Err(failure) => whys.push(ClusterError::Silent { host: shown, failure }),
             }
         }
-        Err(whys.join("; "))
+        Err(ClusterError::NoHost(whys))
     }
 
     /// Its URL, for messages.
@@ -50,22 +50,26 @@ impl Server {
         &self.shown
     }
 
+    fn unanswered(&self, method: &'static str, path: &str, failure: Failure) -> ClusterError {
+        ClusterError::Request { method, url: format!("{}{path}", self.shown), failure }
+    }
+
     /// GETs a path: status and answer.
     ///
     /// # Errors
     /// When there is no answer.
-    pub(super) fn get(&mut self, path: &str) -> Result<(u32, Value), String> {
+    pub(super) fn get(&mut self, path: &str) -> Result<(u32, Value), ClusterError> {
         let answer = self.requester.get(&format!("{}{path}", self.url));
-        answer.map(|(status, body)| (status, json(&body))).map_err(|why| format!("GET {}{path}: {why}", self.shown))
+        answer.map(|(status, body)| (status, json(&body))).map_err(|failure| self.unanswered("GET", path, failure))
     }
 
     /// PUTs something at a path: status and answer.
     ///
     /// # Errors
     /// When there is no answer.
-    pub(super) fn put(&mut self, path: &str, body: &Value) -> Result<(u32, Value), String> {
+    pub(super) fn put(&mut self, path: &str, body: &Value) -> Result<(u32, Value), ClusterError> {
         let answer = self.requester.put(&format!("{}{path}", self.url), body.to_string().as_bytes());
-        answer.map(|(status, body)| (status, json(&body))).map_err(|why| format!("PUT {}{path}: {why}", self.shown))
+        answer.map(|(status, body)| (status, json(&body))).map_err(|failure| self.unanswered("PUT", path, failure))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Delivery to a server, until each document is delivered or never will be: what all network sinks have in common.
 
 use super::{
-    SinkStatus,
     breaker::{Backoff, Breaker},
     dead_letters::DeadLetters,
+    status::SinkStatus,
 };
 use crate::{
     config,

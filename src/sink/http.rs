@@ -4,10 +4,10 @@
 //! else is tried again.
 
 use super::{
-    ShutdownGuard, SinkStatus,
     connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
     delivery::{DeliveryWorker, SendResult},
-    warn_of_no_verification,
+    status::{ShutdownGuard, SinkStatus},
+    verification::warn_of_no_verification,
 };
 use crate::{
     config,

@@ -1,7 +1,8 @@
 //! What comes of reading a source.
 
 use crate::auparse::OutOfMemory;
-use std::{fmt, io};
+use std::io;
+use thiserror::Error;
 
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,27 +16,12 @@ pub enum Progress {
 }
 
 /// Why a source can't go on.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum Error {
     /// What can't be read, and why.
+    #[error("can't read {0}: {1}")]
     Read(&'static str, io::Error),
     /// libauparse has no memory.
-    Memory(OutOfMemory),
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Read(what, e) => write!(f, "can't read {what}: {e}"),
-            Self::Memory(e) => e.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<OutOfMemory> for Error {
-    fn from(e: OutOfMemory) -> Self {
-        Self::Memory(e)
-    }
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 }

@@ -60,13 +60,15 @@ pub const PYTHON: &str = "/usr/bin/python3";
 
 /// Runs `auship` with arguments and bytes on its standard input, and waits for it.
 pub fn auship(args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(AUSHIP)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("auship starts");
+    let mut command = Command::new(AUSHIP);
+    command.args(args);
+    run(command, input)
+}
+
+/// Runs a command with bytes on its standard input, and waits for it.
+pub fn run(mut command: Command, input: &[u8]) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = thread::spawn(move || {

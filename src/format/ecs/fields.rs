@@ -1,4 +1,4 @@
-//! What each field is to an ECS document, and how its value is read.
+//! The place of each field in an ECS document, and the way to read its value.
 
 use crate::{
     auparse::{Interpreter, Syscall, Type, syscall_names},
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::borrow::Cow;
 
-/// Record types that only this format tells apart (`<linux/audit.h>`, `<libaudit.h>`).
+/// Record types that only this format distinguishes (`<linux/audit.h>`, `<libaudit.h>`).
 pub(super) mod record {
     pub const USER_TTY: i32 = 1124;
     pub const TTY: i32 = 1319;
@@ -15,22 +15,22 @@ pub(super) mod record {
     pub const SECCOMP: i32 = 1326;
 }
 
-/// Where a field goes.
+/// The place that a field goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
-    /// To `auditd.data`, under its name.
+    /// `auditd.data`, under the field's name.
     Data,
-    /// To a place of its own in the document; a second one of the event goes to `auditd.data`.
+    /// A place of its own in the document. A second field of the same name goes to `auditd.data`.
     Place(KnownField),
-    /// As above, when the event's main record has it.
+    /// Like `Place`, but only for a field of the event's main record.
     Main(KnownField),
-    /// A rule key: to `tags`.
+    /// `tags`, for a rule key.
     Key,
-    /// A security label, which is taken apart into its pieces.
+    /// A security label, which is split into its parts.
     Label,
-    /// `saddr` of a SOCKADDR record.
+    /// An object with the parts of the address, for `saddr` of a SOCKADDR record.
     Socket,
-    /// `addr`: where something came from, if it is an address.
+    /// The source, for `addr` if it holds an address.
     Addr,
 }
 
@@ -58,39 +58,40 @@ pub(super) enum KnownField {
 }
 
 impl KnownField {
-    /// How many there are.
+    /// The number of these fields.
     pub(super) const COUNT: usize = Self::Subject as usize + 1;
 }
 
-/// How a value in `auditd.data` is read. Where it isn't decoded, interpretation goes to `auditd.interpreted`.
+/// The way to read a value for `auditd.data`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
-    /// Names and texts are decoded, everything else is as recorded.
+    /// Names and texts are decoded. Everything else stays as recorded, and its interpretation goes to
+    /// `auditd.interpreted`.
     Decoded,
-    /// By its name: system calls, machines, signals.
+    /// The value is replaced by its name: system calls, machines, signals.
     Named,
-    /// `exit`: the error's name without its description.
+    /// For `exit`: the name of the error, without its description.
     Exit,
 }
 
-/// What a field is to an ECS document.
+/// The role of a field in an ECS document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ecs {
     pub(super) goes: Destination,
     reading: Reading,
-    /// How libauparse would read it.
+    /// libauparse's type of the field.
     pub(super) meaning: Type,
 }
 
 impl Ecs {
-    /// `auditd.data` doesn't say what libauparse knows of it.
+    /// True when libauparse's interpretation may add to the value in `auditd.data`.
     pub(super) fn is_interpreted(self) -> bool {
         self.reading == Reading::Decoded && !matches!(self.meaning, Type::Text | Type::Escaped | Type::Proctitle)
     }
 }
 
 impl FieldMapping for Ecs {
-    /// Dots in a key would make objects of it.
+    /// Replaces dots, because Elasticsearch would turn a key with dots into nested objects.
     fn name(name: &[u8]) -> Cow<'_, [u8]> {
         if !name.contains(&b'.') {
             return Cow::Borrowed(name);
@@ -138,7 +139,8 @@ impl FieldMapping for Ecs {
             b"exit" => Reading::Exit,
             _ => Reading::Decoded,
         };
-        // What was typed is shown key by key in libauparse's reading; the bytes themselves are the field's value.
+        // For typed input, libauparse's interpretation names each key. The value in `auditd.data` is the bytes
+        // themselves.
         let typed = name == b"data" && matches!(kind, record::TTY | record::USER_TTY);
         let value = match (reading, meaning) {
             (Reading::Decoded, _) if typed => Type::Escaped,
@@ -148,9 +150,9 @@ impl FieldMapping for Ecs {
         };
         let plain = match name {
             b"success" | b"res" => Some(b"result".to_vec()),
-            // The address of a SOCKADDR record, which is an object.
+            // The object with the address of a SOCKADDR record uses this key.
             b"socket" => None,
-            // A key of nothing but blanks keeps a document out of an index.
+            // Elasticsearch rejects a document that has a blank key.
             _ if !name.iter().any(u8::is_ascii_graphic) => None,
             _ => Some(Self::name(name).into_owned()),
         };
@@ -181,7 +183,7 @@ impl FieldMapping for Ecs {
     }
 }
 
-/// What `success` or `res` says, in the reference's words.
+/// The value of `success` or `res`, in the reference's words.
 pub(super) fn result(text: &[u8]) -> &'static [u8] {
     let text = unquoted(text);
     let is_success = text.eq_ignore_ascii_case(b"yes")

@@ -12,7 +12,7 @@ use crate::{
     paths,
 };
 
-/// File types in a mode (`S_IFMT` and on, inode(7)).
+/// File types in a mode (`S_IFMT`, inode(7)).
 const TYPES: [(u32, &str); 7] = [
     (0o100_000, "file"),
     (0o040_000, "dir"),
@@ -24,13 +24,13 @@ const TYPES: [(u32, &str); 7] = [
 ];
 const TYPE_MASK: u32 = 0o170_000;
 
-/// A mode as recorded, in octal.
+/// Reads a mode, which is recorded in octal.
 pub(super) fn mode(text: &[u8]) -> Option<u32> {
     u32::from_str_radix(str::from_utf8(unquoted(text)).ok()?, 8).ok()
 }
 
-/// Which record it is: the one at `hint` among the PATH records, or the first behind it that is neither a parent
-/// directory nor unknown.
+/// Finds the PATH record of the object. It starts at the PATH record with index `hint` and takes the first one that is
+/// neither a parent directory nor unknown. If there is none, it takes the record at `hint`.
 pub(super) fn object(view: &View, hint: usize) -> Option<usize> {
     let event = view.event;
     let paths = || event.records().iter().enumerate().filter(|(_, record)| record.record_type == record_type::PATH);
@@ -41,7 +41,7 @@ pub(super) fn object(view: &View, hint: usize) -> Option<usize> {
     found.map(|(number, _)| number)
 }
 
-/// Whether the event's relative names begin at the working directory: not below a directory that the call has open.
+/// True when the event's relative names begin at the working directory, not at a directory that the call has open.
 fn begins_at_cwd(gather: &Gather) -> bool {
     let view = gather.view;
     let Some(call) = view.call_name(gather.flat.interpreter) else { return true };

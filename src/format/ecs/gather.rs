@@ -1,4 +1,4 @@
-//! One pass over an event's fields: each goes to its place in the document, or to `auditd.data`.
+//! One pass over an event's fields. Each field goes to its place in the document, or to `auditd.data`.
 
 use super::{
     fields::{Destination, Ecs, KnownField},
@@ -18,29 +18,29 @@ use crate::{
 };
 use std::net::IpAddr;
 
-/// Meanings longer than this, in bytes, aren't written: a process that has all capabilities has four sets of forty
-/// names, and each is told by one number.
+/// The longest interpretation that is written, in bytes. A process with all capabilities has four sets of forty names
+/// each, and one number stands for each set.
 const LONGEST_MEANING: usize = 256;
 
-/// Rule keys up to which one that comes again is left out: the kernel allows a rule some 256 bytes of keys, and looking
-/// for each among millions would never end.
+/// The most rule keys that are checked for duplicates. The kernel allows about 256 bytes of keys per rule. Without a
+/// limit, an event with millions of keys would take too long.
 const MAX_KEYS: usize = 256;
 
-/// A field that has a place of its own.
+/// A field with its rule.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'e> {
     pub(super) place: FieldRef<'e>,
     pub(super) id: RuleId,
 }
 
-/// What a pass leaves besides `auditd.data`.
+/// The results of the pass besides `auditd.data`.
 pub(super) struct Gathered<'e> {
     slots: [Option<Found<'e>>; KnownField::COUNT],
-    /// Where it came from, of a user's message.
+    /// The address in `addr` of a user message.
     pub(super) from: Option<IpAddr>,
-    /// There is a SOCKADDR record.
+    /// True when the event has a SOCKADDR record.
     pub(super) has_socket: bool,
-    /// What the first one names, if it can be read.
+    /// The address of the first SOCKADDR record, if it can be read.
     pub(super) address: Option<Address>,
 }
 
@@ -49,18 +49,18 @@ impl<'e> Gathered<'e> {
         Self { slots: [None; KnownField::COUNT], from: None, has_socket: false, address: None }
     }
 
-    /// The field that has this place.
+    /// The field that was found for this place.
     pub(super) fn get(&self, slot: KnownField) -> Option<Found<'e>> {
         self.slots[slot as usize]
     }
 
-    /// Its value as recorded.
+    /// The value of that field, as recorded.
     pub(super) fn text(&self, slot: KnownField) -> &'e [u8] {
         self.get(slot).map_or(b"", |found| found.place.text())
     }
 }
 
-/// Buffers for parts of the document that are written while fields go by.
+/// Buffers for the parts of the document that are written during the pass.
 #[derive(Default)]
 pub(super) struct Work {
     /// Members of `auditd.data`.
@@ -82,7 +82,7 @@ impl Work {
     }
 }
 
-/// Goes through the fields. `flat` writes to `auditd.data`.
+/// Passes over the fields. `flat` writes to `auditd.data`.
 pub(super) struct Gather<'a, 'p, 'e> {
     pub(super) flat: flat::Writer<'a, 'p, Ecs>,
     pub(super) interpreted: &'a mut Vec<u8>,
@@ -93,7 +93,7 @@ pub(super) struct Gather<'a, 'p, 'e> {
 }
 
 impl<'e> Gather<'_, '_, 'e> {
-    /// Goes through all records, the main one first.
+    /// Passes over all records, the main one first.
     pub(super) fn records(&mut self) {
         let main = self.view.main;
         self.record(main);
@@ -124,9 +124,9 @@ impl<'e> Gather<'_, '_, 'e> {
     fn field(&mut self, found: Found<'e>) {
         let place = found.place;
         match self.flat.state.rules.get(found.id).role.goes {
-            // A label is taken apart in PATH records, which are gone through elsewhere.
+            // A label is split only in PATH records, which [`Gather::path`] handles.
             Destination::Data | Destination::Label => (),
-            // A place is for what says something; a second field of that name is under its type's.
+            // Only a known value takes a place of its own. A second field of the same name goes to the qualified key.
             Destination::Place(slot) => {
                 if self.found.slots[slot as usize].is_none() && !is_unknown(place.text()) {
                     if let Some(key) = self.flat.state.rules.get(found.id).plain {
@@ -146,9 +146,9 @@ impl<'e> Gather<'_, '_, 'e> {
             Destination::Key if is_unknown(place.text()) => (),
             Destination::Key => {
                 let value = self.flat.interpreter.value(place, Type::Escaped, None);
-                // The kernel joins several keys with this byte (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
+                // The kernel joins several keys with byte 1 (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
                 for key in value.split(|byte| *byte == 1).filter(|key| !key.is_empty()) {
-                    // As old kernels wrote it: key="key=user_command".
+                    // Old kernels wrote key="key=user_command".
                     let key = key.strip_prefix(b"key=").unwrap_or(key);
                     if self.keys.len() >= MAX_KEYS || !self.keys.iter().any(|known| known == key) {
                         self.keys.push(key);
@@ -200,7 +200,7 @@ impl<'e> Gather<'_, '_, 'e> {
         }
     }
 
-    /// Writes what libauparse makes of a field, where that says more than the field's text.
+    /// Writes libauparse's interpretation of a field, if it differs from the field's text.
     fn interpret(&mut self, found: Found, key: Key, meaning: Type) {
         let place = found.place;
         let text = unquoted(place.text());
@@ -222,7 +222,7 @@ impl<'e> Gather<'_, '_, 'e> {
         }
     }
 
-    /// A socket's address, in pieces.
+    /// Writes the parts of a socket's address.
     fn socket(&mut self, place: FieldRef) {
         let key = self.flat.state.keys.key(b"socket");
         self.flat.begin(key);
@@ -260,14 +260,15 @@ impl<'e> Gather<'_, '_, 'e> {
         self.flat.out.push(b'}');
     }
 
-    /// A PATH record is an entry of `auditd.paths`.
+    /// Writes a PATH record as an entry of `auditd.paths`.
     fn path(&mut self, number: usize) {
         let event = self.view.event;
         let record = &event.records()[number];
         let start = self.paths.len();
         let common = self.flat.state.rules.of_record(event, record);
         let fields = event.fields(record);
-        // As keys have them: what comes of a field besides its own key mustn't be another's.
+        // True when a field's key begins with `start`. An additional key that is made from a field must not be another
+        // field's key.
         let names = |start: &[u8]| fields.iter().any(|f| Ecs::name(event.bytes(f.name)).starts_with(start));
         let mut seen: [Option<Key>; 32] = [None; 32];
         for (nth, field) in fields.iter().enumerate() {
@@ -278,7 +279,7 @@ impl<'e> Gather<'_, '_, 'e> {
             }
             let rule = self.flat.state.rules.get(id);
             let (role, kind, plain) = (rule.role, rule.value, rule.plain);
-            // The kernel writes each once; whoever forged a record with more gets them listed elsewhere.
+            // The kernel writes each field once. Repeated fields of a forged record go to the qualified key.
             let Some(key) = plain.filter(|_| nth < seen.len() && !seen[..nth].contains(&plain)) else {
                 self.flat.note_typed(id);
                 continue;
@@ -314,7 +315,7 @@ impl<'e> Gather<'_, '_, 'e> {
                 json::string(self.paths, &json::to_hex(value));
             }
         }
-        // A record without a field is an entry too.
+        // A record without fields is an entry too.
         if self.paths.len() == start {
             self.paths.push(b',');
         }
@@ -322,7 +323,8 @@ impl<'e> Gather<'_, '_, 'e> {
         self.paths.extend_from_slice(b"},");
     }
 
-    /// The value of a field, as `auditd.data` has it, is given to `use_it`; false when the event has no such field.
+    /// Calls `use_it` with the value of a field as `auditd.data` shows it. Returns false when the event has no such
+    /// field.
     pub(super) fn lookup(&mut self, name: &[u8], mut use_it: impl FnMut(&[u8])) -> bool {
         let Some(place) = self.view.find(name) else { return false };
         debug_assert!(!is_unknown(place.text()));
@@ -332,7 +334,7 @@ impl<'e> Gather<'_, '_, 'e> {
         true
     }
 
-    /// Appends what the field in a slot says; false when there is none.
+    /// Appends the value of a field that has a place of its own. Returns false when there is no such field.
     pub(super) fn interpreted(&mut self, slot: KnownField, out: &mut Vec<u8>) -> bool {
         let Some(Found { place, id }) = self.found.get(slot) else { return false };
         let rule = self.flat.state.rules.get(id);
@@ -340,7 +342,7 @@ impl<'e> Gather<'_, '_, 'e> {
         true
     }
 
-    /// Appends the name of a PATH record; false when it has none.
+    /// Appends the name of a PATH record. Returns false when it has none.
     pub(super) fn path_name(&mut self, number: usize, out: &mut Vec<u8>) -> bool {
         let event = self.view.event;
         let record = &event.records()[number];
@@ -351,7 +353,7 @@ impl<'e> Gather<'_, '_, 'e> {
         true
     }
 
-    /// Appends the name that belongs to a field's id, if it has one.
+    /// Appends the name of the id that a field holds, if the id has a name.
     pub(super) fn name_of(&mut self, found: Found, out: &mut Vec<u8>) {
         let text = unquoted(found.place.text());
         if !is_id(text) {
@@ -367,7 +369,8 @@ impl<'e> Gather<'_, '_, 'e> {
         }
     }
 
-    /// What libauparse makes of the field of that name, if it says `text` and means something else.
+    /// Appends libauparse's interpretation of a field, if the field's value is `text` and the interpretation differs
+    /// from it.
     pub(super) fn meaning_of(&mut self, name: &[u8], text: &[u8], out: &mut Vec<u8>) {
         let place = self.view.find(name).filter(|place| unquoted(place.text()) == text && is_id(text));
         let Some(place) = place else { return };
@@ -379,7 +382,7 @@ impl<'e> Gather<'_, '_, 'e> {
     }
 }
 
-/// The text is an id. libauparse takes any other text for 0, which is root.
+/// True when the text is an id. libauparse reads any other text as 0, which is root.
 pub(super) fn is_id(text: &[u8]) -> bool {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)

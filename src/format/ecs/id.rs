@@ -1,5 +1,5 @@
-//! The document's id: the same event always gets the same one, live or converted from its log, so that a document
-//! that is sent twice is one document.
+//! The document's id. The same event always gets the same id, whether it is sent live or converted from a log. So a
+//! document that is sent twice is stored once.
 
 use crate::{
     event::{EventId, LinuxEvent},
@@ -10,20 +10,21 @@ use openssl::sha::Sha256;
 /// The first half of a SHA-256. Documents have it in hex.
 pub(super) type Id = [u8; 16];
 
-/// What tells this machine from others: its machine-id, and its name beside it, since machines that were cloned with
-/// their machine-id would take each other's events for their own sent twice.
+/// The text that identifies this machine: its machine-id and its name. The name is needed because cloned machines can
+/// share a machine-id; without it, their events could get the same id.
 pub(super) fn machine(host: &Host) -> Vec<u8> {
     [host.machine_id.as_bytes(), b" ", host.kernel_name.as_bytes()].concat()
 }
 
-/// Of an event: node (or machine), time, serial, type of the first record, and which part of the event it is.
+/// The id of an event. It depends on the node (or machine), the time, the serial, the type of the first record, and the
+/// part of the event.
 pub(super) fn of_event(event: &LinuxEvent, machine: &[u8]) -> Id {
     let kind = event.records().first().map_or(&b""[..], |record| event.bytes(record.name));
     let node = event.node().filter(|node| !node.is_empty()).unwrap_or(machine);
     hashed(&[node, kind, &event.part.to_be_bytes()], event.id)
 }
 
-/// Of a gap in a node's serials.
+/// The id of a gap in a node's serials.
 pub(super) fn of_gap(node: &[u8], from: u64, to: u64, event_id: EventId) -> Id {
     hashed(&[node, b"audit_gap", &from.to_be_bytes(), &to.to_be_bytes()], event_id)
 }
@@ -31,7 +32,7 @@ pub(super) fn of_gap(node: &[u8], from: u64, to: u64, event_id: EventId) -> Id {
 fn hashed(parts: &[&[u8]], event_id: EventId) -> Id {
     let mut hash = Sha256::new();
     for part in parts {
-        // With their lengths, so that no two lists of parts are the same bytes.
+        // The lengths are hashed too, so that two different lists of parts never give the same bytes.
         hash.update(&(part.len() as u64).to_be_bytes());
         hash.update(part);
     }

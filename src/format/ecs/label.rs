@@ -1,17 +1,17 @@
-//! Security labels (SELinux contexts) and their pieces.
+//! Security labels (SELinux contexts) and their parts.
 
 use super::object::Objects;
 use crate::event::unquoted;
 
-/// What a security label consists of (`user:role:type:level:categories`), by the reference's names.
+/// The names of a security label's parts (`user:role:type:level:categories`), as the reference calls them.
 const LABEL: [&str; 5] = ["user", "role", "domain", "level", "category"];
 
-/// The pieces of a security label with their names. The last piece keeps further colons.
+/// Splits a security label into named parts. The last part keeps further colons.
 pub(super) fn label(text: &[u8]) -> impl Iterator<Item = (&'static str, &[u8])> {
     LABEL.into_iter().zip(text.splitn(LABEL.len(), |b| *b == b':'))
 }
 
-/// Writes `selinux` with a label's pieces.
+/// Writes `selinux` with the parts of a label.
 pub(super) fn write_label(objects: &mut Objects, text: &[u8]) {
     if text.is_empty() {
         return;

@@ -1,18 +1,18 @@
-//! The Elastic Common Schema, as Auditbeat's documents follow it, and every field of every record besides.
+//! The Elastic Common Schema as Auditbeat uses it, with every field of every record in addition.
 //!
-//! Names and values are a contract with dashboards and detection rules in the field. Where the reference has a value
-//! ours is the same; what auship knows beyond it stands in fields of its own.
+//! Names and values are a contract with dashboards and detection rules in use. If the reference (Auditbeat) has a
+//! value, ours is the same. Everything else goes to fields of its own.
 //!
 //! | file | what it holds |
 //! |---|---|
-//! | `normalization/` | what each system call and record type means |
-//! | `view.rs` | which records an event has, and with that what it means |
-//! | `fields.rs` | where each field goes, and how its value is read |
-//! | `gather.rs` | one pass over all fields: `auditd.data`, `auditd.paths`, and what has a place of its own |
+//! | `normalization/` | the meaning of each system call and record type |
+//! | `view.rs` | the records that an event has, and its meaning |
+//! | `fields.rs` | the place of each field, and the way to read its value |
+//! | `gather.rs` | one pass over all fields, for `auditd.data`, `auditd.paths` and fields with a place of their own |
 //! | `users.rs`, `process.rs`, `file.rs`, `network.rs`, `summary.rs` | the document's objects |
 //! | `id.rs` | the document's id |
 //! | `label.rs` | security labels |
-//! | `object.rs` | JSON objects within objects |
+//! | `object.rs` | nested JSON objects |
 
 mod fields;
 mod file;
@@ -53,14 +53,14 @@ use view::View;
 
 /// The version of ECS that the mapping was checked against.
 pub const ECS_VERSION: &str = "9.4.0";
-/// Version of the agent.
+/// The version of the agent.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Writes ECS documents.
 pub struct Ecs {
     settings: config::Ecs,
     host: Host,
-    /// This machine, for ids.
+    /// The text that identifies this machine in ids.
     machine: Vec<u8>,
     normals: Normalizations,
     processes: Processes,
@@ -77,7 +77,7 @@ pub struct Ecs {
 }
 
 impl Ecs {
-    /// A writer of documents as configured.
+    /// Creates a writer with these settings.
     pub fn new(settings: &config::Ecs, host: &Host, origin: Origin) -> Self {
         let mut fixed = Vec::new();
         let fixed_members = [("ecs", "version", ECS_VERSION), ("service", "type", "auditd")];
@@ -104,7 +104,7 @@ impl Ecs {
         }
     }
 
-    /// Appends the event's document, and notes its id.
+    /// Appends the event's document and notes its id.
     pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
         match event {
             Event::Linux(event, interpreter) => self.write_linux(event, interpreter, document),
@@ -131,12 +131,7 @@ impl Ecs {
             _ => None,
         };
         self.summary.gather(&mut gather, path);
-        // The reference names no file where it knows no call, or what a security module refused; the records do.
-        let path = path.or_else(|| match (view.normal.object, view.secondary.map(|secondary| secondary.object)) {
-            (Object::Socket, _) => None,
-            (_, Some(Object::Path(_, hint))) => file::object(&view, hint),
-            _ => file::object(&view, 0),
-        });
+        let path = path.or_else(|| file_of_records(&view));
         self.users.gather(&mut gather, &self.summary);
         self.network.gather(&mut gather);
 
@@ -190,7 +185,7 @@ impl Ecs {
         Written::Document
     }
 
-    /// Appends the document of serials that didn't come.
+    /// Appends the document of a gap, which reports missing serials.
     fn write_gap(&mut self, gap: &Gap, document: &mut Document) -> Written {
         let out = &mut document.body;
         let node = gap.node.as_deref();
@@ -217,7 +212,16 @@ impl Ecs {
     }
 }
 
-/// Begins a document.
+/// The PATH record of the file where the reference names none: for unknown calls, and for denials of a security module.
+fn file_of_records(view: &View) -> Option<usize> {
+    match (view.normal.object, view.secondary.map(|secondary| secondary.object)) {
+        (Object::Socket, _) => None,
+        (_, Some(Object::Path(_, hint))) => file::object(view, hint),
+        _ => file::object(view, 0),
+    }
+}
+
+/// Begins a document with its time and id.
 fn begin(clock: &mut Clock, event: EventId, id: id::Id, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"@timestamp":""#);
     clock.write(event, out);
@@ -226,7 +230,7 @@ fn begin(clock: &mut Clock, event: EventId, id: id::Id, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// The rest of `event`.
+/// Writes the rest of `event`.
 fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, original: bool, out: &mut Vec<u8>) {
     let event = view.event;
     let mut objects = Objects { out };
@@ -241,7 +245,7 @@ fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, o
     if types.clone().next().is_some() {
         objects.list("type", types);
     }
-    // Where the reference has no word the call's or the record's own name is one.
+    // If the reference has no action, the name of the call or the record type is used.
     match (view.normal.action, view.call_name(interpreter)) {
         ("", Some(call)) if view.first().record_type == record_type::SYSCALL => {
             objects.text("action", syscall_names(call).0)
@@ -273,11 +277,11 @@ fn write_host(host: &Host, node: Option<&[u8]>, out: &mut Vec<u8>) {
     let object = objects.open("host");
     objects.text("hostname", name);
     objects.text("name", name);
-    // A node is another machine, as a rule.
+    // A node is usually another machine, so this machine's id isn't its id.
     if node.is_none() {
         objects.some("id", host.machine_id.as_bytes());
     }
-    // Rules made for Auditbeat ask for it: there a processor that is on by default adds it.
+    // Rules that are made for Auditbeat test this member. In Auditbeat, a processor that is on by default adds it.
     let os = objects.open("os");
     objects.text("type", b"linux");
     objects.close(os);

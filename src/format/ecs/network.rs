@@ -8,7 +8,7 @@ use crate::{
 };
 use std::{net::IpAddr, str::FromStr};
 
-/// One end.
+/// One end of a connection.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct End {
     ip: Option<IpAddr>,
@@ -40,7 +40,7 @@ impl End {
     }
 }
 
-/// The ends of one event.
+/// The two ends of an event's connection.
 #[derive(Debug, Default)]
 pub(super) struct Network {
     source: End,
@@ -49,7 +49,7 @@ pub(super) struct Network {
     transport: &'static str,
 }
 
-/// What a call does to a socket's other end.
+/// The direction of a system call's traffic.
 fn direction(call: &[u8]) -> &'static str {
     match call {
         b"recvfrom" | b"recvmsg" | b"accept" | b"accept4" => "ingress",
@@ -59,7 +59,7 @@ fn direction(call: &[u8]) -> &'static str {
 }
 
 impl Network {
-    /// Finds them in socket addresses, and in the address fields of user space's messages.
+    /// Finds the ends in socket addresses, and in the address fields of user space's messages.
     pub(super) fn gather(&mut self, gather: &mut Gather) {
         *self = Self::default();
         let name = gather.view.call_name(gather.flat.interpreter).unwrap_or_default();
@@ -136,18 +136,18 @@ impl Network {
         all
     }
 
-    /// The other host's name, where a message has one.
+    /// The name of the other host, if a message has one.
     pub(super) fn domain(&self) -> &[u8] {
         &self.source.domain
     }
 }
 
-/// A field that is a number or an address.
+/// Parses a field as a number or an address.
 fn parsed<T: FromStr>(gather: &Gather, name: &[u8]) -> Option<T> {
     text_of(gather, name)?.parse().ok()
 }
 
-/// A field's text, when it is UTF-8.
+/// A field's text, if it is UTF-8.
 fn text_of(gather: &Gather, name: &[u8]) -> Option<String> {
     let place: FieldRef = gather.view.find(name)?;
     str::from_utf8(unquoted(place.text())).ok().map(String::from)

@@ -1,8 +1,8 @@
-//! Objects within objects: commas where they belong, and no empty ones.
+//! Writes nested objects. It puts commas where they are needed and leaves out empty objects.
 
 use crate::format::json;
 
-/// Writes a document's members one after the other.
+/// Writes the members of a document one after the other.
 pub(super) struct Objects<'a> {
     pub(super) out: &'a mut Vec<u8>,
 }
@@ -12,7 +12,7 @@ pub(super) struct Objects<'a> {
 pub(super) struct Opened(usize);
 
 impl Objects<'_> {
-    /// Begins a member; names need no escapes.
+    /// Begins a member. Its name needs no escapes.
     pub(super) fn name(&mut self, name: &str) {
         if self.out.last() != Some(&b'{') {
             self.out.push(b',');
@@ -22,26 +22,26 @@ impl Objects<'_> {
         self.out.extend_from_slice(b"\":");
     }
 
-    /// A string; false when it held bytes that aren't UTF-8.
+    /// Writes a string. Returns false when it holds bytes that aren't UTF-8.
     pub(super) fn text(&mut self, name: &str, value: &[u8]) -> bool {
         self.name(name);
         json::string(self.out, value)
     }
 
-    /// A string, unless it is empty.
+    /// Writes a string, unless it is empty.
     pub(super) fn some(&mut self, name: &str, value: &[u8]) {
         if !value.is_empty() {
             self.text(name, value);
         }
     }
 
-    /// A number.
+    /// Writes a number.
     pub(super) fn number(&mut self, name: &str, value: u64) {
         self.name(name);
         self.out.extend_from_slice(value.to_string().as_bytes());
     }
 
-    /// A list of strings.
+    /// Writes a list of strings.
     pub(super) fn list<'v>(&mut self, name: &str, values: impl Iterator<Item = &'v [u8]>) {
         self.name(name);
         json::list(self.out, values);
@@ -55,7 +55,7 @@ impl Objects<'_> {
         Opened(start)
     }
 
-    /// Ends an object; one without members goes away.
+    /// Ends an object. Removes it if it has no members.
     pub(super) fn close(&mut self, opened: Opened) {
         if self.out.last() == Some(&b'{') {
             self.out.truncate(opened.0);
@@ -64,7 +64,7 @@ impl Objects<'_> {
         }
     }
 
-    /// An object whose members, each with a comma before it, are there already.
+    /// Writes an object whose members are given, each with a comma before it.
     pub(super) fn members(&mut self, name: &str, members: &[u8]) {
         if let Some(members) = members.strip_prefix(b",") {
             self.name(name);

@@ -1,4 +1,4 @@
-//! `process`, and its parent.
+//! Writes `process` and `process.parent`.
 
 use super::{fields::KnownField, gather::Gather, object::Objects};
 use crate::{
@@ -8,12 +8,12 @@ use crate::{
     processes::Processes,
 };
 
-/// A process number, as ECS' `long` holds it.
+/// Reads a process number, which ECS stores as a `long`.
 fn number(text: &[u8]) -> Option<u32> {
     to_number(unquoted(text))
 }
 
-/// Writes `process`. What it says is noted for the processes that this one begins.
+/// Writes `process`. Notes the process for later events of its child processes.
 pub(super) fn write(
     gather: &mut Gather,
     arguments: &Arguments,
@@ -24,7 +24,7 @@ pub(super) fn write(
     let event = gather.view.event;
     let (pid, ppid) = (number(gather.found.text(KnownField::Pid)), number(gather.found.text(KnownField::Ppid)));
     for (slot, number) in [(KnownField::Pid, pid), (KnownField::Ppid, ppid)] {
-        // What is no number has no place in a number's field.
+        // A value that isn't a number can't go to a number's field.
         if number.is_none()
             && let Some(found) = gather.found.get(slot)
         {
@@ -84,7 +84,7 @@ pub(super) fn write(
     }
 }
 
-/// Notes what the event says about a process, for the events after it.
+/// Notes the event's process for later events.
 fn note(gather: &Gather, arguments: &Arguments, processes: &mut Processes, pid: u32, comm: &[u8], exe: &[u8]) {
     let event = gather.view.event;
     let node = event.node_id();
@@ -95,7 +95,7 @@ fn note(gather: &Gather, arguments: &Arguments, processes: &mut Processes, pid: 
             gather.found.get(KnownField::Result).is_some_and(|f| super::fields::result(f.place.text()) == b"success");
         let began = (arguments.len() > 0 && succeeded).then_some(arguments);
         processes.note_program(node, pid, exe, began.map(Arguments::iter));
-        // A new process is its parent's double until it executes something.
+        // A new process is a copy of its parent until it executes a program.
         if matches!(call, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
             && let Some(child) = event.value(&event.records()[gather.view.main], b"exit").and_then(number)
             && child > 0
@@ -106,7 +106,7 @@ fn note(gather: &Gather, arguments: &Arguments, processes: &mut Processes, pid: 
     }
 }
 
-/// Writes a text, and its exact bytes to `auditd.data` where it isn't UTF-8.
+/// Writes a text. If it isn't UTF-8, its exact bytes go to `auditd.data`.
 fn text(objects: &mut Objects, name: &str, value: &[u8], gather: &mut Gather, field: &str) {
     if !value.is_empty() && !objects.text(name, value) {
         let state = &mut *gather.flat.state;

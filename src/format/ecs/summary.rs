@@ -1,4 +1,4 @@
-//! `auditd.summary`: who, what and how in a few words, as the reference has it.
+//! `auditd.summary`: the actor, the object and the means in a few words, as in the reference.
 
 use super::{fields::KnownField, file, gather::Gather, normalization::Object, object::Objects};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     event::{is_unset, unquoted},
 };
 
-/// Interpreters: what they run is told by the command's name.
+/// Interpreters. For these, `comm` names the script that runs.
 const INTERPRETERS: [&[u8]; 4] = [b"/usr/bin/python", b"/usr/bin/sh", b"/usr/bin/bash", b"/usr/bin/perl"];
 
 /// The words of one event.
@@ -34,7 +34,7 @@ impl Summary {
         &self.object
     }
 
-    /// Finds the words. `path`: the PATH record of the event's object.
+    /// Finds the words. `path` is the PATH record of the event's object.
     pub(super) fn gather(&mut self, gather: &mut Gather, path: Option<usize>) {
         for words in [&mut self.actor, &mut self.actor2, &mut self.object, &mut self.object2, &mut self.how] {
             give_back(words, buffer::WORDS);
@@ -91,7 +91,7 @@ impl Summary {
     fn path(&mut self, gather: &mut Gather, number: usize) {
         let event = gather.view.event;
         gather.path_name(number, &mut self.object);
-        // The reference takes every mode for a file's.
+        // The reference treats every valid mode as a file's.
         if event.value(&event.records()[number], b"mode").is_some_and(|mode| file::mode(mode).is_some()) {
             self.what = "file";
         }
@@ -113,7 +113,7 @@ impl Summary {
     }
 }
 
-/// The value of the first of these fields that the event has replaces the words there were.
+/// Replaces the words by the value of the first of these fields that the event has.
 fn first_of(gather: &mut Gather, names: &[&str], words: &mut Vec<u8>) {
     for name in names {
         let found = gather.lookup(name.as_bytes(), |value| {

@@ -1,4 +1,4 @@
-//! Who did it, as whom, and to whose account.
+//! The accounts of an event: the actor, the account that it acts as, and the account that it changes.
 
 use super::{
     fields::KnownField, gather::Gather, label::write_label, normalization::Accounts, object::Objects, summary::Summary,
@@ -12,14 +12,14 @@ use crate::{
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Piece(usize, usize);
 
-/// An account or a group: its number and its name, as far as known.
+/// The number and the name of an account or a group, as far as they are known.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Who {
     id: Piece,
     name: Piece,
 }
 
-/// A user's account, and the group that goes with it.
+/// A user's account and its group.
 #[derive(Clone, Copy, Default)]
 struct Member {
     user: Who,
@@ -50,7 +50,7 @@ impl Users {
         Piece(start, self.text.len())
     }
 
-    /// Finds out all of them. `summary` names the actors and the object.
+    /// Finds all accounts. `summary` names the actors and the object.
     pub(super) fn gather(&mut self, gather: &mut Gather, summary: &Summary) {
         give_back(&mut self.text, buffer::WORDS);
         *self = Self { text: std::mem::take(&mut self.text), ..Self::default() };
@@ -84,7 +84,7 @@ impl Users {
         Who { id, name: Piece(start, self.text.len()) }
     }
 
-    /// What logins, sessions and changes of accounts say: there `user` is who is behind it, as far as is known.
+    /// Sets the accounts of logins, sessions and account changes. In these events `user` is the actor, if it is known.
     fn accounts(&mut self, gather: &mut Gather, summary: &Summary) {
         let accounts = gather.view.normal.accounts;
         if accounts == Accounts::None {
@@ -104,7 +104,7 @@ impl Users {
             Accounts::ByUser => (self.effective.user, self.target) = (uid, actor2),
             Accounts::ByUserOfGroup => (self.effective.user, self.group) = (uid, actor2),
         }
-        // The process' own users, where they have no place in this any more.
+        // The process' own users go to `auditd.data` if they have lost their places.
         let is_told = |own: Who| [self.real, self.effective].iter().any(|m| self.get(m.user.id) == self.get(own.id));
         if !is_told(uid)
             && let Some(found) = gather.found.get(KnownField::Uid)
@@ -120,7 +120,8 @@ impl Users {
         }
     }
 
-    /// An account by its id or its name. An id's name is known where the field `id` has it.
+    /// Reads an account from its id or its name. The name of an id is known if the ids found so far or the field `id`
+    /// have it.
     fn account(&mut self, gather: &mut Gather, text: &[u8]) -> Who {
         if text.is_empty() || is_unset(text) {
             return Who::default();
@@ -137,7 +138,7 @@ impl Users {
         Who { id: self.keep(text), name: self.keep(&name) }
     }
 
-    /// Both are the same account, for all that is known.
+    /// True when both are the same account, as far as is known.
     fn is_same(&self, a: Who, b: Who) -> bool {
         match (self.get(a.id), self.get(b.id)) {
             (b"", b"") => self.get(a.name) == self.get(b.name),
@@ -163,7 +164,7 @@ impl Users {
         objects.close(group);
     }
 
-    /// Writes `user` and `group`. `subject`: the security label of the process.
+    /// Writes `user` and `group`. `subject` is the security label of the process.
     pub(super) fn write(&self, objects: &mut Objects, subject: &[u8]) {
         let user = objects.open("user");
         self.write_who(objects, self.real.user);
@@ -178,7 +179,7 @@ impl Users {
         self.write_group(objects, self.group);
     }
 
-    /// The names of all users, or their ids where they have none; sorted, each once.
+    /// The names of all users, or the ids of users without a name. Sorted, without duplicates.
     pub(super) fn related(&self) -> Vec<&[u8]> {
         let members = [self.real, self.effective, self.saved, self.filesystem];
         let all = members.map(|member| member.user).into_iter().chain([self.audit, self.target]);

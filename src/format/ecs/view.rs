@@ -1,4 +1,4 @@
-//! The places of an event's records that decide what it is about.
+//! Finds the records of an event that decide its meaning.
 
 use super::{
     fields::record,
@@ -10,20 +10,20 @@ use crate::{
     format::flat::heads,
 };
 
-/// Record types of intrusion: found (`AUDIT_FIRST_ANOM_MSG` and on, and the kernel's own), and answered
-/// (`<libaudit.h>`).
+/// Record types of intrusions (`<libaudit.h>`): the kernel's anomalies, then the anomalies that user space detects
+/// (from `AUDIT_FIRST_ANOM_MSG`) and the responses to them.
 const ALERTS: [std::ops::RangeInclusive<i32>; 2] = [1700..=1799, 2100..=2299];
 
-/// An event, looked at once.
+/// The properties of an event that are found in one look.
 pub(super) struct View<'e> {
     pub(super) event: &'e LinuxEvent,
-    /// The record whose ids, result and session are the event's: the SYSCALL record, else the first one.
+    /// The record that gives the event its ids, result and session: the SYSCALL record, else the first one.
     pub(super) main: usize,
     pub(super) call: Option<Syscall>,
-    /// What a SECCOMP record is about, which names a call itself.
+    /// The system call that a SECCOMP record names.
     seccomp: Option<Syscall>,
     pub(super) normal: &'static Normalization,
-    /// The call's, where the event is about something else that it brought with it.
+    /// The meaning of the system call, if the event is named after another record and the call's meaning differs.
     pub(super) secondary: Option<&'static Normalization>,
     pub(super) execve: bool,
 }
@@ -58,14 +58,14 @@ impl<'e> View<'e> {
                 if let Some(normal) = normals.of_record(event.bytes(first.name), selinux, apparmor) {
                     view.normal = normal;
                 }
-                // A call and its own record (of a change of the time) mean the same once.
+                // A call and a record about the same call (a change of the time) count once.
                 view.secondary = of_call.filter(|of_call| of_call.action != view.normal.action);
             }
         }
         view
     }
 
-    /// `event.kind` is `alert`.
+    /// True when `event.kind` is `alert`.
     pub(super) fn is_alert(&self) -> bool {
         let kind = self.first().record_type;
         self.normal.alert || ALERTS.iter().any(|range| range.contains(&kind))
@@ -76,7 +76,7 @@ impl<'e> View<'e> {
         &self.event.records()[0]
     }
 
-    /// The system call that a record's fields are about.
+    /// The system call that the fields of a record belong to.
     pub(super) fn call_of(&self, record: &Record) -> Option<Syscall> {
         match record.record_type {
             record_type::SYSCALL => self.call,
@@ -90,8 +90,8 @@ impl<'e> View<'e> {
         self.call.map(|call| interpreter.syscall_name(call))
     }
 
-    /// The first field of that name that says something: of the main record, then of the others. Those of PATH,
-    /// EXECVE and SOCKADDR records aren't the event's own.
+    /// Finds the first field of a name that has a known value. It searches the main record first, then the others. It
+    /// skips PATH, EXECVE and SOCKADDR records, whose fields don't describe the event itself.
     pub(super) fn find(&self, name: &[u8]) -> Option<FieldRef<'e>> {
         let records = self.event.records().iter().enumerate();
         let others = records.clone().filter(|(number, _)| *number != self.main);

@@ -1,4 +1,4 @@
-//! Keys of a flat object: each at most once an event, and their JSON text made once.
+//! Keys of a flat object. An event uses each key at most once. The JSON text of a key is made once.
 
 use crate::{event::PREFIX, format::json};
 use foldhash::fast::RandomState;
@@ -8,10 +8,10 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(u32);
 
-/// Keys up to this length are written by a copy of fixed length.
+/// A key whose JSON text fits into this length is written by a copy of fixed length.
 const OPEN: usize = 32;
 
-/// The keys by number, each with its JSON text, and which event used it last.
+/// The keys by number. Each has its JSON text and the event that used it last.
 #[derive(Debug, Default)]
 pub struct Keys {
     by_name: HashMap<Box<[u8]>, Key, RandomState>,
@@ -22,9 +22,9 @@ pub struct Keys {
 
 #[derive(Debug)]
 struct KeyState {
-    /// The key in JSON with a comma before and a colon behind it.
+    /// The key in JSON, with a comma before it and a colon after it.
     json: Box<[u8]>,
-    /// The same with the quote that opens a string, and its length; 0 when it is too long for this.
+    /// The same text with the opening quote of a string, and its length. The length is 0 when the text doesn't fit.
     open: [u8; OPEN],
     open_len: usize,
     name: Box<[u8]>,
@@ -33,12 +33,12 @@ struct KeyState {
 }
 
 impl Keys {
-    /// The key of that name (any bytes; what isn't UTF-8 is written as in values).
+    /// Returns the key of a name. The name may be any bytes; those that aren't UTF-8 are escaped as in values.
     pub fn key(&mut self, name: &[u8]) -> Key {
         if let Some(key) = self.by_name.get(name) {
             return *key;
         }
-        // The text decides, so that two names that read the same in JSON are one key.
+        // The escaped text identifies the key, so two names that look the same in JSON are one key.
         let text = json::to_text(name).into_bytes();
         if text != name {
             return self.key(&text);
@@ -61,12 +61,12 @@ impl Keys {
         key
     }
 
-    /// Begins an event: all keys are free.
+    /// Begins an event. All keys are free again.
     pub fn begin(&mut self) {
         self.event += 1;
     }
 
-    /// Takes a free key for a record; false when the event has it already.
+    /// Takes a free key for a record. Returns false when the event has used the key already.
     pub fn take(&mut self, key: Key, owner: usize) -> bool {
         let state = &mut self.all[key.0 as usize];
         if state.used == self.event {
@@ -83,8 +83,8 @@ impl Keys {
         (state.used == self.event).then_some(state.owner as usize)
     }
 
-    /// Takes the key, or the first free one that is longer by underscores: no document repeats a key, whatever
-    /// user messages call their fields.
+    /// Takes the key. If it isn't free, appends underscores until a free key is found. No document repeats a key,
+    /// whatever names user messages give their fields.
     pub fn take_or_extend(&mut self, mut key: Key, owner: usize) -> Key {
         while !self.take(key, owner) {
             let mut name = self.name(key).to_vec();
@@ -99,8 +99,8 @@ impl Keys {
         &self.all[key.0 as usize].json
     }
 
-    /// Appends `,"key":"VALUE"` for a value whose first `len` bytes stand for themselves in JSON: copies of fixed
-    /// length take a few instructions where copies of any length take a call.
+    /// Appends `,"key":"VALUE"` for a value whose first `len` bytes need no escape in JSON. It copies a fixed length,
+    /// which takes a few instructions; a copy of variable length takes a call.
     pub fn write_plain(&self, key: Key, window: &[u8; PREFIX], len: usize, out: &mut Vec<u8>) {
         let state = &self.all[key.0 as usize];
         let start = out.len() + state.open_len;

@@ -1,4 +1,4 @@
-//! Members that have several values, and the exact bytes of what isn't UTF-8.
+//! Members that have several values, and the exact bytes of values that aren't UTF-8.
 
 use super::{
     keys::Key,
@@ -11,16 +11,17 @@ use crate::{
     format::json::{self, Strings},
 };
 
-/// Entries of all lists of an event, up to which there is one for each record.
+/// The most entries that all lists of an event may have together. Beyond it, records without the field get no empty
+/// entry.
 const MAX_ENTRIES: usize = 1 << 18;
 
 impl<R: FieldMapping> Writer<'_, '_, R> {
-    /// Writes a list, and the list of exact bytes when not all of it is UTF-8.
+    /// Writes a list. Adds a second list with the exact bytes when a value isn't UTF-8.
     pub fn list(&mut self, key: Key, values: &mut Values) {
         let key = self.begin(key);
         self.out.push(b'[');
         let mut all_text = true;
-        // So that there is a window at the last value too.
+        // The padding lets the last value be read as a full window too.
         values.bytes.extend_from_slice(&[0; PREFIX]);
         let mut start = 0;
         for (i, end) in values.ends.iter().enumerate() {
@@ -56,7 +57,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         self.out.push(b']');
     }
 
-    /// One value of a list; a very long one takes several entries.
+    /// Writes one value of a list. A very long value takes several entries.
     pub fn entry(&mut self, value: &[u8]) -> bool {
         if self.state.strings == Strings::Whole || !json::may_be_long(value) {
             return json::string(self.out, value);
@@ -70,13 +71,14 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         str::from_utf8(value).is_ok()
     }
 
-    /// `<type>_<name>` for all that has no plain key of its own: one entry a record, "" where it has none.
+    /// Writes the fields that have no plain key of their own under `<type>_<name>`. Each record of the type has one
+    /// entry, "" if it lacks the field.
     pub fn write_qualified(&mut self) {
         let event = self.event;
         if !self.state.has_qualified {
             return;
         }
-        // All fields of the noted rules, sorted by rule: one pass, however many there are.
+        // Collects the fields of all noted rules in one pass and sorts them by rule.
         let mut fields = std::mem::take(&mut self.state.gathered);
         fields.clear();
         for record in event.records().iter().filter(|r| r.record_type != record_type::EOE) {
@@ -89,7 +91,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         }
         fields.sort_unstable();
         let mut values = std::mem::take(&mut self.state.values);
-        // An entry for each record is for real events; an absurd one gets no more entries than it has fields.
+        // A real event gets an entry for each record. An absurdly large event gets no more entries than it has fields.
         let groups = fields.chunk_by(|a, b| a.rule() == b.rule()).count();
         let pad = groups.saturating_mul(event.records().len()) <= MAX_ENTRIES;
         for group in fields.chunk_by(|a, b| a.rule() == b.rule()) {
@@ -108,7 +110,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         self.state.values = values;
     }
 
-    /// The values of one rule's fields, with "" for records of its type without one.
+    /// Collects the values of one rule's fields, with "" for each record of its type that lacks the field.
     fn qualified_values(&mut self, id: RuleId, fields: &[QualifiedField], pad: bool, values: &mut Values) {
         values.clear();
         let event = self.event;
@@ -139,7 +141,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         }
     }
 
-    /// Fields beyond what an event may have rules for: listed under `fields` as recorded.
+    /// Lists the fields that are beyond the limit of rules under `fields`, as recorded.
     pub fn others(&mut self) {
         let mut others = std::mem::take(&mut self.state.others);
         if !others.is_empty() {
@@ -150,7 +152,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         self.state.others = others;
     }
 
-    /// `<key>_hex` for values that weren't UTF-8.
+    /// Writes `<key>_hex` for each value that wasn't UTF-8.
     pub fn bytes(&mut self) {
         for (key, bytes) in std::mem::take(&mut self.state.bytes) {
             let name = [self.state.keys.name(key), b"_hex"].concat();

@@ -1,7 +1,8 @@
-//! Which key each field has in a flat object, decided once for a name in a record type and then looked up.
+//! Decides which key each field has in a flat object. The decision is made once for each name in a record type, and
+//! then looked up.
 //!
-//! Records of one type nearly always have the same fields in the same order, so the rule for a field is first
-//! guessed from its place in the record before, and looked up by name only when the guess is wrong.
+//! Records of one type nearly always have the same fields in the same order. So the rule of a field is first guessed
+//! from its place in earlier records of the type. It is looked up by name only when the guess is wrong.
 
 use super::keys::{Key, Keys};
 use crate::{
@@ -12,7 +13,8 @@ use crate::{
 use foldhash::fast::RandomState;
 use std::{borrow::Cow, collections::HashMap};
 
-/// Rules and keys kept before all are forgotten: user messages can name fields as they like.
+/// The most rules to keep between events. Beyond it, all rules and keys are forgotten. The limit is needed because user
+/// messages can use any field names.
 const MAX_RULES: usize = 4096;
 
 /// Index of a [`Rule`].
@@ -20,53 +22,54 @@ const MAX_RULES: usize = 4096;
 pub struct RuleId(u32);
 
 impl RuleId {
-    /// For fields that have no rule: the record's head, arguments of EXECVE.
+    /// Marks a field that has no rule: the record's head, and the arguments of EXECVE.
     pub const NONE: Self = Self(u32::MAX);
-    /// For fields of an event that has more names than there may be rules.
+    /// Marks a field that is beyond the limit of rules.
     pub const OTHER: Self = Self(u32::MAX - 1);
 
-    /// Its number, to be packed with others.
+    /// The index as a number, to be packed with other numbers.
     pub fn number(self) -> u32 {
         self.0
     }
 
-    /// What [`RuleId::number`] was of.
+    /// The reverse of [`RuleId::number`].
     pub fn from_number(number: u32) -> Self {
         Self(number)
     }
 
-    /// There is a rule behind it.
+    /// True when the id names a rule.
     pub fn is_rule(self) -> bool {
         self < Self::OTHER
     }
 }
 
-/// What a format says about fields of one name in records of one type.
+/// A format's rule for the fields of one name in records of one type.
 pub struct RuleSpec<R> {
-    /// The key they have; none when that name is one of the format's own.
+    /// The key of the fields; `None` when the format itself uses that key.
     pub plain: Option<Vec<u8>>,
-    /// How their values are read.
+    /// How the values are read.
     pub value: Type,
-    /// What they are to the format besides.
+    /// The role of the fields in the format.
     pub role: R,
 }
 
-/// A format's own part of the rules: what a field is to it.
+/// A format's own part of the rules: the role of a field.
 pub trait FieldMapping: Copy + PartialEq + Sized {
-    /// A field's name as keys have it.
+    /// The field's name as it is used in keys.
     fn name(name: &[u8]) -> Cow<'_, [u8]> {
         Cow::Borrowed(name)
     }
 
-    /// Records of one type may have fields whose keys depend on the record (AppArmor's).
+    /// True when the keys of the record's fields depend on the record, not on its type alone (AppArmor's records).
     fn is_special(_event: &LinuxEvent, _record: &Record) -> bool {
         false
     }
 
-    /// The rule of a field, which libauparse would read as `value`. `special`: as above.
+    /// The rule of a field. `value` is libauparse's type of the field. `special` is the result of
+    /// [`FieldMapping::is_special`].
     fn rule(place: FieldRef, special: bool, value: Type) -> RuleSpec<Self>;
 
-    /// What the field says.
+    /// The text that the document shows for the field.
     fn render<'s>(
         self,
         place: FieldRef<'s>,
@@ -76,30 +79,30 @@ pub trait FieldMapping: Copy + PartialEq + Sized {
     ) -> &'s [u8];
 }
 
-/// How a field of one name in records of one type becomes a key.
+/// The rule for the fields of one name in records of one type.
 #[derive(Debug)]
 pub struct Rule<R> {
     name: Box<[u8]>,
-    /// The name's first bytes, as many as fit, so that most names are compared in one instruction.
+    /// The first 8 bytes of the name. Most names are compared by it in one instruction.
     word: u64,
-    /// What it is to the format.
+    /// The role of the field in the format.
     pub role: R,
-    /// How its value is read.
+    /// How the value is read.
     pub value: Type,
-    /// The key it has as a rule; none for a field that bears one of our own keys' names.
+    /// The usual key; `None` for a field whose name is one of the format's own keys.
     pub plain: Option<Key>,
-    /// `<type>_<name>`, for when the plain key is another's.
+    /// `<type>_<name>`, used when another field has the plain key.
     pub qualified: Key,
-    /// The event in which a field of this rule went to the qualified key.
+    /// The last event in which a field of this rule went to the qualified key.
     noted: u64,
     memo: Option<Box<Memo>>,
 }
 
-/// The last value that was interpreted, and what it means: both short, the meaning plain. Many fields say the same
-/// in event after event.
+/// The last value that was interpreted, and its meaning. Both are short, and the meaning needs no escape. Many fields
+/// have the same value in event after event.
 #[derive(Debug)]
 struct Memo {
-    /// Which interpretations this is one of ([`Interpreter::generation`]).
+    /// The [`Interpreter::generation`] that the meaning comes from.
     generation: u64,
     text: [u8; PREFIX],
     text_len: usize,
@@ -114,11 +117,11 @@ struct Layout {
     name: Box<[u8]>,
     /// `name` in lower case with an underscore.
     prefix: Vec<u8>,
-    /// At each place, the two that stood there last: PATH records come with an inode or without.
+    /// The last two rules at each place. Two are needed because some PATH records have an inode and some don't.
     rules: Vec<[RuleId; 2]>,
 }
 
-/// What the rules of one record's fields have in common.
+/// Properties that the rules of one record's fields share.
 #[derive(Clone, Copy, Debug)]
 pub struct RecordRules {
     layout: usize,
@@ -144,7 +147,7 @@ impl<R> Default for Rules<R> {
 }
 
 impl<R: FieldMapping> Rules<R> {
-    /// Begins an event: what was made may be forgotten now.
+    /// Begins an event. Forgets all rules and keys if there are too many; returns true in that case.
     pub fn begin(&mut self, keys: &mut Keys) -> bool {
         let full = self.all.len() > MAX_RULES || keys.len() > 2 * MAX_RULES || self.layouts.len() > 512;
         if full {
@@ -161,7 +164,7 @@ impl<R: FieldMapping> Rules<R> {
         self.all[id.0 as usize].noted = self.event;
     }
 
-    /// What a short value meant the last time, if it was this rule's last.
+    /// Returns the remembered meaning of a short value, if it was the last value of this rule.
     pub fn recall(
         &self,
         id: RuleId,
@@ -175,7 +178,7 @@ impl<R: FieldMapping> Rules<R> {
         (same && memo.generation == generation).then_some((&memo.meaning, memo.meaning_len))
     }
 
-    /// Remembers what a short value means.
+    /// Remembers the meaning of a short value.
     pub fn memorize(&mut self, id: RuleId, text: &[u8; PREFIX], len: usize, generation: u64, meaning: &[u8]) {
         let mut new = Memo { generation, text: *text, text_len: len, meaning: [0; PREFIX], meaning_len: meaning.len() };
         let Some(start) = new.meaning.get_mut(..meaning.len()) else { return };
@@ -188,19 +191,19 @@ impl<R: FieldMapping> Rules<R> {
         }
     }
 
-    /// A field of this rule needs the qualified key in this event.
+    /// True when a field of this rule needs the qualified key in this event.
     pub fn is_noted(&self, id: RuleId) -> bool {
         self.get(id).noted == self.event
     }
 
-    /// The rule itself.
+    /// Returns the rule of an id.
     pub fn get(&self, id: RuleId) -> &Rule<R> {
         &self.all[id.0 as usize]
     }
 
     fn layout(&mut self, event: &LinuxEvent, record: &Record) -> usize {
         let name = event.bytes(record.name);
-        // Types that libaudit doesn't know share a number; all others have one each.
+        // Types that libaudit doesn't know share one number. Every other type has its own.
         let found = self.layouts.iter().position(|l| l.kind == record.record_type && (l.kind > 0 || *l.name == *name));
         found.unwrap_or_else(|| {
             let mut prefix = name.to_ascii_lowercase();
@@ -210,13 +213,13 @@ impl<R: FieldMapping> Rules<R> {
         })
     }
 
-    /// What the rules of a record's fields have in common.
+    /// Returns the properties that the rules of a record's fields share.
     pub fn of_record(&mut self, event: &LinuxEvent, record: &Record) -> RecordRules {
         let special = R::is_special(event, record);
         RecordRules { layout: self.layout(event, record), heads: heads(event, record), special }
     }
 
-    /// The rule of the field that stands at `nth` among its record's.
+    /// Returns the rule of the `nth` field of its record.
     pub fn of_field(
         &mut self,
         common: RecordRules,
@@ -243,7 +246,7 @@ impl<R: FieldMapping> Rules<R> {
         }
     }
 
-    /// The rule of a field that isn't where it was the last time.
+    /// Finds the rule of a field by name, because the field isn't at its usual place.
     #[cold]
     fn by_name(
         &mut self,
@@ -306,7 +309,7 @@ impl<R: FieldMapping> Rules<R> {
     }
 }
 
-/// The first bytes of a field's name, 0 behind its end.
+/// The first 8 bytes of a field's name, padded with 0.
 fn word(event: &LinuxEvent, field: &Field) -> u64 {
     let first = event.prefix(field.name).and_then(|w| w.first_chunk().copied()).unwrap_or_default();
     match field.name.len() {
@@ -315,7 +318,7 @@ fn word(event: &LinuxEvent, field: &Field) -> u64 {
     }
 }
 
-/// How many fields are the record's head: `type`, and `node` before it.
+/// How many fields belong to the record's head: `type`, and `node` before it if present.
 pub fn heads(event: &LinuxEvent, record: &Record) -> usize {
     let fields = event.fields(record);
     let is = |n: usize, name: &[u8]| fields.get(n).is_some_and(|f| event.bytes(f.name) == name);

@@ -1,4 +1,4 @@
-//! Lists of values, and fields that are gathered for one.
+//! Lists of values, and the fields that are gathered for a list.
 
 use super::rules::RuleId;
 use crate::event::PREFIX;
@@ -44,7 +44,8 @@ impl Values {
     }
 }
 
-/// A field that goes to a typed key: its rule, and its place among all fields of the event. Sorts by both.
+/// A field that goes to a qualified key: its rule, and its place among all fields of the event. Sorts by rule, then by
+/// place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QualifiedField(u64);
 

@@ -1,4 +1,4 @@
-//! The object's members, written as its fields are met.
+//! Writes the object's members as the fields are met.
 
 use super::{
     keys::{Key, Keys},
@@ -11,28 +11,28 @@ use crate::{
     format::json::{self, Strings},
 };
 
-/// What is kept between events for one such object.
+/// State of one flat object that is kept between events.
 pub struct Flat<R> {
     pub rules: Rules<R>,
     pub keys: Keys,
     /// The rule of each of the event's fields.
     pub(super) ids: Vec<RuleId>,
-    /// Some rule's fields go to `<type>_<name>`; which, the rules know.
+    /// True when some fields of the event go to `<type>_<name>`. The rules note which ones.
     pub(super) has_qualified: bool,
-    /// Those fields.
+    /// The fields that go to `<type>_<name>`.
     pub(super) gathered: Vec<QualifiedField>,
-    /// The values of the list at hand.
+    /// The values of the list that is being written.
     pub values: Values,
-    /// Fields that found no rule, as recorded.
+    /// Fields beyond the limit of rules, as recorded.
     pub(super) others: Values,
-    /// Values that weren't UTF-8.
+    /// The exact bytes of values that weren't UTF-8.
     pub bytes: Vec<(Key, Vec<u8>)>,
-    /// How long strings are written.
+    /// How long strings are written: whole, or in pieces.
     pub(super) strings: Strings,
 }
 
 impl<R: FieldMapping> Flat<R> {
-    /// For a format's object.
+    /// Creates the state of a format's object.
     pub fn new(strings: Strings) -> Self {
         Self {
             rules: Rules::default(),
@@ -47,9 +47,9 @@ impl<R: FieldMapping> Flat<R> {
         }
     }
 
-    /// Begins an event; true when all keys that were handed out are forgotten.
+    /// Begins an event. Returns true when all keys were forgotten; keys from before are invalid then.
     pub fn begin(&mut self, event: &LinuxEvent) -> bool {
-        // Every record but EOE writes its fields' rules anew, so there is nothing to clear.
+        // Every record except EOE overwrites the rules of its fields, so nothing has to be cleared.
         let count = event.all_fields().len();
         if self.ids.len() < count {
             self.ids.resize(count, RuleId::NONE);
@@ -66,30 +66,30 @@ pub struct Writer<'a, 'p, R> {
     pub event: &'a LinuxEvent,
     pub interpreter: &'a mut Interpreter<'p>,
     pub out: &'a mut Vec<u8>,
-    /// What the event's SYSCALL record is about.
+    /// The system call of the event's SYSCALL record.
     pub call: Option<Syscall>,
 }
 
 impl<R: FieldMapping> Writer<'_, '_, R> {
-    /// Writes a key, and the comma before it.
+    /// Writes a key with the comma before it and the colon after it.
     pub fn key(&mut self, key: Key) {
         self.out.extend_from_slice(self.state.keys.json(key));
     }
 
-    /// Takes a key (or a longer one, when a field already has it) and begins its member.
+    /// Takes a key and begins its member. If a field has the key already, takes a longer one.
     pub fn begin(&mut self, key: Key) -> Key {
         let key = self.state.keys.take_or_extend(key, usize::MAX);
         self.key(key);
         key
     }
 
-    /// Writes a value; one that isn't UTF-8 gains its sibling later.
+    /// Writes a value. A value that isn't UTF-8 gets a `<key>_hex` member later.
     pub fn value(&mut self, key: Key, bytes: &[u8]) {
         put(self.out, &mut self.state.bytes, self.state.strings, key, bytes);
     }
 
-    /// The rule of the field that stands at `nth` among its record's, if it has one. Those beyond all rules are kept
-    /// for [`Writer::others`] with `keep_others`.
+    /// Finds the rule of the `nth` field of its record, if it has one. With `keep_others`, a field beyond the limit of
+    /// rules is kept for [`Writer::others`].
     pub fn rule(&mut self, common: RecordRules, nth: usize, place: FieldRef, keep_others: bool) -> Option<RuleId> {
         let state = &mut *self.state;
         let id = state.rules.of_field(common, nth, place, &mut state.keys, self.interpreter);
@@ -101,12 +101,13 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         id.is_rule().then_some(id)
     }
 
-    /// The rule that [`Writer::rule`] found for the field at `nth` among its record's.
+    /// Returns the rule that [`Writer::rule`] found for the `nth` field of the record.
     pub fn id_of(&self, record: &Record, nth: usize) -> Option<RuleId> {
         self.state.ids.get(record.fields.start + nth).copied().filter(|id| id.is_rule())
     }
 
-    /// Writes a member whose value is short and stands for itself; false when it doesn't.
+    /// Writes a member whose value is short and needs no escape. Returns false, and writes nothing, for any other
+    /// value.
     pub fn plain(&mut self, key: Key, place: FieldRef) -> bool {
         let mut span = place.field.value;
         let text = place.text();
@@ -121,7 +122,8 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         true
     }
 
-    /// What a short value means by itself, as long as that is short and plain too.
+    /// Returns the meaning of a short value that depends on its text alone. Returns `None` when the meaning isn't short
+    /// and plain too.
     pub fn recalled(&mut self, id: RuleId, place: FieldRef, kind: Type) -> Option<(&[u8; PREFIX], usize)> {
         let len = place.field.value.len();
         let window = place.event.prefix(place.field.value)?;
@@ -136,14 +138,14 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         rules.recall(id, window, len, generation)
     }
 
-    /// Notes that fields of this rule need the typed key in this event.
+    /// Notes that fields of this rule need the qualified key in this event.
     pub fn note_typed(&mut self, id: RuleId) {
         self.state.rules.note(id);
         self.state.has_qualified = true;
     }
 }
 
-/// Appends a value, and notes its exact bytes when it isn't UTF-8.
+/// Appends a value. Notes its exact bytes when it isn't UTF-8.
 pub fn put(out: &mut Vec<u8>, exact: &mut Vec<(Key, Vec<u8>)>, strings: Strings, key: Key, value: &[u8]) {
     if !json::value_as(out, value, strings) {
         exact.push((key, value.to_vec()));

@@ -1,8 +1,8 @@
-//! Categories: what deployed alerts match on (`TermMatch('category', 'write')`).
+//! Categories of events. Alerts in use match them (`TermMatch('category', 'write')`).
 
 use crate::auparse::syscall_names;
 
-/// What an event is about, as MozDef's consumers name it.
+/// The category of an event, as MozDef's consumers name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Category {
     Execve,
@@ -27,7 +27,7 @@ pub(super) enum Category {
 }
 
 impl Category {
-    /// The word in the document; none for [`Category::Record`], which has the record's own.
+    /// The word in the document. [`Category::Record`] has none here; its word is the record type's name.
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Execve => "execve",
@@ -76,7 +76,8 @@ impl Category {
     }
 }
 
-/// The category of a system call by its whole name. `writes` tells whether a call that opens created or truncated.
+/// The category of a system call, by its whole name. `writes` tells whether a call that opens a file created or
+/// truncated it.
 pub(super) fn of_call(name: &[u8], writes: impl FnOnce() -> bool) -> Category {
     match syscall_names(name).0 {
         b"execve" | b"execveat" => Category::Execve,

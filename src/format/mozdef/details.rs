@@ -1,12 +1,12 @@
 //! `details`: one flat object with every field of every record under a key of its own.
 
 use super::{
-    EventView, MozDef,
     rules::{MozDefField, OF_PATH, Role, truth},
+    view::EventView,
 };
 use crate::{
     address::Address,
-    auparse::{Interpreter, Syscall, Type},
+    auparse::{Syscall, Type},
     config::Details,
     event::{Field, FieldRef, is_absent, record_type, to_number, unquoted},
     format::{
@@ -17,7 +17,7 @@ use crate::{
     processes::Processes,
 };
 
-/// Keys that we derive, or find by name.
+/// Keys that auship derives, or that it looks up by name.
 pub(super) struct FixedKeys {
     auditserial: Key,
     recordtypes: Key,
@@ -64,53 +64,64 @@ pub(super) struct Writer<'a, 'p> {
     view: &'a EventView<'a>,
     full: bool,
     is_socket: bool,
-    /// Whether a PATH has a field, for each field that is a PATH's first; found out when needed.
+    /// For each field of [`OF_PATH`]: whether a PATH record has it. Found when first needed.
     of_path: [Option<bool>; OF_PATH.len()],
     node: u64,
-    /// The process the event is about, and its name.
+    /// The process of the SYSCALL record, and its name.
     pid: Option<u32>,
     comm: &'a mut Vec<u8>,
 }
 
-impl MozDef {
-    /// Appends the members of `details`.
-    pub(super) fn details(&mut self, view: &EventView, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
-        let is_socket = view.call.is_some_and(|call| interpreter.syscall_name(call) == b"socket");
-        self.comm.clear();
-        let flat = flat::Writer { state: &mut self.flat, event: view.event, interpreter, out, call: view.call };
-        let mut writer = Writer {
+impl<'a, 'p> Writer<'a, 'p> {
+    /// For one event.
+    pub(super) fn new(
+        flat: flat::Writer<'a, 'p, MozDefField>,
+        fixed: &'a FixedKeys,
+        arguments: &'a Arguments,
+        processes: &'a mut Processes,
+        view: &'a EventView<'a>,
+        which: Details,
+        comm: &'a mut Vec<u8>,
+    ) -> Self {
+        let is_socket = view.syscall_is(flat.interpreter, b"socket");
+        comm.clear();
+        Self {
             flat,
-            fixed: &self.fixed,
-            arguments: &self.arguments,
-            processes: &mut self.processes,
+            fixed,
+            arguments,
+            processes,
             view,
-            full: self.settings.details == Details::Full,
+            full: which == Details::Full,
             is_socket,
             of_path: Default::default(),
             node: view.event.node_id(),
             pid: None,
-            comm: &mut self.comm,
-        };
-        writer.own();
-        if let Some(syscall) = view.syscall {
-            writer.record(syscall);
+            comm,
         }
-        for number in 0..view.event.records().len() {
-            if Some(number) != view.syscall {
-                writer.record(number);
+    }
+
+    /// Appends the members of `details`.
+    pub(super) fn write(mut self) {
+        self.own();
+        if let Some(syscall) = self.view.syscall {
+            self.record(syscall);
+        }
+        for number in 0..self.view.event.records().len() {
+            if Some(number) != self.view.syscall {
+                self.record(number);
             }
         }
-        writer.flat.write_qualified();
-        writer.flat.others();
-        if writer.full {
-            writer.flat.bytes();
+        self.flat.write_qualified();
+        self.flat.others();
+        if self.full {
+            self.flat.bytes();
         }
-        writer.remember();
+        self.remember();
     }
 }
 
 impl Writer<'_, '_> {
-    /// The members that we derive from the event as a whole.
+    /// Writes the members that are derived from the event as a whole.
     fn own(&mut self) {
         let fixed = self.fixed;
         let (serial, types, command, argv) = (fixed.auditserial, fixed.recordtypes, fixed.command, fixed.argv);
@@ -141,7 +152,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// All PATH names, when there is more than one PATH.
+    /// Writes all PATH names, if there is more than one PATH record.
     fn paths(&mut self) {
         let (event, view) = (self.view.event, self.view);
         if view.first_path == view.last_path {
@@ -164,7 +175,7 @@ impl Writer<'_, '_> {
         self.flat.state.values = names;
     }
 
-    /// Where a connection came from or went to.
+    /// Writes the source or the destination of a connection.
     fn addresses(&mut self) {
         let Some(call) = self.view.call else { return };
         let fixed = self.fixed;
@@ -182,7 +193,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// All fields of one record.
+    /// Writes all fields of one record.
     fn record(&mut self, number: usize) {
         let (event, record) = (self.view.event, self.view.record(number));
         if record.record_type == record_type::EOE {
@@ -222,7 +233,7 @@ impl Writer<'_, '_> {
         let Some(key) = plain.filter(|_| taken) else {
             return self.later(plain, role, place, id);
         };
-        // Most fields end here: short, and their own meaning.
+        // Most fields are written here. They are short and need no interpretation.
         if matches!(role, Role::Plain | Role::OfPath(_) | Role::Comm | Role::Pid)
             && (kind == Type::Text || text[0] == b'"')
             && self.flat.plain(key, place)
@@ -273,12 +284,13 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// socket()'s first arguments have names that audisp-json gave them.
+    /// True for the first arguments of socket(). audisp-json gave them names, so `details = classic` has them too.
     fn is_classic_argument(&self, role: Role) -> bool {
         self.is_socket && matches!(role, Role::Argument(_))
     }
 
-    /// A PATH record of the event has a field of this name too: `mode` is the file's.
+    /// True when a PATH record of the event has a field of this name too. Then the plain key belongs to the file:
+    /// `mode` is the file's mode.
     fn is_paths(&mut self, n: u8, place: FieldRef) -> bool {
         let event = place.event;
         *self.of_path[usize::from(n)].get_or_insert_with(|| {
@@ -288,13 +300,14 @@ impl Writer<'_, '_> {
         })
     }
 
-    /// Notes a field whose plain key another has, once a rule.
+    /// Notes the rule of a field that can't have its plain key.
     fn later(&mut self, plain: Option<Key>, role: Role, place: FieldRef, id: RuleId) {
         let Some(key) = plain else {
             return self.flat.note_typed(id);
         };
         let owner = self.flat.state.keys.owner(key);
-        // The first key of this record has taken all of its keys along, the first PATH all of the names.
+        // The first `key` field of a record wrote all keys of that record. The member `paths` has the names of all PATH
+        // records.
         if (role == Role::RuleKey && owner == Some(place.number)) || (role == Role::PathName && self.full) {
             return;
         }
@@ -303,7 +316,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// Names that belong to ids.
+    /// Writes the name that belongs to an id.
     fn named(&mut self, role: Role, place: FieldRef) {
         let text = place.text();
         match role {
@@ -329,7 +342,7 @@ impl Writer<'_, '_> {
         }
     }
 
-    /// The rule keys of one record: a string for one, a list for several.
+    /// Writes the rule keys of one record: a string for one key, a list for several.
     fn rule_keys(&mut self, key: Key, place: FieldRef) {
         let event = place.event;
         let fields = event.fields(place.record);
@@ -353,7 +366,7 @@ impl Writer<'_, '_> {
         self.flat.out.push(b']');
     }
 
-    /// Notes what the event says about processes, for the events after it.
+    /// Notes the event's process for later events.
     fn remember(&mut self) {
         let Some(pid) = self.pid else {
             return;
@@ -363,7 +376,7 @@ impl Writer<'_, '_> {
             return;
         }
         self.processes.note(self.node, pid, comm);
-        // A new process has its parent's name until it executes something.
+        // A new process has its parent's name until it executes a program.
         let makes = self.view.call.map(|call| self.flat.interpreter.syscall_name(call));
         if matches!(makes, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
             && let Some(child) = self.view.value(self.view.syscall, b"exit").and_then(to_number)

@@ -1,4 +1,4 @@
-//! Which key each field has in `details`.
+//! Decides which key each field has in `details`.
 
 use crate::{
     auparse::{Interpreter, Syscall, Type},
@@ -6,10 +6,10 @@ use crate::{
     format::flat::{FieldMapping, RuleSpec},
 };
 
-/// What a field is to a document besides a value under a key.
+/// The role of a field, besides being a value under a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Nothing else.
+    /// No other role.
     Plain,
     /// `uid`: also gives `user`.
     Uid,
@@ -17,27 +17,27 @@ pub(super) enum Role {
     Auid,
     /// `ppid`: also gives `parentprocess`.
     Ppid,
-    /// `key`: several in one record are one list.
+    /// `key`: several keys in one record become one list.
     RuleKey,
     /// `name` of a PATH: also in `paths`.
     PathName,
-    /// One of [`OF_PATH`] in a record that isn't a PATH.
+    /// A field of [`OF_PATH`] in a record that isn't a PATH record.
     OfPath(u8),
-    /// `pid` of a SYSCALL record: whom the event is about.
+    /// `pid` of a SYSCALL record: the process of the event.
     Pid,
-    /// `comm` of a SYSCALL record: what that process is called.
+    /// `comm` of a SYSCALL record: the name of that process.
     Comm,
-    /// `success`: `true` or `false`.
+    /// `success`: written as `true` or `false`.
     Success,
-    /// `syscall` and `arch` of a SYSCALL record.
+    /// `syscall` of a SYSCALL record.
     SyscallName,
-    /// As above.
+    /// `arch` of a SYSCALL record.
     Arch,
-    /// `a0`, `a1`, `a2` of a SYSCALL record: of socket() they have names.
+    /// `a0`, `a1` and `a2` of a SYSCALL record. They have named keys for socket().
     Argument(u8),
 }
 
-/// Keys that we derive: a field with such a name goes to `<type>_<name>`.
+/// Keys that auship derives. A field with such a name goes to `<type>_<name>`.
 const DERIVED: &[&[u8]] = &[
     b"auditserial",
     b"auditkey",
@@ -73,16 +73,17 @@ const DERIVED: &[&[u8]] = &[
     b"old_promiscuous",
 ];
 
-/// Fields of table 1 that keep their audit name and are shown as recorded.
+/// Fields of `details = classic` that keep their audit name and their recorded value.
 const AS_RECORDED: &[&[u8]] = &[
     b"pid", b"ppid", b"tty", b"uid", b"gid", b"euid", b"suid", b"fsuid", b"egid", b"sgid", b"fsgid", b"inode", b"dev",
     b"mode", b"ouid", b"ogid", b"rdev",
 ];
 
-/// Fields whose keys belong to the first PATH record before all others.
+/// Fields whose plain keys belong to the first PATH record, if it has them.
 pub(super) const OF_PATH: [&[u8]; 6] = [b"inode", b"dev", b"mode", b"ouid", b"ogid", b"rdev"];
 
-/// Table 1's other keys: the field's audit name, its key, and whether it is shown as recorded or decoded.
+/// Fields of `details = classic` with a key of their own: the audit name of the field, its key, and whether its value
+/// is shown as recorded (true) or decoded (false).
 const RENAMED: &[(&[u8], &str, bool)] = &[
     (b"comm", "processname", false),
     (b"exe", "process", false),
@@ -103,11 +104,11 @@ const APPARMOR: &[(&[u8], &str)] = &[
     (b"flags", "aaflags"),
 ];
 
-/// What a field is to a MozDef document.
+/// The role of a field in a MozDef document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MozDefField {
     pub(super) role: Role,
-    /// Part of `details = classic`.
+    /// True when `details = classic` has the field.
     pub(super) classic: bool,
 }
 
@@ -161,7 +162,7 @@ impl FieldMapping for MozDefField {
     }
 }
 
-/// `success` as MozDef's index maps it.
+/// The value of `success` as MozDef's index maps it.
 pub(super) fn truth(text: &[u8]) -> &[u8] {
     match text {
         b"yes" | b"1" => b"true",

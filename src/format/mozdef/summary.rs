@@ -1,6 +1,6 @@
-//! `summary`: one line for a person. Its second word is matched by deployed alerts.
+//! `summary`: one line for people. Alerts in use match its second word.
 
-use super::{EventView, category::Category};
+use super::{category::Category, view::EventView};
 use crate::{
     address::{self, Address},
     auparse::{Interpreter, Type},
@@ -10,10 +10,10 @@ use crate::{
 
 /// The longest summary, in characters.
 const MAX_CHARS: usize = 256;
-/// The longest part that is looked at: 256 characters need at most this many bytes, escapes included.
+/// The most bytes of a value that are used. 256 characters need at most this many bytes, escapes included.
 const MAX_BYTES: usize = 4 * MAX_CHARS;
 
-/// Appends the summary, not yet cut to its length.
+/// Appends the summary. [`cut`] shortens it later.
 pub(super) fn write(
     view: &EventView,
     category: Category,
@@ -63,7 +63,7 @@ impl Line<'_, '_> {
         self.out.extend_from_slice(&text[..text.len().min(MAX_BYTES)]);
     }
 
-    /// Appends a field of the record at that place, decoded; false when it has none.
+    /// Appends the decoded value of a field of one record. Returns false when the record has no such field.
     fn of(&mut self, number: usize, name: &[u8]) -> bool {
         let event = self.view.event;
         let record = self.view.record(number);
@@ -81,13 +81,13 @@ impl Line<'_, '_> {
         true
     }
 
-    /// As [`Pipeline::of`], of the first record of a type.
+    /// Like [`Line::of`], for the first record of a type.
     fn field(&mut self, kind: i32, name: &[u8]) -> bool {
         let at = self.view.event.records().iter().position(|r| r.record_type == kind);
         at.is_some_and(|number| self.of(number, name))
     }
 
-    /// The last PATH's name, or the file descriptor.
+    /// Appends the name of the last PATH record, or the file descriptor.
     fn path(&mut self) {
         if let Some(number) = self.view.last_path
             && self.of(number, b"name")
@@ -147,7 +147,7 @@ impl Line<'_, '_> {
         }
         self.after(b" ", b"");
         let _ = self.of(number, b"path") || self.of(number, b"name") || self.of(number, b"comm");
-        // A USER_AVC names neither as a rule; the program that asked is what it has.
+        // A USER_AVC record usually has none of these. It names the program that asked.
         if self.out.ends_with(b" ") && !self.of(number, b"exe") {
             self.out.pop();
         }
@@ -168,7 +168,7 @@ impl Line<'_, '_> {
         self.out.push(b':');
         for names in [&[&b"op"[..], b"exe", b"acct"][..], &[b"res"]] {
             self.out.push(b' ');
-            // The record itself first, then what came with it.
+            // Searches the first record, then the others.
             let said = names.iter().any(|name| self.of(0, name))
                 || names.iter().any(|name| (1..event.records().len()).any(|number| self.of(number, name)));
             if !said {
@@ -181,7 +181,7 @@ impl Line<'_, '_> {
     }
 }
 
-/// Appends the summary as the inside of a JSON string: at most 256 characters, none of them a control character.
+/// Appends the summary as the content of a JSON string, with at most 256 characters and without control characters.
 pub(super) fn cut(line: &[u8], out: &mut Vec<u8>) {
     let line = &line[..line.len().min(2 * MAX_BYTES)];
     if line.len() <= MAX_CHARS && line.iter().all(|b| (0x20..0x7f).contains(b)) {

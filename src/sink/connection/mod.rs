@@ -2,7 +2,7 @@
 
 mod log;
 
-use super::SinkStatus;
+use super::status::SinkStatus;
 use crate::{
     buffer::give_back,
     config::{Credentials, HttpClient},
@@ -18,6 +18,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant, SystemTime},
 };
+use thiserror::Error;
 use uuid::Uuid;
 
 /// How much of a server's answer a report quotes, in bytes.
@@ -100,11 +101,13 @@ impl Reply {
 }
 
 /// Why there is no answer.
-#[derive(Debug)]
-pub(super) enum Failure {
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
     /// The server, the way to it, or this host's files.
+    #[error("{0}")]
     Failed(String),
     /// Nobody waits for it any more.
+    #[error("given up")]
     Aborted,
 }
 

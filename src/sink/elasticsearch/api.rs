@@ -1,9 +1,9 @@
 //! Requests of others than the sink, made as the sink makes its own: same certificates, same login, same proxy.
 
 use super::super::{
-    SinkStatus,
     connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
-    warn_of_no_verification,
+    status::SinkStatus,
+    verification::warn_of_no_verification,
 };
 use crate::config::Elasticsearch;
 use std::{io, sync::Arc, time::Duration};
@@ -34,8 +34,8 @@ impl Requester {
     /// Status and body of the answer to a GET.
     ///
     /// # Errors
-    /// When there is no answer, with the reason.
-    pub(crate) fn get(&mut self, url: &str) -> Result<(u32, Vec<u8>), String> {
+    /// When there is no answer.
+    pub(crate) fn get(&mut self, url: &str) -> Result<(u32, Vec<u8>), Failure> {
         self.request(url, Method::Get, b"")
     }
 
@@ -43,16 +43,13 @@ impl Requester {
     ///
     /// # Errors
     /// As [`Requester::get`].
-    pub(crate) fn put(&mut self, url: &str, json: &[u8]) -> Result<(u32, Vec<u8>), String> {
+    pub(crate) fn put(&mut self, url: &str, json: &[u8]) -> Result<(u32, Vec<u8>), Failure> {
         self.request(url, Method::Put("application/json"), json)
     }
 
-    fn request(&mut self, url: &str, method: Method, body: &[u8]) -> Result<(u32, Vec<u8>), String> {
+    fn request(&mut self, url: &str, method: Method, body: &[u8]) -> Result<(u32, Vec<u8>), Failure> {
         let request = Request { url, method, timeout: self.timeout, answer: Wanted::All(MOST_BYTES) };
-        match self.connection.request(request, |out| out.write_all(body)) {
-            Ok(reply) => Ok((reply.status, reply.body)),
-            Err(Failure::Failed(why)) => Err(why),
-            Err(Failure::Aborted) => Err("given up".into()),
-        }
+        let reply = self.connection.request(request, |out| out.write_all(body))?;
+        Ok((reply.status, reply.body))
     }
 }

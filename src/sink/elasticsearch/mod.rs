@@ -19,11 +19,11 @@ mod product;
 mod response;
 
 use super::{
-    ShutdownGuard, SinkStatus,
     breaker::Backoff,
     connection::{Connection, CurlLog, Failure, Method, Reply, Request, Wanted},
     delivery::{DeliveryWorker, ItemResult, SendResult},
-    warn_of_no_verification,
+    status::{ShutdownGuard, SinkStatus},
+    verification::warn_of_no_verification,
 };
 use crate::{
     config,
@@ -33,7 +33,7 @@ use crate::{
 pub(crate) use api::Requester;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use hosts::{HostIdentity, Hosts};
-pub(crate) use product::{Kind, Product};
+pub(crate) use product::{Kind, Product, ProductError};
 use std::{io, sync::Arc, thread, time::Duration};
 
 /// Starts the workers, and who asks hosts that failed whether they are back.
@@ -125,7 +125,9 @@ impl Prober {
             Request { url: &url, method: Method::Get, timeout: self.timeout, answer: Wanted::All(product::MOST_BYTES) };
         let reply = self.connection.request(request, |_| Ok(()))?;
         let is = match reply.status {
-            200 => HostIdentity::Product(Product::read(&reply.body).map_err(|why| HostFailure::Failed(why, None))?),
+            200 => {
+                HostIdentity::Product(Product::read(&reply.body).map_err(|e| HostFailure::Failed(e.to_string(), None))?)
+            }
             401 => return Err(HostFailure::Unauthorized(report(&reply))),
             403..=405 => HostIdentity::Silent,
             _ => return Err(HostFailure::Failed(report(&reply), reply.retry_after)),

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use std::{borrow::Cow, fmt};
+use thiserror::Error;
 
 /// The first Elasticsearch whose bulk interface has no types.
 const OLDEST: u32 = 7;
@@ -28,6 +29,20 @@ pub(crate) enum Kind {
     /// Elasticsearch up to 7.10 with nothing but its free parts.
     ElasticsearchOss,
     OpenSearch,
+}
+
+/// Why documents can't be sent to a server; behind the server's name it is a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(crate) enum ProductError {
+    /// It answers like no product that is known.
+    #[error("is neither Elasticsearch nor OpenSearch: GET / answers something else")]
+    OtherAnswer,
+    /// It names a distribution or version that isn't known.
+    #[error("is neither Elasticsearch nor OpenSearch: GET / has another version")]
+    OtherVersion,
+    /// It can't do what is needed.
+    #[error("is Elasticsearch {0}; it must be at least {OLDEST}")]
+    TooOld(String),
 }
 
 impl fmt::Display for Product {
@@ -64,11 +79,11 @@ impl Product {
     ///
     /// # Errors
     /// When it is another server's, or one that is too old.
-    pub(crate) fn read(answer: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(answer: &[u8]) -> Result<Self, ProductError> {
         let root: Option<Root> = serde_json::from_slice(answer).ok();
         let plain = |text: &str| text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic());
         let Some(Root { version, tagline }) = root.filter(|root| plain(&root.version.number)) else {
-            return Err("is neither Elasticsearch nor OpenSearch: GET / answers something else".into());
+            return Err(ProductError::OtherAnswer);
         };
         let Version { number, distribution, build_flavor } = version;
         // An OpenSearch that passes for Elasticsearch 7.10, for old clients' sake, keeps its tagline.
@@ -78,14 +93,14 @@ impl Product {
             (None, _) if passes => Kind::OpenSearch,
             (None, Some("oss")) => Kind::ElasticsearchOss,
             (None, _) => Kind::Elasticsearch,
-            (Some(_), _) => return Err("is neither Elasticsearch nor OpenSearch: GET / has another version".into()),
+            (Some(_), _) => return Err(ProductError::OtherVersion),
         };
         let mut parts = number.split(['.', '-']).map(|part| part.parse::<u32>().ok());
         let Some(major) = parts.next().flatten() else {
-            return Err("is neither Elasticsearch nor OpenSearch: GET / has another version".into());
+            return Err(ProductError::OtherVersion);
         };
         if kind != Kind::OpenSearch && major < OLDEST {
-            return Err(format!("is Elasticsearch {number}; it must be at least {OLDEST}"));
+            return Err(ProductError::TooOld(number.into_owned()));
         }
         let minor = parts.next().flatten().unwrap_or_default();
         Ok(Self { kind, version: (major, minor), shown: number.into_owned() })
@@ -108,14 +123,16 @@ mod tests {
         assert_eq!(read(r#"{"number":"7.10.2","build_flavor":"oss"}"#), Ok("Elasticsearch (OSS) 7.10.2".into()));
         assert_eq!(read(r#"{"distribution":"opensearch","number":"2.11.0"}"#), Ok("OpenSearch 2.11.0".into()));
         assert_eq!(read(r#"{"distribution":"opensearch","number":"1.3.0"}"#), Ok("OpenSearch 1.3.0".into()));
-        assert_eq!(read(r#"{"number":"6.8.23"}"#), Err("is Elasticsearch 6.8.23; it must be at least 7".into()));
+        assert_eq!(read(r#"{"number":"6.8.23"}"#), Err(ProductError::TooOld("6.8.23".into())));
         let long = format!(r#"{{"number":"7.{}"}}"#, "1".repeat(100));
         for other in
             [r#"{"number":"new"}"#, "{}", "1", r#"{"number":"7.1\n2"}"#, r#"{"number":"7","distribution":"x"}"#, &long]
         {
-            assert!(read(other).is_err_and(|e| e.starts_with("is neither")), "{other}");
+            assert!(matches!(read(other), Err(ProductError::OtherAnswer | ProductError::OtherVersion)), "{other}");
         }
-        assert!(Product::read(b"<html>").is_err());
+        assert_eq!(Product::read(b"<html>"), Err(ProductError::OtherAnswer));
+        let said = ProductError::TooOld("6.8.23".into()).to_string();
+        assert_eq!(said, "is Elasticsearch 6.8.23; it must be at least 7");
     }
 
     #[test]

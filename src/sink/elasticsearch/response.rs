@@ -4,6 +4,7 @@
 use crate::sink::delivery::ItemResult;
 use serde::Deserialize;
 use std::borrow::Cow;
+use thiserror::Error as ThisError;
 
 /// How much of an error's type, or of its reason, a report quotes, in bytes.
 const QUOTED: usize = 300;
@@ -76,35 +77,43 @@ fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(QUOTED)]
 }
 
+/// Why an answer says nothing about the documents of a request.
+#[derive(Debug, PartialEq, Eq, ThisError)]
+pub(super) enum AnswerError {
+    /// It has another shape.
+    #[error("not the answer of a bulk request ({0})")]
+    NotBulk(String),
+    /// It is about another number of documents.
+    #[error("answers for {items} documents to {documents}")]
+    WrongNumber {
+        /// How many it answers for.
+        items: usize,
+        /// How many were sent.
+        documents: usize,
+    },
+    /// It says something about one that no server says.
+    #[error("an item with {0}")]
+    OddItem(String),
+}
+
 /// What became of each document.
 ///
 /// # Errors
 /// When the answer isn't one about so many documents.
-pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<ItemResult>, String> {
+pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<ItemResult>, AnswerError> {
     let bulk: Bulk = serde_json::from_slice(answer)
         // What is wrong names what is there instead, which may be as long as the answer.
-        .map_err(|e| format!("not the answer of a bulk request ({})", beginning(&e.to_string())))?;
+        .map_err(|e| AnswerError::NotBulk(beginning(&e.to_string()).to_string()))?;
     if bulk.items.len() != documents {
-        return Err(format!("answers for {} documents to {documents}", bulk.items.len()));
+        return Err(AnswerError::WrongNumber { items: bulk.items.len(), documents });
     }
-    bulk.items.into_iter().map(|item| outcome(&item.create)).collect()
+    bulk.items.into_iter().map(|item| item_result(&item.create)).collect()
 }
 
 /// True when a whole request was refused because what it holds can't be read: then one of its documents may be to blame.
 /// Everything else that is wrong with a request would be wrong with any.
 pub(super) fn is_unreadable(answer: &[u8]) -> bool {
-    let Ok(Refusal { error }) = serde_json::from_slice(answer) else { return false };
-    let reason = error.reason.as_deref().unwrap_or_default();
-    match error.kind.as_deref().unwrap_or_default() {
-        "parse_exception"
-        | "parsing_exception"
-        | "x_content_parse_exception"
-        | "json_parse_exception"
-        | "json_e_o_f_exception"
-        | "not_x_content_exception" => true,
-        "illegal_argument_exception" => reason.starts_with("Malformed"),
-        _ => false,
-    }
+    serde_json::from_slice(answer).is_ok_and(|Refusal { error }| Cause::of(&error) == Cause::Unreadable)
 }
 
 /// What Elasticsearch says about a whole request that it refuses.
@@ -112,49 +121,83 @@ pub(super) fn refusal(answer: &[u8]) -> Option<String> {
     serde_json::from_slice(answer).ok().map(|Refusal { error }| error.report())
 }
 
-fn outcome(outcome: &Outcome) -> Result<ItemResult, String> {
+/// What an error is about, as its type and its reason tell. The names are the servers' own, and stand here alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    /// The request can't be read.
+    Unreadable,
+    /// There is a document under that id.
+    VersionConflict,
+    /// The index takes nothing: closed, missing, without a place to write to, or its name is none.
+    Index,
+    /// The cluster takes nothing for that index.
+    Block,
+    /// The cluster has as many shards as it may have: no new index.
+    TooManyShards,
+    /// Something else, as a rule in the document.
+    Other,
+}
+
+impl Cause {
+    fn of(error: &Error) -> Self {
+        let reason = error.reason.as_deref().unwrap_or_default();
+        match error.kind.as_deref().unwrap_or_default() {
+            "parse_exception"
+            | "parsing_exception"
+            | "x_content_parse_exception"
+            | "json_parse_exception"
+            | "json_e_o_f_exception"
+            | "not_x_content_exception" => Self::Unreadable,
+            "version_conflict_engine_exception" => Self::VersionConflict,
+            "cluster_block_exception" => Self::Block,
+            "index_closed_exception" | "index_not_found_exception" => Self::Index,
+            // The name that the configuration makes is taken by an alias, or the pattern is no name for this server.
+            "invalid_index_name_exception" | "invalid_alias_name_exception" => Self::Index,
+            "validation_exception" => Self::TooManyShards,
+            "illegal_argument_exception" if reason.starts_with("Malformed") => Self::Unreadable,
+            "illegal_argument_exception" => {
+                let of_index = ["no write index is defined", "pipeline with id", "failed to find global template"];
+                if of_index.iter().any(|begin| reason.starts_with(begin)) { Self::Index } else { Self::Other }
+            }
+            _ => Self::Other,
+        }
+    }
+
+    /// True when it is the document that is to blame. Where it is the index, the rights in it, or the cluster, somebody
+    /// will put that in order.
+    fn is_documents(self) -> bool {
+        !matches!(self, Self::Index | Self::Block | Self::TooManyShards)
+    }
+}
+
+fn item_result(outcome: &Outcome) -> Result<ItemResult, AnswerError> {
     let status = outcome.status;
-    let kind = outcome.error.as_ref().and_then(|error| error.kind.as_deref());
+    let cause = outcome.error.as_ref().map(Cause::of);
+    let has_type = outcome.error.as_ref().is_some_and(|error| error.kind.is_some());
     let report = || match &outcome.error {
         Some(error) => format!("status {status}: {}", error.report()),
         None => format!("status {status}"),
     };
     Ok(match status {
-        200 | 201 if outcome.error.is_none() => ItemResult::Delivered,
-        409 if kind.is_none_or(|kind| kind == "version_conflict_engine_exception") => ItemResult::Duplicate,
-        400..=599 if is_final(status, outcome.error.as_ref()) => ItemResult::Rejected(report()),
-        400..=599 if is_of_index(status, kind) => ItemResult::IndexBlocked(report()),
+        200 | 201 if cause.is_none() => ItemResult::Delivered,
+        409 if !has_type || cause == Some(Cause::VersionConflict) => ItemResult::Duplicate,
+        400..=599 if is_final(status, cause) => ItemResult::Rejected(report()),
+        400..=599 if is_of_index(status, cause) => ItemResult::IndexBlocked(report()),
         400..=599 => ItemResult::Retry(report()),
-        _ => return Err(format!("an item with {}", report())),
+        _ => return Err(AnswerError::OddItem(report())),
     })
 }
 
 /// True when the index takes nothing, and no other suffers from it; else the cluster is too busy, or parts are missing.
-fn is_of_index(status: u16, kind: Option<&str>) -> bool {
-    kind == Some("cluster_block_exception") || !(status == 429 || status >= 500)
+fn is_of_index(status: u16, cause: Option<Cause>) -> bool {
+    cause == Some(Cause::Block) || !(status == 429 || status >= 500)
 }
 
-/// True when it is the document that is to blame. Where it is the index, the rights in it, or the cluster, somebody
-/// will put that in order.
-fn is_final(status: u16, error: Option<&Error>) -> bool {
+/// True when the server will never take the document.
+fn is_final(status: u16, cause: Option<Cause>) -> bool {
     // 404 and 403 are about indexes: missing, read-only, or not for this user.
-    if matches!(status, 401 | 403 | 404 | 408 | 409 | 429) || status >= 500 {
-        return false;
-    }
-    let kind = error.and_then(|error| error.kind.as_deref()).unwrap_or_default();
-    let reason = error.and_then(|error| error.reason.as_deref()).unwrap_or_default();
-    match kind {
-        "index_closed_exception" | "cluster_block_exception" | "index_not_found_exception" => false,
-        // The name that the configuration makes is taken by an alias, or the pattern is no name for this server.
-        "invalid_index_name_exception" | "invalid_alias_name_exception" => false,
-        // The cluster has as many shards as it may have: no new index.
-        "validation_exception" => false,
-        "illegal_argument_exception" => {
-            let of_the_index = ["no write index is defined", "pipeline with id", "failed to find global template"];
-            !of_the_index.iter().any(|begin| reason.starts_with(begin))
-        }
-        _ => true,
-    }
+    let is_of_request = matches!(status, 401 | 403 | 404 | 408 | 409 | 429) || status >= 500;
+    !is_of_request && cause.is_none_or(Cause::is_documents)
 }
 
 #[cfg(test)]
@@ -162,7 +205,7 @@ fn is_final(status: u16, error: Option<&Error>) -> bool {
 mod tests {
     use super::*;
 
-    fn one(item: &str) -> Result<Vec<ItemResult>, String> {
+    fn one(item: &str) -> Result<Vec<ItemResult>, AnswerError> {
         items(format!(r#"{{"took":1,"errors":true,"items":[{item}]}}"#).as_bytes(), 1)
     }
 
@@ -275,7 +318,7 @@ mod tests {
         assert!(report.len() < 800, "{}", report.len());
         for text in [format!(r#"{{"items":"{long}"}}"#), format!(r#"{{"items":[{{"create":{{"status":"{long}"}}}}]}}"#)]
         {
-            assert!(items(text.as_bytes(), 1).is_err_and(|why| why.len() < 800));
+            assert!(items(text.as_bytes(), 1).is_err_and(|e| e.to_string().len() < 800));
         }
         let unreadable = |kind: &str, reason: &str| {
             is_unreadable(format!(r#"{{"error":{{"type":"{kind}","reason":"{reason}"}},"status":400}}"#).as_bytes())

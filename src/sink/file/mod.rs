@@ -7,7 +7,7 @@
 
 mod disk;
 
-use super::{ShutdownGuard, SinkStatus};
+use super::status::{ShutdownGuard, SinkStatus};
 use crate::{
     buffer::give_back,
     config, log,

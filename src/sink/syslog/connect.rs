@@ -4,7 +4,7 @@
 //! the worker looks whether to leave. There is never more than one: an attempt that is late is waited for again.
 
 use super::{
-    super::SinkStatus,
+    super::status::SinkStatus,
     socket::{SLICE, Socket, has_ended},
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use openssl::{
+    error::ErrorStack,
     ssl::{HandshakeError, SslConnector, SslFiletype, SslMethod, SslStream, SslVerifyMode, SslVersion},
     x509::{X509, store::X509StoreBuilder},
 };
@@ -28,9 +29,39 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use thiserror::Error;
 
 /// How long a receiver may take to say that it doesn't like our certificate.
 const LATE_REJECTION_WAIT: u16 = 500;
+
+/// Why there is no connection.
+#[derive(Debug, Error)]
+pub(super) enum ConnectError {
+    /// The thread that connects can't be started.
+    #[error("can't start a thread: {0}")]
+    Thread(io::Error),
+    /// It took too long.
+    #[error("no connection within {} s", .0.as_secs_f32())]
+    Late(Duration),
+    /// The thread that connects has ended without a word.
+    #[error("connecting ended oddly")]
+    Ended,
+    /// The socket refuses.
+    #[error(transparent)]
+    Socket(#[from] io::Error),
+    /// OpenSSL refuses.
+    #[error("TLS can't be set up: {0}")]
+    Tls(#[from] ErrorStack),
+    /// The receiver can't be found or reached, or it isn't the right one.
+    #[error("{0}")]
+    Receiver(String),
+}
+
+impl From<String> for ConnectError {
+    fn from(why: String) -> Self {
+        Self::Receiver(why)
+    }
+}
 
 /// Makes connections for the worker.
 pub(super) struct Connector {
@@ -38,7 +69,7 @@ pub(super) struct Connector {
     limit: Duration,
     shared: Arc<SinkStatus>,
     /// An attempt that was late.
-    pending: Option<Receiver<Result<Socket, String>>>,
+    pending: Option<Receiver<Result<Socket, ConnectError>>>,
 }
 
 impl Connector {
@@ -49,10 +80,10 @@ impl Connector {
     }
 
     /// A connection; none when nobody waits for it any more.
-    pub(super) fn connect(&mut self) -> Result<Option<Socket>, String> {
+    pub(super) fn connect(&mut self) -> Result<Option<Socket>, ConnectError> {
         let attempt = match self.pending.take() {
             Some(pending) => pending,
-            None => self.begin().map_err(|e| format!("can't start a thread: {e}"))?,
+            None => self.begin().map_err(ConnectError::Thread)?,
         };
         let end = Instant::now() + self.limit;
         while !self.shared.is_aborted() {
@@ -62,15 +93,15 @@ impl Connector {
                 Err(RecvTimeoutError::Timeout) if !left.is_zero() => (),
                 Err(RecvTimeoutError::Timeout) => {
                     self.pending = Some(attempt);
-                    return Err(format!("no connection within {} s", self.limit.as_secs_f32()));
+                    return Err(ConnectError::Late(self.limit));
                 }
-                Err(RecvTimeoutError::Disconnected) => return Err("connecting ended oddly".into()),
+                Err(RecvTimeoutError::Disconnected) => return Err(ConnectError::Ended),
             }
         }
         Ok(None)
     }
 
-    fn begin(&self) -> io::Result<Receiver<Result<Socket, String>>> {
+    fn begin(&self) -> io::Result<Receiver<Result<Socket, ConnectError>>> {
         let (sender, receiver) = bounded(1);
         let (destination, limit) = (self.destination.clone(), self.limit);
         thread::Builder::new().name(format!("connect {}", self.shared.name)).spawn(move || {
@@ -81,30 +112,29 @@ impl Connector {
     }
 }
 
-fn open(destination: &Destination, limit: Duration) -> Result<Socket, String> {
-    let in_words = |e: io::Error| e.to_string();
+fn open(destination: &Destination, limit: Duration) -> Result<Socket, ConnectError> {
     Ok(match destination {
         Destination::Unix(path) => {
-            let socket = UnixDatagram::unbound().map_err(in_words)?;
-            socket.connect(path).map_err(in_words)?;
-            socket.set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            let socket = UnixDatagram::unbound()?;
+            socket.connect(path)?;
+            socket.set_write_timeout(Some(SLICE))?;
             Socket::Unix(socket)
         }
         Destination::UnixStream(path) => {
-            let stream = UnixStream::connect(path).map_err(in_words)?;
-            stream.set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            let stream = UnixStream::connect(path)?;
+            stream.set_write_timeout(Some(SLICE))?;
             Socket::UnixStream(stream)
         }
         Destination::Udp(address) => Socket::Udp(address.connect(udp)?),
         Destination::Tcp(address) => {
             let stream = address.connect(|to| tcp(to, limit))?;
-            stream.set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            stream.set_write_timeout(Some(SLICE))?;
             Socket::Tcp(stream)
         }
         Destination::Tls(address, config) => {
             let stream = address.connect(|to| tcp(to, limit))?;
             let stream = tls(stream, &address.host, config, limit)?;
-            stream.get_ref().set_write_timeout(Some(SLICE)).map_err(in_words)?;
+            stream.get_ref().set_write_timeout(Some(SLICE))?;
             Socket::Tls(Box::new(stream))
         }
     })
@@ -126,14 +156,13 @@ fn tcp(to: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
 }
 
 /// RFC 5425, with TLS 1.2 at least (its 4.2 and RFC 9662). Files are read anew for each connection.
-fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<SslStream<TcpStream>, String> {
-    let in_words = |e: openssl::error::ErrorStack| format!("TLS can't be set up: {e}");
-    let mut connector = SslConnector::builder(SslMethod::tls_client()).map_err(in_words)?;
-    connector.set_min_proto_version(Some(SslVersion::TLS1_2)).map_err(in_words)?;
+fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<SslStream<TcpStream>, ConnectError> {
+    let mut connector = SslConnector::builder(SslMethod::tls_client())?;
+    connector.set_min_proto_version(Some(SslVersion::TLS1_2))?;
     if let Some(path) = &config.ca_file {
         let named = |e: &dyn std::fmt::Display| format!("ca_cert {}: {e}", path.display());
         let pem = fs::read(path).map_err(|e| named(&e))?;
-        let mut store = X509StoreBuilder::new().map_err(in_words)?;
+        let mut store = X509StoreBuilder::new()?;
         for certificate in X509::stack_from_pem(&pem).map_err(|e| named(&e))? {
             store.add_cert(certificate).map_err(|e| named(&e))?;
         }
@@ -148,7 +177,7 @@ fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<S
     if !config.verify {
         connector.set_verify(SslVerifyMode::NONE);
     }
-    let configured = connector.build().configure().map_err(in_words)?.verify_hostname(config.verify);
+    let configured = connector.build().configure()?.verify_hostname(config.verify);
     let mut stream = configured.connect(host, stream).map_err(|e| why(&e, limit))?;
     // With TLS 1.3 a server looks at our certificate when we have long finished (RFC 8446, 4.4.2.4), and what is written
     // before it objects is lost. One that agrees says so too, as a rule: with a ticket for the next time.
@@ -160,7 +189,7 @@ fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<S
         );
     }
     match has_ended(&mut stream) {
-        Some(e) => Err(e.to_string()),
+        Some(e) => Err(e.into()),
         None => Ok(stream),
     }
 }

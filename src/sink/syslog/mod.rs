@@ -10,9 +10,9 @@ mod message;
 mod socket;
 
 use super::{
-    ShutdownGuard, SinkStatus,
     delivery::{DeliveryWorker, SendResult},
-    warn_of_no_verification,
+    status::{ShutdownGuard, SinkStatus},
+    verification::warn_of_no_verification,
 };
 use crate::{
     buffer::give_back,
@@ -99,7 +99,7 @@ impl Worker {
                 None => match self.connector.connect() {
                     Ok(Some(socket)) => (socket, true),
                     Ok(None) => return SendResult::Aborted,
-                    Err(why) => return SendResult::Retry(why, None),
+                    Err(e) => return SendResult::Retry(e.to_string(), None),
                 },
             };
             match socket.write(&self.buffer, self.timeout, || self.shared.is_aborted()) {

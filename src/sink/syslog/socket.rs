@@ -181,13 +181,19 @@ fn write_tls(stream: &mut SslStream<TcpStream>, bytes: &[u8]) -> io::Result<usiz
     })
 }
 
+/// True when the other side went away without a word of TLS.
+fn is_unexpected_end(e: &openssl::ssl::Error) -> bool {
+    /// `SSL_R_UNEXPECTED_EOF_WHILE_READING` of `<openssl/sslerr.h>`.
+    const UNEXPECTED_END: i32 = 294;
+    e.ssl_error().is_some_and(|stack| stack.errors().iter().any(|e| e.reason_code() == UNEXPECTED_END))
+}
+
 fn broken(e: openssl::ssl::Error) -> io::Error {
     match e.code() {
         ErrorCode::ZERO_RETURN => io::Error::new(ErrorKind::UnexpectedEof, "the receiver ended the TLS connection"),
-        _ => e.into_io_error().unwrap_or_else(|e| {
-            let text = e.to_string();
-            let why = if text.contains("unexpected eof") { "the receiver closed the connection" } else { &text };
-            io::Error::new(ErrorKind::ConnectionAborted, why.to_string())
-        }),
+        _ if is_unexpected_end(&e) => {
+            io::Error::new(ErrorKind::ConnectionAborted, "the receiver closed the connection")
+        }
+        _ => e.into_io_error().unwrap_or_else(|e| io::Error::new(ErrorKind::ConnectionAborted, e.to_string())),
     }
 }

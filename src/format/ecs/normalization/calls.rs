@@ -1,4 +1,4 @@
-//! System calls.
+//! The meanings of system calls.
 
 use super::{Normalization, Object};
 
@@ -17,15 +17,15 @@ const CONNECTION: Normalization = Normalization { types: &["connection", "info"]
 const SYSTEM: Normalization =
     Normalization { category: &["host"], types: &["change"], object: Object::Named("system"), ..NOTHING };
 
-/// Newer and wider forms of calls, which the reference doesn't know: it takes them for calls without a category of
-/// their own, so that they keep `process` and `info`, and gain what they are.
+/// Newer and wider forms of calls, which Auditbeat doesn't list. Auditbeat gives unlisted calls the category `process`
+/// and the type `info`. These keep both, and get their own category and type in addition.
 const NEW_FILE: Normalization = Normalization { category: &["process", "file"], ..FILE };
 const NEW_CHANGE: Normalization = Normalization { types: &["info", "change"], ..NEW_FILE };
 const NEW_SYSTEM: Normalization =
     Normalization { category: &["process", "host"], types: &["info", "change"], ..SYSTEM };
 const NEW_PROCESS: Normalization = Normalization { types: &["info", "change"], how: &["syscall"], ..OF_PROCESS };
 
-/// Calls that aren't listed.
+/// The meaning of calls that aren't listed.
 pub(super) const OTHER: Normalization = PROCESS;
 
 pub(super) const CALLS: &[(Normalization, &[&str])] = &[

@@ -1,68 +1,70 @@
-//! What each system call and record type means in the words of ECS: category, type, action, and which of the event's
-//! fields are its actor and its object.
+//! The meaning of each system call and record type in terms of ECS: category, type, action, and the fields that hold
+//! the actor and the object.
 //!
-//! The values are those of Elastic's go-libaudit (`aucoalesce/normalizations.yaml`), which Auditbeat's documents have,
-//! so that dashboards and rules made for them work here.
+//! The values are those of Elastic's go-libaudit (`aucoalesce/normalizations.yaml`), which Auditbeat uses. So
+//! dashboards and rules that are made for Auditbeat work here. Comments call Auditbeat the reference.
 
+mod alerts;
 mod calls;
 mod records;
 
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
-/// What the object of an event is.
+/// The object of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Object {
-    /// Nothing, or something named only by its word.
+    /// No object (""), or an object that has only this type.
     Named(&'static str),
-    /// A file (`file`, `filesystem`): the event's PATH record at that place, or one behind it.
+    /// A file (type `file` or `filesystem`): the PATH record with this index, or one after it.
     Path(&'static str, usize),
     /// The other end of a socket.
     Socket,
 }
 
-/// Which accounts an event is about, and where their names stand.
+/// The accounts of an event, and the members that hold them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accounts {
-    /// The process' own ids say it all.
+    /// The process' own ids, and no other account.
     None,
-    /// `user` is the actor, `user.effective` the second actor: the account that is logged into.
+    /// `user` is the actor. `user.effective` is the second actor: the account that somebody logs in to.
     Login,
-    /// `user` is the actor, `user.effective` the object.
+    /// `user` is the actor. `user.effective` is the object.
     NewLogin,
-    /// As `Login`, and the object is `user.target`.
+    /// Like `Login`, and `user.target` is the object.
     OfUser,
-    /// As `Login`, and the object is `group`.
+    /// Like `Login`, and `group` is the object.
     OfGroup,
-    /// `user` is the actor, `user.effective` the process' user, `user.target` the second actor.
+    /// `user` is the actor. `user.effective` is the process' user. `user.target` is the second actor.
     ByUser,
-    /// `user` is the actor, `user.effective` the process' user, `group` the second actor.
+    /// `user` is the actor. `user.effective` is the process' user. `group` is the second actor.
     ByUserOfGroup,
 }
 
-/// What events of one kind are. Lists of names are tried in order: the first field that the event has counts.
+/// The meaning of one kind of event. Lists hold field names, which are tried in order. The first field that the event
+/// has counts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Normalization {
-    /// `event.kind` is `alert`.
+    /// True when `event.kind` is `alert`.
     pub(super) alert: bool,
     /// `event.category`
     pub(super) category: &'static [&'static str],
     /// `event.type`
     pub(super) types: &'static [&'static str],
-    /// `event.action`; empty when there is no word for it.
+    /// `event.action`; empty when the reference has none.
     pub(super) action: &'static str,
-    /// The first actor, if it isn't the audit user.
+    /// Fields for the first actor, if it isn't the audit user.
     pub(super) actor: &'static [&'static str],
-    /// The second actor, if it isn't the user.
+    /// Fields for the second actor, if it isn't the user.
     pub(super) actor2: &'static [&'static str],
     pub(super) object: Object,
-    /// Names the object.
+    /// Fields that name the object.
     pub(super) primary: &'static [&'static str],
-    /// Says more of it.
+    /// Fields with more about the object.
     pub(super) secondary: &'static [&'static str],
-    /// By what it was done, if not by the program.
+    /// Fields for the means of the action, if it isn't the program.
     pub(super) how: &'static [&'static str],
-    /// The field `addr` is where it came from.
+    /// True when the field `addr` is the source.
     pub(super) from_addr: bool,
     pub(super) accounts: Accounts,
 }
@@ -83,11 +85,11 @@ impl Normalization {
         accounts: Accounts::None,
     };
 
-    /// Of records without a word of their own.
+    /// The meaning of records that aren't listed.
     pub(super) const UNKNOWN: &'static Self = &Self::NOTHING;
 }
 
-/// All of them, by name.
+/// All normalizations, by name.
 pub(super) struct Normalizations {
     calls: HashMap<&'static [u8], &'static Normalization, RandomState>,
     records: HashMap<&'static [u8], &'static Normalization, RandomState>,
@@ -95,18 +97,22 @@ pub(super) struct Normalizations {
 
 impl Normalizations {
     pub(super) fn new() -> Self {
-        let by_name = |table: &'static [(Normalization, &'static [&'static str])]| {
-            table.iter().flat_map(|(normal, names)| names.iter().map(move |name| (name.as_bytes(), normal))).collect()
+        type Table = &'static [(Normalization, &'static [&'static str])];
+        let by_name = |table: Table| {
+            table.iter().flat_map(|(normal, names)| names.iter().map(move |name| (name.as_bytes(), normal)))
         };
-        Self { calls: by_name(calls::CALLS), records: by_name(records::RECORDS) }
+        Self {
+            calls: by_name(calls::CALLS).collect(),
+            records: by_name(records::RECORDS).chain(by_name(alerts::ALERTS)).collect(),
+        }
     }
 
-    /// Of a system call, by its whole name.
+    /// The normalization of a system call, by its whole name.
     pub(super) fn of_call(&self, name: &[u8]) -> &'static Normalization {
         self.calls.get(name).copied().unwrap_or(&calls::OTHER)
     }
 
-    /// Of a record type. `is_selinux`, `is_apparmor`: what an AVC record is about.
+    /// The normalization of a record type. `is_selinux` and `is_apparmor` tell which module wrote an AVC record.
     pub(super) fn of_record(&self, name: &[u8], is_selinux: bool, is_apparmor: bool) -> Option<&'static Normalization> {
         match name {
             b"AVC" if is_apparmor => Some(&records::APPARMOR),
@@ -124,16 +130,16 @@ mod tests {
 
     #[test]
     fn every_name_is_one_that_libaudit_knows_and_stands_once() {
-        // Library functions, and calls of other systems, that the reference lists.
+        // The reference also lists library functions and calls of other systems.
         let no_calls = ["fstatat", "futimens", "recv", "send", "seteuid", "setegid"];
-        // As the reference spells ANOM_MK_EXEC, and what libaudit 3.0 has no name for.
+        // The reference's spelling of ANOM_MK_EXEC, and types that libaudit 3.0 has no name for.
         let others = ["ANOM_MK_EXE", "DAEMON_RECONFIG", "DAEMON_ERR"];
         let mut seen = std::collections::HashSet::new();
         for name in calls::CALLS.iter().flat_map(|(_, names)| *names) {
             assert!(tables::is_call(name) || no_calls.contains(name), "{name}");
             assert!(seen.insert(*name), "{name} twice");
         }
-        for name in records::RECORDS.iter().flat_map(|(_, names)| *names) {
+        for name in records::RECORDS.iter().chain(alerts::ALERTS).flat_map(|(_, names)| *names) {
             assert!(tables::record_type(name).is_some() || others.contains(name), "{name}");
             assert!(seen.insert(*name), "{name} twice");
         }

@@ -1,0 +1,160 @@
+//! The document: the envelope, and what stands in it.
+
+use super::{category::Category, details, rules::MozDefField, summary, view::EventView};
+use crate::{
+    auparse::Interpreter,
+    config,
+    document::Document,
+    event::{Event, Gap, LinuxEvent, Notice, record_type},
+    format::{
+        arguments::Arguments,
+        clock::Clock,
+        flat::{self, Flat},
+        json,
+        written::Written,
+    },
+    host::Host,
+    losses::events,
+    processes::{Origin, Processes},
+};
+
+/// The version in the tags.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Writes MozDef documents.
+pub struct MozDef {
+    settings: config::MozDef,
+    /// Fully qualified name of this host, used when the records name no node.
+    hostname: String,
+    processes: Processes,
+    flat: Flat<MozDefField>,
+    fixed: details::FixedKeys,
+    comm: Vec<u8>,
+    arguments: Arguments,
+    summary: Vec<u8>,
+    /// `,"severity":"INFO","hostname":"`
+    severity: Vec<u8>,
+    /// The text from the end of the hostname up to the value of `timestamp`.
+    process: Vec<u8>,
+    /// `"tags":["auship","0.1.0","audit"`
+    tags: Vec<u8>,
+    clock: Clock,
+}
+
+impl MozDef {
+    /// Creates a writer with these settings.
+    pub fn new(settings: &config::MozDef, host: &Host, origin: Origin) -> Self {
+        let mut severity = br#","severity":"INFO","hostname":"#.to_vec();
+        severity.push(b'"');
+        let mut process = Vec::new();
+        process.extend_from_slice(br#"","processid":""#);
+        process.extend_from_slice(std::process::id().to_string().as_bytes());
+        process.extend_from_slice(br#"","processname":"#);
+        json::string(&mut process, settings.program_name.as_bytes());
+        process.extend_from_slice(br#","timestamp":""#);
+        let mut tags = br#"","tags":["#.to_vec();
+        json::string(&mut tags, settings.program_name.as_bytes());
+        tags.push(b',');
+        json::string(&mut tags, VERSION.as_bytes());
+        tags.extend_from_slice(br#","audit""#);
+        let processes = Processes::new(origin);
+        let mut flat = Flat::new(json::Strings::Pieces);
+        let fixed = details::FixedKeys::new(&mut flat.keys);
+        Self {
+            settings: settings.clone(),
+            hostname: host.name.clone(),
+            processes,
+            flat,
+            fixed,
+            comm: Vec::new(),
+            arguments: Arguments::default(),
+            summary: Vec::new(),
+            severity,
+            process,
+            tags,
+            clock: Clock::default(),
+        }
+    }
+
+    /// Appends the event's document.
+    pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
+        match event {
+            Event::Linux(event, interpreter) => self.write_linux(event, interpreter, &mut document.body),
+            Event::Notice(Notice::Gap(gap)) => self.write_gap(gap, &mut document.body),
+        }
+    }
+
+    fn write_linux(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> Written {
+        if event.records().iter().all(|r| r.record_type == record_type::EOE) {
+            return Written::Skipped;
+        }
+        if self.flat.begin(event) {
+            self.fixed = details::FixedKeys::new(&mut self.flat.keys);
+        }
+        let mut view = EventView::new(event);
+        view.call = view.syscall.and_then(|n| interpreter.syscall(event, n, view.record(n)));
+        let category = view.category(interpreter);
+        if self.settings.skip_empty_execve && view.is_empty_execve(category) {
+            return Written::Skipped;
+        }
+        self.arguments.gather(event, interpreter, view.execve);
+
+        self.envelope(&view, category, interpreter, out);
+        let flat = flat::Writer { state: &mut self.flat, event, interpreter, out, call: view.call };
+        let (arguments, processes) = (&self.arguments, &mut self.processes);
+        details::Writer::new(flat, &self.fixed, arguments, processes, &view, self.settings.details, &mut self.comm)
+            .write();
+        out.extend_from_slice(b"}}");
+        self.arguments.give_back();
+        Written::Document
+    }
+
+    /// Appends the document of a gap, which reports missing serials. auship found the gap itself, so the severity
+    /// differs from that of records.
+    fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> Written {
+        let summary = format!("Audit gap: {} missing, {}", events(gap.count), gap.serials());
+        out.extend_from_slice(br#"{"category":"audit_gap","summary":"#);
+        json::string(out, summary.as_bytes());
+        out.extend_from_slice(br#","severity":"WARNING","hostname":""#);
+        json::escape(out, gap.node.as_deref().unwrap_or(self.hostname.as_bytes()));
+        out.extend_from_slice(&self.process);
+        self.clock.write(gap.id, out);
+        out.extend_from_slice(b"+00:00");
+        out.extend_from_slice(&self.tags);
+        out.extend_from_slice(br#"],"source":"auditd","details":{"from":""#);
+        out.extend_from_slice(format!(r#"{}","to":"{}","count":"{}""#, gap.from, gap.to, gap.count).as_bytes());
+        if let Some(node) = &gap.node {
+            out.extend_from_slice(br#","node":"#);
+            json::string(out, node);
+        }
+        out.extend_from_slice(b"}}");
+        Written::Document
+    }
+
+    fn envelope(&mut self, view: &EventView, category: Category, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
+        out.extend_from_slice(br#"{"category":""#);
+        if category == Category::Record {
+            let name = view.event.bytes(view.record(0).name).to_ascii_lowercase();
+            json::escape(out, &name);
+        } else {
+            out.extend_from_slice(category.word().as_bytes());
+        }
+        out.extend_from_slice(br#"","summary":""#);
+        let mut line = std::mem::take(&mut self.summary);
+        line.clear();
+        summary::write(view, category, &self.arguments, interpreter, &mut line);
+        summary::cut(&line, out);
+        self.summary = line;
+        out.push(b'"');
+        out.extend_from_slice(&self.severity);
+        json::escape(out, view.event.node().filter(|n| !n.is_empty()).unwrap_or(self.hostname.as_bytes()));
+        out.extend_from_slice(&self.process);
+        self.clock.write(view.event.id, out);
+        out.extend_from_slice(b"+00:00");
+        out.extend_from_slice(&self.tags);
+        if view.event.partial {
+            out.extend_from_slice(br#","partial""#);
+        }
+        out.extend_from_slice(br#"],"source":"auditd","details":{"#);
+    }
+}
