@@ -2,8 +2,8 @@
 //!
 //! The source gives each event a [`Receipt`] with a number of its own. Each output that gets the event gets a share, and
 //! each share is resolved with the outcome of the output's document. When the last share is gone, the source is sent an
-//! [`Ack`]. A share that is dropped without an outcome was lost on its way: so is a kill of the process safe, since it
-//! takes all shares with it, and nothing is acknowledged that isn't delivered or on the disk.
+//! [`Ack`]. A share that is dropped without an outcome counts as lost. A kill of the process takes all shares with it:
+//! nothing is acknowledged that isn't delivered or on the disk.
 
 use crate::outcome::Outcome;
 use crossbeam_channel::Sender;

@@ -1,9 +1,6 @@
 //! What a sink's thread does next: a decision without locks, threads, and a clock of its own.
 
-use super::{
-    BatchLimits,
-    state::{BatchSize, State},
-};
+use super::{batch::BatchLimits, ring::BatchSize, state::State};
 use std::time::Instant;
 
 /// What a sink's thread does next.

@@ -7,8 +7,15 @@ use crate::{
     outcome::{Loss, Outcome},
     receipt::{Ack, Receipt},
 };
-use crossbeam_channel::unbounded;
-use std::{io, sync::atomic::AtomicUsize, time::Instant};
+use crossbeam_channel::{Receiver, unbounded};
+use std::{
+    io,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 /// A queue whose source takes receipts.
 struct Queue {

@@ -1,13 +1,13 @@
-//! The reading end: where a sink gets its documents. `batch.rs` has what it does with them.
+//! The reading end: where a sink gets its documents. `in_flight.rs` has what it does with them.
 
 use super::{
-    Batch, BatchLimits, Dequeued, LAST_WRITE, RETRY_DISK, ResumeMark, Shared, State,
-    batch::Origin,
+    batch::{Batch, BatchLimits, Origin},
     counters::{Counter, Counters},
     next::{Next, next},
-    spool::Spool,
-    state::BatchSize,
-    wait,
+    ring::BatchSize,
+    shared::{RETRY_DISK, Shared, wait},
+    spool::{ResumeMark, Spool},
+    state::State,
 };
 use crate::{
     lock::locked,
@@ -19,6 +19,20 @@ use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
     time::{Duration, Instant},
 };
+
+/// How long the last write may take when all ends.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
+/// What [`QueueReceiver::dequeue_timeout`] found.
+#[derive(Debug)]
+pub enum Dequeued {
+    /// Documents.
+    Batch(Batch),
+    /// None came in time.
+    TimedOut,
+    /// None will come any more.
+    Closed,
+}
 
 /// The reading end, of which there may be several; each document comes out once.
 #[derive(Debug, Clone)]

@@ -1,8 +1,15 @@
 //! The ring: so many documents and so many bytes, whichever is reached first.
 
-use super::{BatchLimits, state::BatchSize};
+use super::batch::BatchLimits;
 use crate::document::Document;
 use std::{collections::VecDeque, time::Instant};
+
+/// How full the ring must be for a batch that is worth sending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BatchSize {
+    pub(super) documents: usize,
+    pub(super) bytes: usize,
+}
 
 /// A bounded queue in memory.
 #[derive(Debug)]

@@ -1,6 +1,11 @@
 //! The writing end: what the reader does.
 
-use super::{Overflow, ResumeMark, Shared, State, counters::Counter, wait};
+use super::{
+    counters::Counter,
+    shared::{Overflow, Shared, wait},
+    spool::ResumeMark,
+    state::State,
+};
 use crate::{
     document::Document,
     lock::locked,
@@ -24,11 +29,11 @@ impl QueueSender {
     /// Puts a document in. For a local sink, and for a spool that works, the reader waits for room, but no longer
     /// than `max_wait` in a row: what one document used up the next can't.
     ///
-    /// Without room a document that nobody waits for is lost, which is counted and reported.
+    /// If there is no room, a document without a receipt is lost. The loss is counted and reported.
     ///
     /// # Errors
-    /// Without room a document that has a receipt comes back. The queue has not accepted it; the source is to stop
-    /// reading, and may push it again later.
+    /// If there is no room, a document with a receipt comes back. The queue has not accepted it. The source must stop
+    /// reading, and may push the document again later.
     pub fn push(&mut self, document: Document, mark: Option<ResumeMark>) -> Result<(), Document> {
         let mut state = locked(&self.shared.state);
         if !state.ring.has_room(document.len()) {

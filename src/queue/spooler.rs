@@ -1,10 +1,10 @@
 //! The spool's thread: opens the spool, and moves what is in the ring to disk when it should be there.
 
 use super::{
-    GATHER, Guarantee, RETRY_DISK, RETRY_FULL, RETRY_OPEN, Shared, State,
     counters::Counter,
+    shared::{Guarantee, RETRY_DISK, Shared, wait},
     spool::{Appended, Recovered, Spool},
-    wait,
+    state::State,
 };
 use crate::{
     config::SpoolFull,
@@ -17,8 +17,15 @@ use crate::{
 use std::{
     io,
     sync::{MutexGuard, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// How long the spool gathers documents while the sink fails.
+const GATHER: Duration = Duration::from_millis(20);
+/// How often a spool that is full, and drops what is newest, is tried again.
+const RETRY_FULL: Duration = Duration::from_millis(100);
+/// How often a spool that can't be opened is tried again.
+const RETRY_OPEN: Duration = Duration::from_secs(10);
 
 /// What the spool's thread does next.
 #[derive(Debug, PartialEq, Eq)]
@@ -218,7 +225,6 @@ impl Shared {
 mod tests {
     use super::*;
     use crate::config;
-    use std::time::Duration;
 
     /// A state with an open spool and so many documents in a ring for eight.
     fn state(always: bool, documents: usize) -> State {

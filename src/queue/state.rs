@@ -1,11 +1,10 @@
 //! What the queue's threads share, under one lock.
 
 use super::{
-    Batch, ResumeMark,
-    batch::Origin,
+    batch::{Batch, Origin},
     counters::{Counter, Counters},
-    ring::Ring,
-    spool::InFlightBatch,
+    ring::{BatchSize, Ring},
+    spool::{InFlightBatch, ResumeMark},
 };
 use crate::config;
 use std::{collections::VecDeque, time::Instant};
@@ -103,13 +102,6 @@ pub(super) struct Waiters {
     /// One of the sink's threads watches the clock for a batch that isn't full. The ring wakes nobody before it has so
     /// many documents, or bytes.
     pub(super) filling: Option<BatchSize>,
-}
-
-/// How full the ring must be for a batch that is worth sending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BatchSize {
-    pub(super) documents: usize,
-    pub(super) bytes: usize,
 }
 
 impl State {

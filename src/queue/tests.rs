@@ -10,7 +10,7 @@ use crate::{
     document::Document,
     outcome::{Loss, Outcome},
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How long a test waits for what must come: far longer than it takes, on a busy machine too.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
