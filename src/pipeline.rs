@@ -78,11 +78,6 @@ impl Pipeline {
         self.timing
     }
 
-    /// The filters and their hits.
-    pub fn filters(&self) -> &Filters {
-        &self.filters
-    }
-
     /// Events that came after one with a higher serial.
     pub fn out_of_order(&self) -> u64 {
         self.sequence.out_of_order()

@@ -24,7 +24,6 @@ mod pending;
 pub mod tables;
 
 pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
-pub use lines::MAX_LINE;
 
 use crate::{
     buffer::{self, give_back},
