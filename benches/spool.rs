@@ -4,11 +4,8 @@
 use auship::internals::{
     config::{self, SpoolFull},
     document::Document,
-    queue::{
-        BatchLimits, Dequeued, Overflow, Takeover,
-        counters::{Counter, Outcome},
-        queue,
-    },
+    outcome::Outcome,
+    queue::{BatchLimits, Dequeued, Guarantee, Overflow, Takeover, counters::Counter, queue},
 };
 use nix::sys::resource::{UsageWho, getrusage};
 use std::time::{Duration, Instant};
@@ -43,13 +40,14 @@ fn main() {
             dead_letter_limit: 0,
         };
         let (mut sender, receiver) =
-            queue("bench", &config, Overflow::Lose, &dir.path().join("run"), Takeover::Fresh).unwrap();
+            queue("bench", &config, Overflow::Lose, Guarantee::BestEffort, &dir.path().join("run"), Takeover::Fresh)
+                .unwrap();
         receiver.set_failing(true);
         let (before, start) = (seconds(), Instant::now());
         for n in 0..DOCUMENTS {
             let mut document = format!("{{\"number\":{n}").into_bytes();
             document.resize(SIZE, b'x');
-            assert!(sender.push(Document { body: document, ..Document::default() }, None));
+            assert!(sender.push(Document { body: document, ..Document::default() }, None).is_ok());
         }
         while receiver.counters()[Counter::Spool] < DOCUMENTS as u64 {
             std::thread::sleep(Duration::from_millis(1));

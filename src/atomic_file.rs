@@ -35,6 +35,15 @@ pub fn write_with(path: &Path, temporary: &Path, fill: impl FnOnce(&mut File) ->
     })
 }
 
+/// Puts the names in a directory onto the disk: a file that was made or renamed there has its name after a power failure
+/// too.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

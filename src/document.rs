@@ -1,9 +1,9 @@
 //! A document: what a format makes of an event, and what a queue carries to a sink.
 
-use crate::event::Timestamp;
+use crate::{event::Timestamp, outcome::Outcome, receipt::Receipt};
 
 /// One JSON document on its way to a sink, and what a sink has to know about it without reading it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Document {
     /// The document's bytes, as they are to be sent.
     pub body: Vec<u8>,
@@ -11,6 +11,8 @@ pub struct Document {
     pub time: Timestamp,
     /// The event's own id, where the format gives it one: the same event always has the same one.
     pub id: Option<[u8; 16]>,
+    /// Who wants to know the outcome.
+    pub receipt: Option<Receipt>,
 }
 
 impl Document {
@@ -27,6 +29,28 @@ impl Document {
     /// Empties it for the next event, keeping its buffer.
     pub fn clear(&mut self) {
         self.body.clear();
-        (self.time, self.id) = (Timestamp::default(), None);
+        (self.time, self.id, self.receipt) = (Timestamp::default(), None, None);
+    }
+
+    /// A copy that has no more room than it needs, and another receipt.
+    #[must_use]
+    pub fn copy(&self, receipt: Option<Receipt>) -> Self {
+        Self { body: self.body.clone(), time: self.time, id: self.id, receipt }
+    }
+
+    /// Tells whoever wants to know it the outcome.
+    pub fn resolve(&mut self, outcome: Outcome) {
+        if let Some(receipt) = self.receipt.take() {
+            receipt.resolve(outcome);
+        }
     }
 }
+
+/// The same document, whoever wants to know its outcome.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.body == other.body && self.time == other.time && self.id == other.id
+    }
+}
+
+impl Eq for Document {}

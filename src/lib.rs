@@ -43,12 +43,14 @@ mod log;
 mod losses;
 mod metrics;
 mod net;
+mod outcome;
 mod output;
 mod outputs;
 mod paths;
 mod pipeline;
 mod processes;
 mod queue;
+mod receipt;
 mod run;
 mod sequence;
 mod setup;
@@ -87,9 +89,13 @@ pub mod internals {
     pub mod metrics {
         pub use crate::metrics::{Kind, METRICS, Metric, StatsdName};
     }
+    /// What becomes of documents.
+    pub mod outcome {
+        pub use crate::outcome::*;
+    }
     /// Queues.
     pub mod queue {
         pub use crate::queue::*;
     }
-    pub use crate::{auparse::Parser, host::Host, processes::Origin};
+    pub use crate::{auparse::Parser, host::Host, processes::Origin, receipt::Receipt};
 }

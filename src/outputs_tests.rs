@@ -6,7 +6,8 @@ use super::*;
 use crate::{
     config::parse,
     metrics::OutputState,
-    queue::counters::{Counters, Loss, Outcome},
+    outcome::{Loss, Outcome},
+    queue::counters::Counters,
     timing::RequestStats,
 };
 use std::{cell::RefCell, collections::BTreeSet, path::Path, rc::Rc};

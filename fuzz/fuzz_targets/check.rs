@@ -1,7 +1,7 @@
 //! What must hold for whatever comes out: the way from bytes to JSON, checked.
 
 use auship::internals::{
-    Host, Origin, Parser, config,
+    Host, Origin, Parser, Receipt, config,
     document::Document,
     event::{Event, Events},
     filter::Filters,
@@ -65,7 +65,7 @@ struct Check {
 }
 
 impl Events for Check {
-    fn event(&mut self, mut event: Event<'_, '_>) {
+    fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
         self.filters.decide(&mut event);
         for format in &mut self.formats {
             self.document.clear();

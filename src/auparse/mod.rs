@@ -85,7 +85,7 @@ impl Group {
         self.event.part = self.pending.handed_out(Identity { id, node });
         self.event.partial = self.event.part > 0 || lacks_its_end(&self.event);
         let mut interpreter = Interpreter::new(cursor, &mut self.memory);
-        to.event(Event::Linux(&self.event, &mut interpreter));
+        to.event(Event::Linux(&self.event, &mut interpreter), None);
         self.event.give_back(buffer::EVENT);
     }
 }

@@ -10,10 +10,7 @@ use super::{
     },
     snapshot::OutputMetrics,
 };
-use crate::{
-    queue::counters::{Counter, Loss},
-    sink::BreakerState,
-};
+use crate::{outcome::Loss, queue::counters::Counter, sink::BreakerState};
 use std::time::UNIX_EPOCH;
 
 /// All metrics, in the order in which they are written.

@@ -1,7 +1,8 @@
 use super::*;
 use crate::{
     config::Metrics,
-    queue::counters::{Counter, Counters, Loss, Outcome},
+    outcome::{Loss, Outcome},
+    queue::counters::{Counter, Counters},
     sink::BreakerState,
     timing::RequestStats,
 };

@@ -1,10 +1,7 @@
 //! Batches in flight: what a sink does with them, and what becomes of their documents.
 
-use super::{
-    MAX_DEFERRED, QueueReceiver,
-    counters::{Counter, Outcome},
-};
-use crate::{document::Document, lock::locked};
+use super::{MAX_DEFERRED, QueueReceiver, counters::Counter};
+use crate::{document::Document, lock::locked, outcome::Outcome};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -92,15 +89,16 @@ impl Batch {
 impl QueueReceiver {
     /// Records the outcome of the next so many documents of a batch.
     pub fn record_outcome(&self, batch: &mut Batch, number: usize, outcome: Outcome) {
-        batch.resolved += number;
-        let number = number as u64;
-        let mut state = locked(&self.shared.state);
-        if state.counts_are_final {
-            return;
-        }
         let held_in = if batch.is_on_disk() { Counter::Spool } else { Counter::Ring };
-        state.counters[held_in] -= number;
-        state.counters.record_outcome(number, outcome);
+        let mut state = locked(&self.shared.state);
+        if !state.counts_are_final {
+            state.counters[held_in] -= number as u64;
+            state.counters.record_outcome(number as u64, outcome);
+        }
+        drop(state);
+        let from = batch.resolved;
+        batch.resolved += number;
+        batch.documents[from..batch.resolved].iter_mut().for_each(|document| document.resolve(outcome));
     }
 
     /// All documents of a batch have the same outcome.
@@ -203,6 +201,7 @@ impl QueueReceiver {
             Origin::InFlightFile { .. } => (),
         }
         batch.origin = Origin::InFlightFile { path, first: batch.resolved };
+        batch.documents[batch.resolved..].iter_mut().for_each(|document| document.resolve(Outcome::Persisted));
     }
 
     /// Keeps only these documents in a batch's file. Says which file has them now, unless the disk refuses.

@@ -5,68 +5,11 @@
 //! All of it changes under the queue's lock, so that whoever looks sees it hold. A new counter is one variant of
 //! [`Counter`] and one row of `ROWS`.
 
+use crate::outcome::{Loss, Outcome};
 use std::{
     fmt,
     ops::{AddAssign, Index, IndexMut},
 };
-
-/// Why events are lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
-    /// The ring had no room, and there was no spool that could take more.
-    RingFull,
-    /// The sink refused them as often as they were tried, or nobody reads any more.
-    Refused,
-    /// They were still waiting when time was up.
-    AtEnd,
-    /// The spool was at its limit and made room.
-    SpoolFull,
-    /// Their place in the spool is damaged.
-    SpoolDamaged,
-    /// They were in the ring of a process that ended without a word.
-    Killed,
-    /// The dead-letter file could not take them.
-    DeadLetters,
-}
-
-impl Loss {
-    /// All there are, in the order of [`Counters::lost`].
-    pub const ALL: [Self; 7] = [
-        Self::RingFull,
-        Self::Refused,
-        Self::AtEnd,
-        Self::SpoolFull,
-        Self::SpoolDamaged,
-        Self::Killed,
-        Self::DeadLetters,
-    ];
-
-    /// Its name in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RingFull => "ring_full",
-            Self::Refused => "refused",
-            Self::AtEnd => "at_end",
-            Self::SpoolFull => "spool_full",
-            Self::SpoolDamaged => "spool_damaged",
-            Self::Killed => "killed",
-            Self::DeadLetters => "dead_letters_full",
-        }
-    }
-}
-
-/// What came of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It arrived: a 2xx answer, or written to the file or socket.
-    Delivered,
-    /// It had arrived before, as the server says: delivered too.
-    Duplicate,
-    /// The server will never take it; it is in the dead-letter file.
-    DeadLettered,
-    /// It is lost.
-    Lost(Loss),
-}
 
 /// What is counted for each output. Each has one row in `ROWS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +112,10 @@ impl Counters {
                 self[Counter::Duplicates] += number;
             }
             Outcome::DeadLettered => self[Counter::DeadLettered] += number,
+            Outcome::Skipped => self[Counter::Skipped] += number,
             Outcome::Lost(why) => self.lost[why as usize] += number,
+            // The one never came to an output, the other is still in its spool.
+            Outcome::Filtered | Outcome::Persisted => (),
         }
     }
 

@@ -6,6 +6,11 @@
 //! ring is half full or the sink fails; since it takes all of it, and the sink takes from the ring only while the
 //! spool is empty, the order of events is kept.
 //!
+//! Documents may carry receipts, by which their source learns that they are safe: delivered, or on the disk. The spool's
+//! thread writes all that is in the ring as one group, syncs once, and resolves the group. So an acknowledgement waits for
+//! one sync, and not until a batch is full. A queue for such documents ([`Guarantee::Acknowledged`]) hands back what it
+//! has no room for, and drops nothing that it has acknowledged.
+//!
 //! | file | what it holds |
 //! |---|---|
 //! | `sender.rs`, `receiver.rs` | its two ends |
@@ -28,7 +33,7 @@ mod spooler;
 mod state;
 
 use crate::{
-    config,
+    config::{self, SpoolFull},
     lock::locked,
     losses::{LossReporter, RateLimitedLog},
 };
@@ -37,7 +42,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 pub use receiver::QueueReceiver;
 pub use sender::QueueSender;
 pub use spool::ResumeMark;
-use spool::Spool;
+use spool::{Spool, SyncData};
 use state::State;
 use std::{
     io,
@@ -83,6 +88,16 @@ pub enum Overflow {
     Lose,
 }
 
+/// What a queue promises about documents that it has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarantee {
+    /// What can't be kept is dropped, counted and reported: the reader must go on.
+    BestEffort,
+    /// Documents have receipts. A queue that is full hands them back, and a spool that is full refuses more: it never
+    /// drops its oldest (`spool_full = drop_oldest`), which may be acknowledged.
+    Acknowledged,
+}
+
 /// Who had the spool before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takeover {
@@ -96,6 +111,8 @@ pub enum Takeover {
 struct Shared {
     name: String,
     config: config::Queue,
+    guarantee: Guarantee,
+    sync: SyncData,
     run_dir: PathBuf,
     state: Mutex<State>,
     // These two are asked without the state's lock, but their changes are announced to who sleeps on it.
@@ -125,14 +142,35 @@ pub fn queue(
     name: &str,
     config: &config::Queue,
     overflow: Overflow,
+    guarantee: Guarantee,
     run_dir: &Path,
     takeover: Takeover,
 ) -> io::Result<(QueueSender, QueueReceiver)> {
+    queue_with(name, config, overflow, guarantee, run_dir, takeover, SyncData::default())
+}
+
+/// As [`queue`], with a say in how the spool's files are put onto the disk.
+fn queue_with(
+    name: &str,
+    config: &config::Queue,
+    overflow: Overflow,
+    guarantee: Guarantee,
+    run_dir: &Path,
+    takeover: Takeover,
+    sync: SyncData,
+) -> io::Result<(QueueSender, QueueReceiver)> {
+    let mut config = config.clone();
+    if let (Guarantee::Acknowledged, Some(spool)) = (guarantee, &mut config.spool) {
+        spool.full = SpoolFull::DropNewest;
+    }
+    let timeout = config.max_wait;
     let shared = Arc::new(Shared {
         name: name.to_string(),
-        config: config.clone(),
+        state: Mutex::new(State::new(&config)),
+        config,
+        guarantee,
+        sync,
         run_dir: run_dir.to_path_buf(),
-        state: Mutex::new(State::new(config)),
         failing: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         work: Condvar::new(),
@@ -144,7 +182,7 @@ pub fn queue(
         complaints: RateLimitedLog::default(),
         spooler: Mutex::default(),
     });
-    if config.spool.is_some() {
+    if shared.config.spool.is_some() {
         if let Err(e) = shared.open_spool() {
             if e.kind() == io::ErrorKind::ResourceBusy && takeover == Takeover::Fresh {
                 return Err(e);
@@ -164,7 +202,7 @@ pub fn queue(
         })?;
         *locked(&shared.spooler) = Some(ended);
     }
-    let sender = QueueSender { shared: shared.clone(), overflow, timeout: config.max_wait };
+    let sender = QueueSender { shared: shared.clone(), overflow, timeout };
     Ok((sender, QueueReceiver { shared }))
 }
 
@@ -186,5 +224,7 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>, time: Option<Dura
     }
 }
 
+#[cfg(test)]
+mod receipt_tests;
 #[cfg(test)]
 mod tests;

@@ -3,13 +3,18 @@
 use super::{
     Batch, BatchLimits, Dequeued, LAST_WRITE, RETRY_DISK, ResumeMark, Shared, State,
     batch::Origin,
-    counters::{Counter, Counters, Loss, Outcome},
+    counters::{Counter, Counters},
     next::{Next, next},
     spool::Spool,
     state::BatchSize,
     wait,
 };
-use crate::{lock::locked, log, losses::events};
+use crate::{
+    lock::locked,
+    log,
+    losses::events,
+    outcome::{Loss, Outcome},
+};
 use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
     time::{Duration, Instant},
@@ -123,7 +128,10 @@ impl QueueReceiver {
         state.counters.record_outcome(left, Outcome::Lost(Loss::AtEnd));
         state.counts_are_final = true;
         let counters = state.counters;
+        // Whoever waits for them learns that they are lost.
+        let unsent = state.ring.take(usize::MAX, usize::MAX);
         drop(state);
+        drop(unsent);
         if let Some(spool) = shared.spool.get() {
             spool.forget_ring();
         }

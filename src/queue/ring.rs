@@ -160,10 +160,10 @@ mod tests {
         for n in 1..=2 {
             ring.push(document(vec![n]));
         }
-        let reserved = ring.take_all_reserved();
+        let mut reserved = ring.take_all_reserved();
         ring.push(document(vec![3]));
         assert!(ring.has_reserved() && !ring.has_room(1));
-        ring.release_reserved(reserved[1..].to_vec());
+        ring.release_reserved(reserved.split_off(1));
         assert!(ring.has_room(1));
         assert_eq!(ring.take(9, 100), [document(vec![2]), document(vec![3])]);
     }

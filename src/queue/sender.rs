@@ -1,11 +1,11 @@
 //! The writing end: what the reader does.
 
-use super::{
-    Overflow, ResumeMark, Shared, State,
-    counters::{Counter, Loss, Outcome},
-    wait,
+use super::{Overflow, ResumeMark, Shared, State, counters::Counter, wait};
+use crate::{
+    document::Document,
+    lock::locked,
+    outcome::{Loss, Outcome},
 };
-use crate::{document::Document, lock::locked};
 use std::{
     sync::{Arc, MutexGuard, atomic::Ordering},
     time::{Duration, Instant},
@@ -22,9 +22,14 @@ pub struct QueueSender {
 
 impl QueueSender {
     /// Puts a document in. For a local sink, and for a spool that works, the reader waits for room, but no longer
-    /// than `max_wait` in a row: what one document used up the next can't. False when the document is lost, which is
-    /// then counted and reported.
-    pub fn push(&mut self, document: Document, mark: Option<ResumeMark>) -> bool {
+    /// than `max_wait` in a row: what one document used up the next can't.
+    ///
+    /// Without room a document that nobody waits for is lost, which is counted and reported.
+    ///
+    /// # Errors
+    /// Without room a document that has a receipt comes back. The queue has not accepted it; the source is to stop
+    /// reading, and may push it again later.
+    pub fn push(&mut self, document: Document, mark: Option<ResumeMark>) -> Result<(), Document> {
         let mut state = locked(&self.shared.state);
         if !state.ring.has_room(document.len()) {
             let start = Instant::now();
@@ -34,6 +39,9 @@ impl QueueSender {
         let shared = &self.shared;
         // With `spool = always` it counts when it is on the disk, or lost.
         let room = state.ring.has_room(document.len());
+        if !room && document.receipt.is_some() {
+            return Err(document);
+        }
         if !room || !state.disk.always {
             state.counters[Counter::Events] += 1;
         }
@@ -44,7 +52,7 @@ impl QueueSender {
             self.note_serial(mark);
             shared.full.lost(&why);
             shared.save_unreported();
-            return false;
+            return Ok(());
         }
         self.timeout = shared.config.max_wait;
         if let Some(spool) = shared.spool.get() {
@@ -64,7 +72,7 @@ impl QueueSender {
         if wake_spool {
             shared.to_spool.notify_one();
         }
-        true
+        Ok(())
     }
 
     /// An event that filters dropped: only its serial matters.
@@ -79,7 +87,7 @@ impl QueueSender {
         self.note_serial(mark);
         let mut state = locked(&self.shared.state);
         state.counters[Counter::Events] += 1;
-        state.counters[Counter::Skipped] += 1;
+        state.counters.record_outcome(1, Outcome::Skipped);
     }
 
     /// To be called about once a second: reports what was held back.

@@ -1,12 +1,19 @@
 //! The spool's thread: opens the spool, and moves what is in the ring to disk when it should be there.
 
 use super::{
-    GATHER, RETRY_DISK, RETRY_FULL, RETRY_OPEN, Shared, State,
-    counters::{Counter, Loss, Outcome},
+    GATHER, Guarantee, RETRY_DISK, RETRY_FULL, RETRY_OPEN, Shared, State,
+    counters::Counter,
     spool::{Appended, Recovered, Spool},
     wait,
 };
-use crate::{config::SpoolFull, document::Document, lock::locked, log, losses::events};
+use crate::{
+    config::SpoolFull,
+    document::Document,
+    lock::locked,
+    log,
+    losses::events,
+    outcome::{Loss, Outcome},
+};
 use std::{
     io,
     sync::{MutexGuard, atomic::Ordering},
@@ -84,7 +91,7 @@ impl Shared {
     /// Opens the spool, and takes over what is in it.
     pub(super) fn open_spool(&self) -> io::Result<()> {
         let Some(config) = &self.config.spool else { return Ok(()) };
-        let (spool, recovered) = Spool::open(&self.name, config, &self.run_dir)?;
+        let (spool, recovered) = Spool::open(&self.name, config, &self.run_dir, &self.sync)?;
         let mut state = locked(&self.state);
         self.take_over(&mut state, recovered);
         // What came into the ring before there was a spool is counted there too.
@@ -139,12 +146,14 @@ impl Shared {
         let Appended { stored, too_large, dropped, error } = appended;
         let mut rest = documents.split_off(stored);
         if too_large {
-            rest.remove(0);
+            rest.remove(0).resolve(Outcome::Lost(Loss::SpoolFull));
             spool.note_bypassed(1);
         }
         let (stored, large) = (stored as u64, u64::from(too_large));
         let mut state = locked(&self.state);
         if state.counts_are_final {
+            drop(state);
+            documents.iter_mut().for_each(|document| document.resolve(Outcome::Persisted));
             return;
         }
         state.count_leaving_ring(stored + large);
@@ -159,6 +168,7 @@ impl Shared {
             state.disk.spool_error.clear();
         }
         drop(state);
+        documents.iter_mut().for_each(|document| document.resolve(Outcome::Persisted));
         self.work.notify_all();
         self.room.notify_one();
         self.spool_full.lost_many(dropped, "the oldest are dropped");
@@ -173,7 +183,11 @@ impl Shared {
         let refuses = self.config.spool.as_ref().is_none_or(|spool| spool.full == SpoolFull::DropNewest);
         if e.kind() == io::ErrorKind::QuotaExceeded && refuses {
             let mut state = locked(&self.state);
-            state.disk.spool_error = format!("{e}, and spool_full = drop_newest");
+            let why = match self.guarantee {
+                Guarantee::BestEffort => "spool_full = drop_newest",
+                Guarantee::Acknowledged => "what is acknowledged is not dropped",
+            };
+            state.disk.spool_error = format!("{e}, and {why}");
             state.disk.write_retry_at = Some(Instant::now() + RETRY_FULL);
         } else {
             self.report_spool_error(e, "can't be written");

@@ -2,16 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{
-    counters::{Counter, Counters, Loss, Outcome},
+    counters::{Counter, Counters},
     *,
 };
-use crate::{config::SpoolFull, document::Document};
+use crate::{
+    config::SpoolFull,
+    document::Document,
+    outcome::{Loss, Outcome},
+};
 use std::time::Instant;
 
 /// How long a test waits for what must come: far longer than it takes, on a busy machine too.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
@@ -19,7 +23,7 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-fn config(dir: &Path, always: bool) -> config::Queue {
+pub(super) fn config(dir: &Path, always: bool) -> config::Queue {
     let spool = config::Spool { dir: dir.join("spool"), always, limit: 64 << 20, full: SpoolFull::DropOldest };
     config::Queue {
         slots: 512,
@@ -32,10 +36,11 @@ fn config(dir: &Path, always: bool) -> config::Queue {
 }
 
 fn open(dir: &Path, always: bool) -> (QueueSender, QueueReceiver) {
-    queue("test", &config(dir, always), Overflow::Lose, &dir.join("run"), Takeover::Fresh).unwrap()
+    queue("test", &config(dir, always), Overflow::Lose, Guarantee::BestEffort, &dir.join("run"), Takeover::Fresh)
+        .unwrap()
 }
 
-fn limits(documents: usize) -> BatchLimits {
+pub(super) fn limits(documents: usize) -> BatchLimits {
     BatchLimits { documents, bytes: usize::MAX, interval: Duration::ZERO }
 }
 
@@ -47,7 +52,7 @@ fn documents(numbers: std::ops::Range<u64>) -> Vec<Document> {
 fn spooled(sender: &mut QueueSender, receiver: &QueueReceiver, numbers: std::ops::Range<u64>) {
     let all = receiver.counters()[Counter::Spool] + (numbers.end - numbers.start);
     receiver.set_failing(true);
-    assert!(documents(numbers).into_iter().all(|document| sender.push(document, None)));
+    assert!(documents(numbers).into_iter().all(|document| sender.push(document, None).is_ok()));
     wait_until("all are in the spool", || receiver.counters()[Counter::Spool] == all);
 }
 
@@ -62,7 +67,7 @@ fn drain_with(receiver: &QueueReceiver, number: usize, most: usize) -> Vec<Docum
         let Dequeued::Batch(batch) = receiver.dequeue_timeout(&limits(most), PATIENCE) else {
             panic!("only {}", all.len())
         };
-        all.extend(batch.documents.iter().cloned());
+        all.extend(batch.documents.iter().map(|document| document.copy(None)));
         receiver.record_outcome_of_all(batch, Outcome::Delivered);
     }
     assert!(
@@ -135,7 +140,7 @@ fn all_of_the_sinks_threads_end_when_nothing_is_left() {
 fn what_is_left_half_delivered_does_not_come_again() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
-    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
+    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None).is_ok()));
     let Dequeued::Batch(mut batch) = receiver.dequeue_timeout(&limits(10), PATIENCE) else { panic!() };
     receiver.persist(&mut batch);
     receiver.record_outcome(&mut batch, 4, Outcome::Delivered);
@@ -197,7 +202,7 @@ fn one_that_is_refused_again_and_again_holds_up_nothing() {
 fn what_was_lost_at_the_end_is_not_lost_again_at_the_next_start() {
     let dir = tempfile::tempdir().unwrap();
     let (mut sender, receiver) = open(dir.path(), false);
-    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
+    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None).is_ok()));
     let Dequeued::Batch(batch) = receiver.dequeue_timeout(&limits(10), PATIENCE) else { panic!() };
     drop(sender);
     // Its sink never gave it back.
@@ -218,7 +223,7 @@ fn what_is_stuck_on_its_way_to_the_disk_is_counted_at_the_end() {
     let (mut sender, receiver) = open(dir.path(), true);
     // So that its thread leaves them alone.
     locked(&receiver.shared.state).disk.write_retry_at = Some(Instant::now() + Duration::from_secs(100));
-    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None)));
+    assert!(documents(0..10).into_iter().all(|document| sender.push(document, None).is_ok()));
     let moving = locked(&receiver.shared.state).ring.take_all_reserved();
     assert_eq!(moving.len(), 10);
     let (counters, left) = receiver.finish();

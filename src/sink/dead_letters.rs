@@ -1,7 +1,7 @@
 //! The dead-letter file: documents that the server will never take, one JSON object a line, with what it said.
 
 use super::file;
-use crate::{config, format::json, lock::locked, time::rfc3339};
+use crate::{atomic_file, config, document::Document, format::json, lock::locked, time::rfc3339};
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -56,13 +56,14 @@ impl DeadLetters {
         line
     }
 
-    /// Writes a document and why it can't be delivered.
+    /// Writes a document and why it can't be delivered. When somebody waits for its outcome it is on the disk
+    /// afterwards.
     ///
     /// # Errors
     /// When there is no such file, it is at its limit, or the disk refuses: the document is lost then.
-    pub(super) fn write(&self, document: &[u8], why: &str) -> io::Result<()> {
+    pub(super) fn write(&self, document: &Document, why: &str) -> io::Result<()> {
         let path = self.path.as_ref().ok_or_else(|| io::Error::other("there is no dead_letter_file"))?;
-        let line = self.line(document, why);
+        let line = self.line(&document.body, why);
         let _one = locked(&self.writing);
         let mut file = file::open(&config::File::new(path.clone()))?;
         let size = file.metadata()?.len();
@@ -72,6 +73,12 @@ impl DeadLetters {
         file.write_all(&line).inspect_err(|_| {
             // Half a line would spoil the next one.
             let _ = file.set_len(size);
-        })
+        })?;
+        if document.receipt.is_some() {
+            file.sync_data()?;
+            // A new file's name too.
+            path.parent().map_or(Ok(()), atomic_file::sync_dir)?;
+        }
+        Ok(())
     }
 }

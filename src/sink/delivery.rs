@@ -10,10 +10,8 @@ use crate::{
     document::Document,
     lock::locked,
     log,
-    queue::{
-        Batch, BatchLimits, Order, QueueReceiver,
-        counters::{Loss, Outcome},
-    },
+    outcome::{Loss, Outcome},
+    queue::{Batch, BatchLimits, Order, QueueReceiver},
 };
 use std::{
     ops::Range,
@@ -318,7 +316,7 @@ impl DeliveryWorker {
     /// Gives up the next document that has no outcome.
     fn dead_letter(&self, batch: &mut Batch, why: &str) {
         let Some(document) = batch.next() else { return };
-        match self.dead_letters.write(&document.body, why) {
+        match self.dead_letters.write(document, why) {
             Ok(()) => {
                 self.queue.record_outcome(batch, 1, Outcome::DeadLettered);
                 self.shared.dead_lettered.lost(&format!("{}: {why}", self.server));

@@ -4,10 +4,11 @@
 use super::*;
 use crate::{
     queue::{
-        Overflow, QueueSender, Takeover,
+        Guarantee, Overflow, QueueSender, Takeover,
         counters::{Counter, Counters},
         queue,
     },
+    receipt::Receipt,
     sink::BreakerState,
 };
 use std::path::Path;
@@ -29,7 +30,8 @@ fn output(dir: &Path, attempts: Option<u32>) -> Running {
     let text = format!("[output:x]\ntype = http\nurl = http://h\nretry_min = 1ms\nretry_max = 2ms\n{kept}\n");
     let config = config::parse(Path::new("x"), &text).unwrap().outputs.remove(0);
     let config::Sink::Http(http) = &config.sink else { panic!("{config:?}") };
-    let (sender, queue) = queue("x", &config.queue, Overflow::Lose, &dir.join("run"), Takeover::Fresh).unwrap();
+    let (sender, queue) =
+        queue("x", &config.queue, Overflow::Lose, Guarantee::BestEffort, &dir.join("run"), Takeover::Fresh).unwrap();
     let shared = Arc::new(SinkStatus::new("x"));
     let delivery = DeliveryWorker::new(&config, &shared, queue.clone(), "http://h".into(), &http.client.retry);
     Running { sender, queue, delivery, shared }
@@ -42,7 +44,7 @@ fn document(text: &str) -> Document {
 }
 
 fn put(output: &mut Running, texts: &[&str]) {
-    assert!(texts.iter().all(|text| output.sender.push(document(text), None)));
+    assert!(texts.iter().all(|text| output.sender.push(document(text), None).is_ok()));
 }
 
 /// What a server makes of documents by what they are called: `n…` are rejected, `k…` are known, `a…` are refused
@@ -201,7 +203,7 @@ fn documents_whose_index_is_blocked_make_way_for_others() {
         match &mut sender {
             Some(sender) if sent.len() < 10 => {
                 others += 1;
-                assert!(sender.push(document(&format!("d{others}")), None));
+                assert!(sender.push(document(&format!("d{others}")), None).is_ok());
             }
             // The last of all tries, at the end.
             _ => sender = None,
@@ -245,6 +247,39 @@ fn what_is_deferred_survives_and_only_what_is_left_of_it() {
         items(documents, false)
     });
     assert_eq!((sent, queue.counters()[Counter::Recovered]), (vec!["b2".to_string(), "b4".into()], 2));
+}
+
+#[test]
+fn whoever_waits_for_a_document_learns_its_outcome() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut output = output(dir.path(), Some(2));
+    let (to, acks) = crossbeam_channel::unbounded();
+    for (token, text) in ["n0", "k1", "a2", "d3"].into_iter().enumerate() {
+        let receipt = Some(Receipt::new(token as u64, &to));
+        assert!(output.sender.push(Document { receipt, ..document(text) }, None).is_ok());
+    }
+    let Running { sender, delivery, .. } = output;
+    drop(sender);
+    delivery.run(&LIMITS, |documents| items(documents, true));
+    let mut acks: Vec<_> = acks.try_iter().map(|ack| (ack.token, ack.safe)).collect();
+    acks.sort_unstable();
+    assert_eq!(acks, [(0, true), (1, true), (2, false), (3, true)], "one was tried too often");
+    assert!(std::fs::read_to_string(dir.path().join("dead.json")).unwrap().contains("n0"));
+}
+
+#[test]
+fn one_that_no_dead_letter_file_takes_is_not_safe() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut output = output(dir.path(), Some(2));
+    std::fs::create_dir(dir.path().join("dead.json")).unwrap();
+    let (to, acks) = crossbeam_channel::unbounded();
+    let receipt = Some(Receipt::new(7, &to));
+    assert!(output.sender.push(Document { receipt, ..document("n") }, None).is_ok());
+    let Running { sender, queue, delivery, .. } = output;
+    drop(sender);
+    delivery.run(&LIMITS, |documents| items(documents, true));
+    assert_eq!(acks.try_iter().map(|ack| (ack.token, ack.safe)).collect::<Vec<_>>(), [(7, false)]);
+    assert_eq!(queue.counters().lost_by(Loss::DeadLetters), 1);
 }
 
 fn is_in_flight(entry: &std::io::Result<std::fs::DirEntry>) -> bool {

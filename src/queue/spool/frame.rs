@@ -80,7 +80,7 @@ impl Head {
             return None;
         }
         let (time, id) = self.known.unwrap_or_else(|| legacy::time_and_id(body));
-        Some(Document { body: body.to_vec(), time, id })
+        Some(Document { body: body.to_vec(), time, id, receipt: None })
     }
 }
 
@@ -256,7 +256,7 @@ mod tests {
     fn document(body: &[u8]) -> Document {
         let time = Timestamp { seconds: -7, nanos: 5 };
         let id = (!body.is_empty()).then(|| [body[0]; 16]);
-        Document { body: body.to_vec(), time, id }
+        Document { body: body.to_vec(), time, id, receipt: None }
     }
 
     fn three() -> Vec<u8> {
@@ -295,7 +295,7 @@ mod tests {
         write_legacy(&mut file, 3, body);
         let old = |number| {
             let time = Timestamp { seconds: 1, nanos: 2_000_000 };
-            Next::Document(number, Document { body: body.to_vec(), time, id: None })
+            Next::Document(number, Document { body: body.to_vec(), time, ..Document::default() })
         };
         assert_eq!(walk(&file), [old(1), Next::Document(2, document(b"two")), old(3)]);
         // A damaged head is passed over from one version to the other.

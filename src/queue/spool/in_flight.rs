@@ -1,6 +1,6 @@
 //! Documents that a sink took from the ring or the spool and failed to deliver, each batch in a file of its own.
 
-use super::{InFlightBatch, Next, Spool, Walk, frame, ignore_missing};
+use super::{InFlightBatch, Next, Spool, SyncData, Walk, frame, ignore_missing};
 use crate::{atomic_file, document::Document, lock::locked, log};
 use std::{
     collections::VecDeque,
@@ -21,9 +21,7 @@ impl Spool {
             *last += 1;
             *last
         };
-        let path = write_batch(self.dir(), number, documents, self.config.always)?;
-        self.sync_dir()?;
-        Ok(path)
+        self.write_batch(number, documents)
     }
 
     /// Of documents in a file of their own only these are left. Says which file has them now.
@@ -34,12 +32,20 @@ impl Spool {
         let Some((number, _)) = path.file_name().and_then(OsStr::to_str).and_then(read_batch_name) else {
             return Ok(path.to_path_buf());
         };
-        let rest = write_batch(self.dir(), number, documents, self.config.always)?;
-        self.sync_dir()?;
+        let rest = self.write_batch(number, documents)?;
         if rest != path {
             self.delete_persisted(path.to_path_buf());
         }
         Ok(rest)
+    }
+
+    fn write_batch(&self, number: u64, documents: &[Document]) -> io::Result<PathBuf> {
+        if !self.needs_sync(documents) {
+            return write_batch(self.dir(), number, documents, None);
+        }
+        let path = write_batch(self.dir(), number, documents, Some(&self.sync))?;
+        atomic_file::sync_dir(self.dir())?;
+        Ok(path)
     }
 
     /// Documents in a file of their own are done with.
@@ -75,7 +81,7 @@ fn read_batch_name(name: &str) -> Option<(u64, u64)> {
 
 /// Writes a file of documents in flight. It has its name when it is whole, so that a process that is killed
 /// meanwhile leaves none.
-fn write_batch(dir: &Path, number: u64, documents: &[Document], sync: bool) -> io::Result<PathBuf> {
+fn write_batch(dir: &Path, number: u64, documents: &[Document], sync: Option<&SyncData>) -> io::Result<PathBuf> {
     let mut bytes = Vec::new();
     for (n, document) in documents.iter().enumerate() {
         frame::write(&mut bytes, n as u64, document);
@@ -83,7 +89,7 @@ fn write_batch(dir: &Path, number: u64, documents: &[Document], sync: bool) -> i
     let path = dir.join(format!("{PREFIX}{number:020}-{}.spool", documents.len()));
     atomic_file::write_with(&path, &path.with_extension(UNFINISHED), |file| {
         file.write_all(&bytes)?;
-        if sync { file.sync_data() } else { Ok(()) }
+        sync.map_or(Ok(()), |sync| sync.sync(file))
     })?;
     Ok(path)
 }
@@ -128,7 +134,7 @@ pub(super) fn recover(output: &str, dir: &Path) -> io::Result<(VecDeque<InFlight
             let _ = fs::copy(&path, aside);
             // So that the next process doesn't count them once more.
             if !documents.is_empty()
-                && let Ok(rest) = write_batch(dir, number, &documents, false)
+                && let Ok(rest) = write_batch(dir, number, &documents, None)
             {
                 let _ = fs::remove_file(&path);
                 path = rest;

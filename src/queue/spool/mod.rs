@@ -32,11 +32,12 @@ pub use progress::ResumeMark;
 use progress::{JournalEntry, Mark, Progress, RingJournal};
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -110,7 +111,39 @@ impl Index {
 #[derive(Debug, Default)]
 struct Writer {
     file: Option<File>,
+    /// The file's name is on the disk.
+    is_named: bool,
     buffer: Vec<u8>,
+}
+
+type SyncFn = dyn Fn(&File) -> io::Result<()> + Send + Sync;
+
+/// How the data of a file are put onto the disk.
+#[derive(Clone)]
+pub(super) struct SyncData(Arc<SyncFn>);
+
+impl Default for SyncData {
+    fn default() -> Self {
+        Self(Arc::new(File::sync_data))
+    }
+}
+
+impl fmt::Debug for SyncData {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("SyncData")
+    }
+}
+
+impl SyncData {
+    /// With a function for it.
+    #[cfg(test)]
+    pub(super) fn new(sync: impl Fn(&File) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(sync))
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        (self.0)(file)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -175,6 +208,7 @@ pub(super) struct Spool {
     /// The output's name, for messages.
     output: String,
     config: config::Spool,
+    sync: SyncData,
     segment: u64,
     // Locked in this order, where more than one is.
     writer: Mutex<Writer>,
@@ -282,8 +316,23 @@ impl Spool {
         self.delete_completed();
     }
 
+    /// True when documents must be on the disk before they count as accepted, or are acknowledged.
+    fn needs_sync(&self, documents: &[Document]) -> bool {
+        self.config.always || documents.iter().any(|document| document.receipt.is_some())
+    }
+
     /// Removes segments that are done with.
     fn remove_done(&self) {
+        let index = locked(&self.index);
+        if index.segments.front().is_none_or(|first| first.end > index.done) {
+            return;
+        }
+        drop(index);
+        if self.config.always {
+            // After a power failure segments would be missed that the progress doesn't know to be done with.
+            let file = locked(&self.progress).file();
+            self.complain_about_progress(file.sync_data());
+        }
         // When all is done, the segment that is being written goes too; else at the next chance.
         let mut writer = self.writer.try_lock().ok();
         let mut index = locked(&self.index);

@@ -2,7 +2,7 @@
 
 use super::{
     Index, JournalEntry, LARGEST_SEGMENT, Mark, Next, Progress, Recovered, RingJournal, SEGMENTS, SMALLEST_SEGMENT,
-    Segment, Spool, Walk, at_path, ignore_existing, in_flight,
+    Segment, Spool, SyncData, Walk, at_path, ignore_existing, in_flight,
 };
 use crate::{config, log, losses::RateLimitedLog};
 use nix::fcntl::{Flock, FlockArg};
@@ -24,6 +24,7 @@ impl Spool {
         output: &str,
         config: &config::Spool,
         run_dir: &Path,
+        sync: &SyncData,
     ) -> io::Result<(Self, Recovered)> {
         let dir = &config.dir;
         let lock = lock(dir)?;
@@ -70,6 +71,7 @@ impl Spool {
         let spool = Self {
             output: output.to_string(),
             config: config.clone(),
+            sync: sync.clone(),
             segment,
             writer: Mutex::default(),
             reader: Mutex::default(),

@@ -11,6 +11,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
+    sync::Arc,
 };
 
 /// Distance of the slots, in bytes.
@@ -30,7 +31,7 @@ pub(super) struct Mark {
 /// The file.
 #[derive(Debug)]
 pub(super) struct Progress {
-    file: File,
+    file: Arc<File>,
     mark: Mark,
     generation: u64,
 }
@@ -70,7 +71,7 @@ impl Progress {
         let newest = slots.into_iter().flatten().max_by_key(|slot| slot[0]);
         let before = newest.map(|[_, done, written, bypassed]| Mark { done, written, bypassed });
         let generation = newest.map_or(0, |slot| slot[0]);
-        Ok((Self { file, mark: before.unwrap_or_default(), generation }, before))
+        Ok((Self { file: Arc::new(file), mark: before.unwrap_or_default(), generation }, before))
     }
 
     /// The mark now.
@@ -86,9 +87,9 @@ impl Progress {
         write_slot(&self.file, at, [self.generation, mark.done, mark.written, mark.bypassed])
     }
 
-    /// Puts all that was written onto the disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// The file, to be put onto the disk: whoever waits for that needs no lock.
+    pub(super) fn file(&self) -> Arc<File> {
+        self.file.clone()
     }
 }
 

@@ -29,7 +29,7 @@ fn config(dir: &Path, limit: u64, full: SpoolFull) -> config::Spool {
 }
 
 fn open_with(config: &config::Spool) -> io::Result<(Spool, Recovered)> {
-    Spool::open("test", config, &config.dir.with_extension("run"))
+    Spool::open("test", config, &config.dir.with_extension("run"), &SyncData::default())
 }
 
 fn open(dir: &Path) -> (Spool, Recovered) {
@@ -42,7 +42,7 @@ fn document(number: u64) -> Document {
     text.resize(text.len() + (number * 37 % 400) as usize, b'a' + (number % 26) as u8);
     text.extend_from_slice(b"\"}");
     let id = number.is_multiple_of(2).then(|| u128::from(number).to_be_bytes());
-    Document { body: text, time: Timestamp { seconds: number.cast_signed(), nanos: 7 }, id }
+    Document { body: text, time: Timestamp { seconds: number.cast_signed(), nanos: 7 }, id, receipt: None }
 }
 
 /// One of so many bytes.
@@ -334,8 +334,7 @@ fn files_that_vanish_are_counted() {
 fn what_was_dropped_is_counted_even_when_it_made_too_little_room() {
     let dir = Place::new();
     let (spool, _) = open_with(&config(dir.path(), 1 << 20, SpoolFull::DropOldest)).unwrap();
-    let document = large(960);
-    let append = |number: usize| spool.append(&vec![document.clone(); number]);
+    let append = |number: usize| spool.append(&(0..number).map(|_| large(960)).collect::<Vec<_>>());
     assert_eq!(append(1000).stored, 1000);
     // Most of it is on its way; what isn't makes too little room for this one.
     let on_its_way = spool.read(800, usize::MAX).unwrap();

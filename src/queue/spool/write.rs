@@ -1,20 +1,21 @@
 //! Writing: segments, and room for them.
 
 use super::{Appended, GATHER, Mark, Segment, Spool, Writer, at_path, frame, ignore_missing};
-use crate::{config::SpoolFull, document::Document, lock::locked};
+use crate::{atomic_file, config::SpoolFull, document::Document, lock::locked};
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
 };
 
 impl Spool {
-    /// Appends documents, as many as the disk and the limit allow.
+    /// Appends documents, as many as the disk and the limit allow. They are a group: what of it must be on the disk is
+    /// put there at once, with one sync for each segment that the group goes into.
     pub(in crate::queue) fn append(&self, documents: &[Document]) -> Appended {
         let mut appended = Appended::default();
         let mut writer = locked(&self.writer);
         while appended.stored < documents.len() && !appended.too_large {
-            if let Err(e) = self.append_some(&mut writer, documents, &mut appended) {
+            if let Err(e) = self.append_to_segment(&mut writer, documents, &mut appended) {
                 appended.error = Some(e);
                 break;
             }
@@ -23,63 +24,111 @@ impl Spool {
         appended
     }
 
-    /// Appends as many documents as go into one write.
-    fn append_some(&self, writer: &mut Writer, documents: &[Document], appended: &mut Appended) -> io::Result<()> {
+    /// Appends as many documents as go into one segment.
+    fn append_to_segment(
+        &self,
+        writer: &mut Writer,
+        documents: &[Document],
+        appended: &mut Appended,
+    ) -> io::Result<()> {
         self.open_segment(writer)?;
-        let (first, size) = {
+        let (first, start) = {
             let index = locked(&self.index);
             (index.written, index.segments.back().map_or(0, |s| s.bytes))
         };
-        writer.buffer.clear();
-        let mut number = first;
-        for document in &documents[appended.stored..] {
-            if (document.len() + frame::HEAD) as u64 > self.config.limit / 2 {
-                appended.too_large = number == first;
-                break;
+        let documents = &documents[appended.stored..];
+        let (mut count, mut end) = (0, start);
+        let written = loop {
+            let framed = self.frame_some(&mut writer.buffer, &documents[count..], first + count as u64, end);
+            if framed == 0 {
+                break Ok(());
             }
-            let full = size + (writer.buffer.len() + document.len()) as u64 > self.segment;
-            if (full && !(size == 0 && number == first)) || writer.buffer.len() > GATHER {
-                break;
+            let bytes = writer.buffer.len() as u64;
+            let room = self.make_room(end - start + bytes, &mut appended.dropped);
+            if let Err(e) = room.and_then(|()| write_at(writer, end)) {
+                break Err(e);
             }
-            if !frame::write(&mut writer.buffer, number, document) {
-                appended.too_large = number == first;
-                break;
-            }
-            number += 1;
-        }
-        if number == first {
-            if !appended.too_large {
-                // No room in this segment; the next one is tried at once.
-                self.close_segment(writer)?;
-            }
-            return Ok(());
-        }
-        self.make_room(writer.buffer.len() as u64, &mut appended.dropped)?;
-        let Some(file) = &mut writer.file else { return Ok(()) };
-        let written = file.write_all_at(&writer.buffer, size);
-        let written = written.and_then(|()| if self.config.always { file.sync_data() } else { Ok(()) });
-        if let Err(e) = written {
-            // What is there in part must not be taken for a document that is damaged.
-            if file.set_len(size).is_err() {
-                let _ = self.close_segment(writer);
-            }
+            (count, end) = (count + framed, end + bytes);
+        };
+        if count > 0
+            && self.needs_sync(&documents[..count])
+            && let Err(e) = self.sync_segment(writer)
+        {
+            self.cut(writer, start);
             return Err(e);
         }
+        if count > 0 {
+            self.note_written(first + count as u64, end);
+            appended.stored += count;
+        }
+        match written {
+            Err(e) => {
+                self.cut(writer, end);
+                return Err(e);
+            }
+            Ok(()) if count > 0 => (),
+            Ok(()) if self.is_too_large(documents) => appended.too_large = true,
+            // No room in this segment; the next one is tried at once.
+            Ok(()) => self.close_segment(writer)?,
+        }
+        Ok(())
+    }
+
+    /// True when the first of these documents will never fit.
+    fn is_too_large(&self, documents: &[Document]) -> bool {
+        let frame = documents.first().map_or(0, |document| document.len() + frame::HEAD);
+        frame as u64 > self.config.limit / 2 || u32::try_from(frame).is_err()
+    }
+
+    /// Frames documents for one write into a segment that has `size` bytes so far. Says how many.
+    fn frame_some(&self, buffer: &mut Vec<u8>, documents: &[Document], first: u64, size: u64) -> usize {
+        buffer.clear();
+        for (n, document) in documents.iter().enumerate() {
+            let is_full = size + (buffer.len() + document.len()) as u64 > self.segment;
+            let is_first = size == 0 && n == 0;
+            if self.is_too_large(&documents[n..])
+                || (is_full && !is_first)
+                || buffer.len() > GATHER
+                || !frame::write(buffer, first + n as u64, document)
+            {
+                return n;
+            }
+        }
+        documents.len()
+    }
+
+    /// Puts the segment that is being written onto the disk.
+    fn sync_segment(&self, writer: &mut Writer) -> io::Result<()> {
+        let Some(file) = &writer.file else { return Ok(()) };
+        self.sync.sync(file)?;
+        if !writer.is_named {
+            atomic_file::sync_dir(self.dir())?;
+            writer.is_named = true;
+        }
+        Ok(())
+    }
+
+    /// The segment that is being written ends with what is known to be whole: what is there in part mustn't be taken for
+    /// a document that is damaged.
+    fn cut(&self, writer: &mut Writer, end: u64) {
+        if writer.file.as_ref().is_some_and(|file| file.set_len(end).is_err()) {
+            let _ = self.close_segment(writer);
+        }
+    }
+
+    /// From now on documents up to this number can be read from the segment that is being written.
+    fn note_written(&self, number: u64, bytes: u64) {
         let mut index = locked(&self.index);
         if let Some(segment) = index.segments.back_mut() {
-            segment.end = number;
-            segment.bytes = size + writer.buffer.len() as u64;
+            (segment.end, segment.bytes) = (number, bytes);
         }
         index.written = number;
         drop(index);
-        appended.stored += usize::try_from(number - first).unwrap_or(usize::MAX);
         let mut progress = locked(&self.progress);
         let mark = progress.mark();
         let set = progress.set(Mark { written: number, ..mark });
-        let set = set.and_then(|()| if self.config.always { progress.sync() } else { Ok(()) });
         drop(progress);
         self.complain_about_progress(set);
-        Ok(())
     }
 
     fn open_segment(&self, writer: &mut Writer) -> io::Result<()> {
@@ -90,17 +139,10 @@ impl Spool {
         let segment = Segment { base, end: base, bytes: 0, closed: false };
         let path = segment.path(self.dir());
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
-        let file = file.map_err(|e| at_path(&path, &e))?;
-        // Until this succeeds there is no such segment.
-        self.sync_dir()?;
-        writer.file = Some(file);
+        writer.file = Some(file.map_err(|e| at_path(&path, &e))?);
+        writer.is_named = false;
         locked(&self.index).segments.push_back(segment);
         Ok(())
-    }
-
-    /// Puts the directory onto the disk, where every event is to be there.
-    pub(super) fn sync_dir(&self) -> io::Result<()> {
-        if self.config.always { File::open(self.dir())?.sync_all() } else { Ok(()) }
     }
 
     fn close_segment(&self, writer: &mut Writer) -> io::Result<()> {
@@ -149,4 +191,9 @@ impl Spool {
             removed?;
         }
     }
+}
+
+/// Writes what is framed at a place of the segment that is being written.
+fn write_at(writer: &Writer, at: u64) -> io::Result<()> {
+    writer.file.as_ref().map_or(Ok(()), |file| file.write_all_at(&writer.buffer, at))
 }

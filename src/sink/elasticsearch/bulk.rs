@@ -80,7 +80,7 @@ mod tests {
     }
 
     fn document(body: &str, seconds: i64, id: Option<[u8; 16]>) -> Document {
-        Document { body: body.into(), time: Timestamp { seconds, nanos: 0 }, id }
+        Document { body: body.into(), time: Timestamp { seconds, nanos: 0 }, id, receipt: None }
     }
 
     #[test]

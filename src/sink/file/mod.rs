@@ -12,10 +12,8 @@ use crate::{
     buffer::give_back,
     config, log,
     losses::RateLimitedLog,
-    queue::{
-        Batch, BatchLimits, Dequeued, QueueReceiver,
-        counters::{Loss, Outcome},
-    },
+    outcome::{Loss, Outcome},
+    queue::{Batch, BatchLimits, Dequeued, QueueReceiver},
 };
 use disk::Age;
 pub(super) use disk::open;
