@@ -1,7 +1,7 @@
 //! How fast the spool takes documents and gives them back: 1 KiB each, in the file system of `TMPDIR`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use auship::{
+use auship::internals::{
     config::{self, SpoolFull},
     document::Document,
     outcome::Outcome,

@@ -11,6 +11,7 @@ use crate::{
     event::{Event, Events},
     filter::Filters,
     format::{Format, Written},
+    receipt::Receipt,
 };
 use std::{
     fs::File,
@@ -70,7 +71,7 @@ impl<W: Write> Output<'_, W> {
 }
 
 impl<W: Write> Events for Output<'_, W> {
-    fn event(&mut self, mut event: Event<'_, '_>) {
+    fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
         self.events += 1;
         if self.filters.decide(&mut event).action == Action::Drop {
             return;

@@ -1,59 +1,101 @@
-//! auship ships audit events: records in, one JSON document an event out, and nothing lost in silence.
+//! auship ships audit events: records in, one JSON document an event out, and nothing is lost in silence.
 //!
-//! One straight line, left to right; no step looks back:
+//! An event goes one way, from left to right. Only an acknowledgement comes back, to a source that asks for it.
 //!
 //! ```text
-//! source ──► assembler ──► filter ──► format ──► ring ──► sink
-//!                                                 │ ▲
-//!                                                 ▼ │ full, or sink down
-//!                                                spool
+//! source ──► parser ──► filter ──► format ──► ring ──► sink
+//!                                              │ ▲
+//!                                              ▼ │ full, or sink down
+//!                                             spool
 //! ```
 //!
 //! | step | module |
 //! |---|---|
-//! | source: where records come from | [`source`] |
-//! | assembler: records become one event | [`auparse`] |
-//! | event: what an assembler yields and a format reads | [`event`] |
-//! | filter: which events are kept | [`filter`] |
-//! | format: event to JSON | [`format`] |
-//! | ring and spool: the queue in front of a sink, in memory and on disk | [`queue`] |
-//! | sink: where documents go | [`sink`] |
+//! | source: reads records | `source` |
+//! | parser: groups records into events, with libauparse | `auparse` |
+//! | event: what a parser passes on | `event` |
+//! | pipeline: watches serials, asks filters, gives events to the outputs | `pipeline`, `sequence`, `filter` |
+//! | outputs: each has a format, a queue and a sink of its own | `outputs`, `output` |
+//! | format: an event becomes a JSON document | `format`, `document` |
+//! | queue: the ring in memory, and the spool on disk behind it | `queue` |
+//! | sink: delivers documents | `sink` |
 //!
-//! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], [`sequence`] (events that didn't come),
-//! [`metrics`], and the commands in [`cli`],
-//! of which [`setup`] prepares a cluster.
+//! Commands are in `cli`, `run`, `convert` and `setup`. `config` reads the configuration, `metrics` counts. The other
+//! modules are leaves, which all may use and which use none of these.
+//!
+//! `docs/architecture.md` says more.
 
-pub mod accounts;
-pub mod address;
-pub mod atomic_file;
-pub mod auparse;
-pub mod buffer;
-pub mod cli;
-pub mod config;
-pub mod convert;
-pub mod document;
-pub mod event;
-pub mod filter;
-pub mod format;
-pub mod host;
-pub mod lock;
-pub mod log;
-pub mod losses;
-pub mod metrics;
-pub mod net;
-pub mod outcome;
-pub mod output;
-pub mod outputs;
-pub mod paths;
-pub mod pipeline;
-pub mod processes;
-pub mod queue;
-pub mod receipt;
-pub mod run;
-pub mod sequence;
-pub mod setup;
-pub mod signals;
-pub mod sink;
-pub mod source;
-pub mod time;
-pub mod timing;
+mod accounts;
+mod address;
+mod atomic_file;
+mod auparse;
+mod buffer;
+mod cli;
+mod config;
+mod convert;
+mod document;
+mod event;
+mod filter;
+mod format;
+mod host;
+mod lock;
+mod log;
+mod losses;
+mod metrics;
+mod net;
+mod outcome;
+mod output;
+mod outputs;
+mod paths;
+mod pipeline;
+mod processes;
+mod queue;
+mod receipt;
+mod run;
+mod sequence;
+mod setup;
+mod signals;
+mod sink;
+mod source;
+mod time;
+mod timing;
+
+pub use cli::main;
+
+/// What tests, benchmarks and fuzzers of this project need of the program's inside. No interface for others.
+#[doc(hidden)]
+pub mod internals {
+    /// The configuration.
+    pub mod config {
+        pub use crate::config::*;
+    }
+    /// Documents.
+    pub mod document {
+        pub use crate::document::*;
+    }
+    /// Events.
+    pub mod event {
+        pub use crate::event::*;
+    }
+    /// Filters.
+    pub mod filter {
+        pub use crate::filter::*;
+    }
+    /// Formats.
+    pub mod format {
+        pub use crate::format::*;
+    }
+    /// The list of metrics.
+    pub mod metrics {
+        pub use crate::metrics::{Kind, METRICS, Metric, StatsdName};
+    }
+    /// What becomes of documents.
+    pub mod outcome {
+        pub use crate::outcome::*;
+    }
+    /// Queues.
+    pub mod queue {
+        pub use crate::queue::*;
+    }
+    pub use crate::{auparse::Parser, host::Host, processes::Origin, receipt::Receipt};
+}

@@ -16,6 +16,7 @@ use crate::{
     sink::{self, SinkHandle},
 };
 use std::{
+    collections::VecDeque,
     io,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -31,6 +32,8 @@ pub struct Environment {
     pub host: Host,
     /// Where what concerns this process alone is kept, in memory if possible.
     pub run_dir: PathBuf,
+    /// What the source needs of queues.
+    pub guarantee: Guarantee,
 }
 
 impl Environment {
@@ -49,12 +52,15 @@ pub struct Output {
     receiver: QueueReceiver,
     sink: SinkHandle,
     document: Document,
+    /// Documents that the queue had no room for, in their order, with the newest serial by then. Only a source that takes
+    /// receipts has any; it is not read until they are in the queue.
+    held: VecDeque<(Document, Option<ResumeMark>)>,
 }
 
 impl Output {
     /// Writes the event's document and puts it into the queue. `mark` is the newest serial by now.
     ///
-    /// Where the queue has no room, a document with a receipt goes no further: its receipt says that it isn't safe.
+    /// A document with a receipt that the queue has no room for is held. See [`Output::is_blocked`].
     pub fn event(&mut self, event: &mut Event, receipt: Option<Receipt>, mark: Option<ResumeMark>) {
         let document = &mut self.document;
         document.clear();
@@ -70,7 +76,31 @@ impl Output {
         // A copy has no more room than it needs; the buffer stays for the next event.
         let copy = document.copy(receipt);
         give_back(&mut document.body, buffer::EVENT);
-        drop(self.sender.push(copy, mark));
+        self.enqueue(copy, mark);
+    }
+
+    /// Puts a document into the queue, behind those that are held.
+    fn enqueue(&mut self, document: Document, mark: Option<ResumeMark>) {
+        if !self.held.is_empty() {
+            self.held.push_back((document, mark));
+        } else if let Err(document) = self.sender.push(document, mark) {
+            self.held.push_back((document, mark));
+        }
+    }
+
+    /// True while documents wait for room in the queue: their source is not to be read.
+    pub fn is_blocked(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Puts documents that are held into the queue, as far as it has room now.
+    pub fn retry(&mut self) {
+        while let Some((document, mark)) = self.held.pop_front() {
+            if let Err(document) = self.sender.push(document, mark) {
+                self.held.push_front((document, mark));
+                return;
+            }
+        }
     }
 
     /// Notes the serial of an event that filters dropped.
@@ -89,16 +119,16 @@ impl Branch for Output {
     type Environment = Environment;
 
     fn start(config: &config::Output, environment: &Environment, takeover: Takeover) -> io::Result<Self> {
-        let Environment { host, run_dir } = environment;
+        let Environment { host, run_dir, guarantee } = environment;
         let overflow = if config.sink.is_network() { Overflow::Lose } else { Overflow::Wait };
-        let (sender, receiver) =
-            queue(&config.name, &config.queue, overflow, Guarantee::BestEffort, run_dir, takeover)?;
+        let (sender, receiver) = queue(&config.name, &config.queue, overflow, *guarantee, run_dir, takeover)?;
         Ok(Self {
             format: Format::new(&config.format, host, Origin::Live),
             sender,
             sink: sink::start(config, &host.name, receiver.clone())?,
             receiver,
             document: Document::default(),
+            held: VecDeque::new(),
             config: config.clone(),
         })
     }
@@ -116,7 +146,11 @@ impl Branch for Output {
         self.sink.reopen();
     }
 
-    fn close(self) -> ClosingOutput {
+    fn close(mut self) -> ClosingOutput {
+        // What has a receipt isn't acknowledged, and comes again. What has none is counted.
+        for (document, mark) in self.held.drain(..).filter(|(document, _)| document.receipt.is_none()) {
+            drop(self.sender.push(document, mark));
+        }
         drop(self.sender);
         let spool_dir = self.config.spool_dir().cloned();
         ClosingOutput { kind: self.config.sink.kind(), spool_dir, sink: self.sink, receiver: self.receiver }

@@ -9,9 +9,11 @@ use crate::{
     event::{Event, Events, LinuxEvent, Notice, Timestamp},
     filter::Filters,
     metrics::InputMetrics,
+    outcome::Outcome,
     output::Output,
     outputs::Outputs,
     queue::ResumeMark,
+    receipt::Receipt,
     sequence::Sequence,
 };
 use std::time::{Duration, Instant, SystemTime};
@@ -78,11 +80,6 @@ impl Pipeline {
         self.timing
     }
 
-    /// The filters and their hits.
-    pub fn filters(&self) -> &Filters {
-        &self.filters
-    }
-
     /// Events that came after one with a higher serial.
     pub fn out_of_order(&self) -> u64 {
         self.sequence.out_of_order()
@@ -121,12 +118,26 @@ impl Pipeline {
         verdict.action != Action::Drop
     }
 
-    /// Gives an event to all outputs.
-    fn publish(&mut self, event: &mut Event, mark: Option<ResumeMark>) {
+    /// Gives an event to all outputs, and each a share of its receipt.
+    fn publish(&mut self, event: &mut Event, receipt: Option<Receipt>, mark: Option<ResumeMark>) {
         self.input.dispatched += 1;
-        for output in self.outputs.running_mut() {
-            output.event(event, None, mark);
+        if let Some((last, others)) = self.outputs.running_mut().split_last_mut() {
+            for output in others {
+                output.event(event, receipt.as_ref().map(Receipt::share), mark);
+            }
+            last.event(event, receipt, mark);
         }
+    }
+
+    /// True while an output holds documents that its queue has no room for. The source is not to be read until
+    /// [`Pipeline::retry`] has put them there.
+    pub fn is_blocked(&self) -> bool {
+        self.outputs.running().iter().any(Output::is_blocked)
+    }
+
+    /// Asks the queues again for room for documents that are held.
+    pub fn retry(&mut self) {
+        self.outputs.running_mut().iter_mut().for_each(Output::retry);
     }
 
     /// Tells the outputs which serials didn't come.
@@ -134,23 +145,26 @@ impl Pipeline {
         for gap in self.sequence.take_due() {
             self.input.gaps += 1;
             self.input.missing += gap.count;
-            self.publish(&mut Event::Notice(&Notice::Gap(gap)), None);
+            self.publish(&mut Event::Notice(&Notice::Gap(gap)), None, None);
         }
     }
 
-    fn linux(&mut self, linux: &LinuxEvent, event: &mut Event) {
+    fn linux(&mut self, linux: &LinuxEvent, event: &mut Event, receipt: Option<Receipt>) {
         self.input.events += 1;
         // What filters drop has come too.
         self.sequence.event(linux);
         let mark = self.sequence.resume_mark(linux);
         if self.is_kept(event) {
-            self.publish(event, mark);
+            self.publish(event, receipt, mark);
             if self.timing == Timing::Measured {
                 self.input.latency.record(age(linux.id.time()));
             }
         } else {
             self.input.filtered += 1;
             self.outputs.running().iter().for_each(|output| output.note_serial(mark));
+            if let Some(receipt) = receipt {
+                receipt.resolve(Outcome::Filtered);
+            }
         }
         if self.sequence.has_due() {
             self.publish_gaps();
@@ -159,10 +173,10 @@ impl Pipeline {
 }
 
 impl Events for Pipeline {
-    fn event(&mut self, mut event: Event<'_, '_>) {
+    fn event(&mut self, mut event: Event<'_, '_>, receipt: Option<Receipt>) {
         match event {
-            Event::Linux(linux, _) => self.linux(linux, &mut event),
-            Event::Notice(_) => self.publish(&mut event, None),
+            Event::Linux(linux, _) => self.linux(linux, &mut event, receipt),
+            Event::Notice(_) => self.publish(&mut event, receipt, None),
         }
     }
 }
@@ -172,3 +186,7 @@ fn age(time: Timestamp) -> Duration {
     let since = Duration::new(time.seconds.try_into().unwrap_or_default(), time.nanos);
     SystemTime::UNIX_EPOCH.checked_add(since).and_then(|at| at.elapsed().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "pipeline_tests.rs"]
+mod tests;

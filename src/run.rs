@@ -27,6 +27,8 @@ use std::{
 const TICK: Duration = Duration::from_secs(1);
 /// The same while an event is unfinished: its end may never come.
 const TICK_MID_EVENT: Duration = Duration::from_millis(250);
+/// How long a source that takes receipts is not read before the queues are asked again for room.
+const RETRY: Duration = Duration::from_millis(50);
 /// After SIGTERM: input that doesn't come for so long has been read to its end.
 const DRAIN_IDLE: Duration = Duration::from_millis(50);
 
@@ -40,7 +42,8 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     log::start();
     let publisher = Publisher::start().map_err(|e| Error::Io("start a thread", e))?;
     let host = Host::local(Lookup::Soon);
-    let environment = Environment { host, run_dir: config.metrics.run_dir.clone() };
+    let environment =
+        Environment { host, run_dir: config.metrics.run_dir.clone(), guarantee: Source::guarantee(config.source) };
     let outputs = Outputs::start(&config.outputs, environment).map_err(|e| Error::Config(path.to_path_buf(), e))?;
     let pipeline = Pipeline::new(&config, outputs);
     let mut source = Source::start()?;
@@ -73,13 +76,16 @@ impl Run {
         let mut stopping: Option<Instant> = None;
         let mut looked: Option<Instant> = None;
         loop {
-            let wait = match (stopping, source.is_mid_event()) {
-                (Some(_), _) => DRAIN_IDLE,
-                (None, true) => TICK_MID_EVENT,
-                (None, false) => TICK,
+            let wait = match stopping {
+                Some(_) => DRAIN_IDLE,
+                None if self.pipeline.is_blocked() => RETRY,
+                None if source.is_mid_event() => TICK_MID_EVENT,
+                None => TICK,
             };
             let pause = looked.map(|looked| looked.elapsed());
-            let ready = Ready::wait(source, signals, wait).map_err(|e| Error::Io("wait for input", e))?;
+            self.pipeline.retry();
+            let input = (!self.pipeline.is_blocked()).then_some(&*source);
+            let ready = Ready::wait(input, signals, wait).map_err(|e| Error::Io("wait for input", e))?;
             looked = Some(Instant::now());
             let signal = if ready.signal { signals.next() } else { None };
             match signal {

@@ -111,7 +111,7 @@ fn check_prints_a_configuration_that_checks_the_same() {
 fn the_shipped_configuration_lists_every_key_with_its_default() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/auship.conf");
     let text = fs::read_to_string(&shipped).unwrap();
-    for name in auship::config::keys().into_iter().map(|about| about.name) {
+    for name in auship::internals::config::keys().into_iter().map(|about| about.name) {
         let set = text.lines().any(|l| {
             let key = l.trim_start_matches(';').split('=').next().unwrap().trim();
             if name.ends_with('.') { key.starts_with(name) } else { key == name }
@@ -128,7 +128,8 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
         .filter(|l| !l.is_empty() && !l.starts_with(' ') && !l.starts_with("no_key"))
         .map(|l| format!("{l}\n"))
         .collect();
-    let given = auship::config::parse(Path::new("x"), &format!("[output:o]\ntype = stdout\n{filter}")).unwrap();
+    let given =
+        auship::internals::config::parse(Path::new("x"), &format!("[output:o]\ntype = stdout\n{filter}")).unwrap();
     assert_eq!(given.filters.len(), 1, "{filter}");
 }
 
@@ -136,7 +137,7 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
 fn defaults_are_what_they_are_said_to_be() {
     let spool = tempfile::tempdir().unwrap();
     let spool = format!("spool_dir = {}", spool.path().display());
-    let parse = |text: &str| auship::config::parse(Path::new("x"), text);
+    let parse = |text: &str| auship::internals::config::parse(Path::new("x"), text);
     let mut checked = std::collections::BTreeSet::new();
     for output in [
         format!("type = http\nurl = https://siem.example.com/events\n{spool}"),
@@ -151,7 +152,9 @@ fn defaults_are_what_they_are_said_to_be() {
         let [top, input, metrics, section] = ["", "[input]\n", "[metrics]\n", "[output:siem]\n"];
         let without = parse(&format!("{section}{output}\n")).unwrap();
         // Those of several words aren't values, but say what is done then.
-        for about in auship::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' ')) {
+        for about in
+            auship::internals::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' '))
+        {
             let setting = format!("{} = {}\n", about.name, about.default);
             for (before, after) in [(top, ""), (input, ""), (metrics, ""), ("", setting.as_str())] {
                 let before = if after.is_empty() { format!("{before}{setting}") } else { String::new() };
@@ -164,7 +167,9 @@ fn defaults_are_what_they_are_said_to_be() {
         }
     }
     let of_filters = ["action", "no_key"];
-    for about in auship::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' ')) {
+    for about in
+        auship::internals::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' '))
+    {
         assert!(checked.contains(about.name) || of_filters.contains(&about.name), "{} was never set", about.name);
     }
 }

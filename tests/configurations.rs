@@ -193,13 +193,27 @@ fn with(setting: &str, needs: &[&str]) -> String {
     [setting].iter().chain(others).map(|line| format!("{line}\n")).collect()
 }
 
+/// What some keys can't be without.
+fn companion(key: &str) -> &'static str {
+    match key {
+        "client_key" => "client_cert = /etc/auship/client.pem\n",
+        "user" => "password_file = /etc/auship/password\n",
+        "password_file" => "user = auship\n",
+        "rotate_keep" => "rotate_every = 24h\n",
+        _ => "",
+    }
+}
+
 /// Whole configurations with a setting of a section; one of them must pass. The setting is in the second line, or in
 /// the first when it stands before any section.
 fn around(section: &str, setting: &str) -> Vec<String> {
     let stdout = "[output:of-the-test]\ntype = stdout\n";
     match section.split(':').next().unwrap() {
         "" => vec![with(setting, &["file_log = -"])],
-        "output" => OUTPUTS.iter().map(|needs| format!("[{section}]\n{}", with(setting, needs))).collect(),
+        "output" => {
+            let beside = companion(setting.split('=').next().unwrap().trim());
+            OUTPUTS.iter().map(|needs| format!("[{section}]\n{}{beside}", with(setting, needs))).collect()
+        }
         "filter" => vec![format!("[{section}]\n{}{stdout}", with(setting, &["exe = /usr/bin/rsync"]))],
         _ => vec![format!("[{section}]\n{setting}\n{stdout}")],
     }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use auship::metrics::{Kind, METRICS, Metric, StatsdName};
+use auship::internals::metrics::{Kind, METRICS, Metric, StatsdName};
 use common::{
     PYTHON, Running, cannot_run, event, events, free_port, json,
     prometheus::{adds_up, parse},

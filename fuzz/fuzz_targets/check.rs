@@ -1,14 +1,11 @@
 //! What must hold for whatever comes out: the way from bytes to JSON, checked.
 
-use auship::{
-    auparse::Parser,
-    config,
+use auship::internals::{
+    Host, Origin, Parser, Receipt, config,
     document::Document,
     event::{Event, Events},
     filter::Filters,
     format::{Format, Written},
-    host::Host,
-    processes::Origin,
 };
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::{collections::HashSet, fmt, path::Path};
@@ -68,7 +65,7 @@ struct Check {
 }
 
 impl Events for Check {
-    fn event(&mut self, mut event: Event<'_, '_>) {
+    fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
         self.filters.decide(&mut event);
         for format in &mut self.formats {
             self.document.clear();

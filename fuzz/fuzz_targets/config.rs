@@ -1,7 +1,7 @@
 //! Any text as a configuration: faults, not panics; and what `check` prints says the same.
 #![no_main]
 
-use auship::config::parse;
+use auship::internals::config::parse;
 use std::path::Path;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {

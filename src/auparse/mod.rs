@@ -24,7 +24,6 @@ mod pending;
 pub mod tables;
 
 pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
-pub use lines::MAX_LINE;
 
 use crate::{
     buffer::{self, give_back},
@@ -86,7 +85,7 @@ impl Group {
         self.event.part = self.pending.handed_out(Identity { id, node });
         self.event.partial = self.event.part > 0 || lacks_its_end(&self.event);
         let mut interpreter = Interpreter::new(cursor, &mut self.memory);
-        to.event(Event::Linux(&self.event, &mut interpreter));
+        to.event(Event::Linux(&self.event, &mut interpreter), None);
         self.event.give_back(buffer::EVENT);
     }
 }

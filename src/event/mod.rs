@@ -14,7 +14,7 @@ pub use linux::{EventId, Field, FieldRef, LinuxEvent, PREFIX, Record, Span, Time
 pub use notice::{Gap, Notice};
 pub use values::{is_absent, is_quoted, is_unknown, is_unset, to_number, unhex, unquoted};
 
-use crate::auparse::Interpreter;
+use crate::{auparse::Interpreter, receipt::Receipt};
 
 /// One event, of whatever kind.
 pub enum Event<'e, 'p> {
@@ -49,6 +49,6 @@ impl Event<'_, '_> {
 
 /// The receiver of events. A source passes its events to it.
 pub trait Events {
-    /// Takes one event.
-    fn event(&mut self, event: Event<'_, '_>);
+    /// Takes one event. A source that acknowledges events gives a receipt with it; others give none.
+    fn event(&mut self, event: Event<'_, '_>, receipt: Option<Receipt>);
 }

@@ -1,14 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::{auparse::Parser, config::parse, event::Events};
+use crate::{auparse::Parser, config::parse, event::Events, receipt::Receipt};
 use std::path::Path;
 
 /// Passes each event to a function.
 struct Each<F>(F);
 
 impl<F: FnMut(&mut Event)> Events for Each<F> {
-    fn event(&mut self, mut event: Event<'_, '_>) {
+    fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
         self.0(&mut event);
     }
 }

@@ -19,9 +19,9 @@ pub(super) struct Ready {
 
 impl Ready {
     /// Waits for input or a signal, at most `wait`.
-    pub(super) fn wait(source: &Source, signals: &Signals, wait: Duration) -> io::Result<Self> {
+    pub(super) fn wait(source: Option<&Source>, signals: &Signals, wait: Duration) -> io::Result<Self> {
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
-        let fds = std::iter::once(signals.as_fd()).chain(source.fds());
+        let fds = std::iter::once(signals.as_fd()).chain(source.into_iter().flat_map(Source::fds));
         let mut fds: Vec<PollFd> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         // Asked without waiting first, to know which of the two waited for the other.
         let mut ready = poll(&mut fds, PollTimeout::ZERO);

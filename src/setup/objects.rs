@@ -19,7 +19,7 @@ const COMPONENTS: [(&str, &str); 3] = [
     ("auship-settings", "settings.json"),
 ];
 /// The priority of the shortest pattern. Elastic's own templates have 100 and 200, and leave what is above 500 to others:
-/// https://www.elastic.co/guide/en/elasticsearch/reference/current/index-templates.html
+/// <https://www.elastic.co/guide/en/elasticsearch/reference/current/index-templates.html>
 const PRIORITY: usize = 500;
 /// What can't stand in a URL as it is: all but RFC 3986's unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

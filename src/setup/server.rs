@@ -8,7 +8,7 @@ use crate::{
 use serde_json::Value;
 
 /// The first Elasticsearch with composable templates:
-/// https://www.elastic.co/guide/en/elasticsearch/reference/7.8/release-highlights.html
+/// <https://www.elastic.co/guide/en/elasticsearch/reference/7.8/release-highlights.html>
 const OLDEST: (u32, u32) = (7, 8);
 
 /// A host that answers.

@@ -6,7 +6,7 @@
 mod progress;
 mod stdin;
 
-use crate::event::Events;
+use crate::{config, event::Events, queue::Guarantee};
 pub use progress::{Error, Progress};
 use std::os::fd::{AsFd, BorrowedFd};
 use stdin::Stdin;
@@ -18,6 +18,15 @@ pub enum Source {
 }
 
 impl Source {
+    /// What a source of that kind needs of queues. One that takes receipts tells its client what is safe, so that nothing
+    /// which it has acknowledged may be dropped.
+    pub fn guarantee(kind: config::Source) -> Guarantee {
+        match kind {
+            // auditd waits for nobody, and sends nothing twice.
+            config::Source::Stdin => Guarantee::BestEffort,
+        }
+    }
+
     /// Opens the source.
     ///
     /// # Errors
