@@ -1,6 +1,7 @@
-//! auship ships audit events: records in, one JSON document an event out, and nothing lost in silence.
+//! auship reads Linux audit records, joins them into events and ships each event as one JSON document. It reports every
+//! event that is lost.
 //!
-//! One straight line, left to right; no step looks back:
+//! An event passes these steps from left to right. A step never calls an earlier one.
 //!
 //! ```text
 //! source ──► assembler ──► filter ──► format ──► ring ──► sink
@@ -11,17 +12,16 @@
 //!
 //! | step | module |
 //! |---|---|
-//! | source: where records come from | [`source`] |
-//! | assembler: records become one event | [`auparse`] |
-//! | event: what an assembler yields and a format reads | [`event`] |
-//! | filter: which events are kept | [`filter`] |
-//! | format: event to JSON | [`format`] |
+//! | source: reads records | [`source`] |
+//! | assembler: joins records into events | [`auparse`] |
+//! | event: the assembler's output and the format's input | [`event`] |
+//! | filter: decides which events are kept | [`filter`] |
+//! | format: writes an event as JSON | [`format`] |
 //! | ring and spool: the queue in front of a sink, in memory and on disk | [`queue`] |
-//! | sink: where documents go | [`sink`] |
+//! | sink: delivers documents | [`sink`] |
 //!
-//! Beside the line: [`config`], [`log`] (auship's own messages), [`losses`], [`sequence`] (events that didn't come),
-//! [`metrics`], and the commands in [`cli`],
-//! of which [`setup`] prepares a cluster.
+//! Other modules: [`config`], [`log`] (auship's own messages), [`losses`] (reports of lost events), [`sequence`]
+//! (events missing on the input), [`metrics`], [`cli`] (the commands) and [`setup`] (prepares a cluster).
 
 pub mod accounts;
 pub mod address;

@@ -1,12 +1,12 @@
-//! Why a run could not start or go on.
+//! The errors that end a run.
 
 use crate::{outputs::StartError, source};
 use std::{fmt, io, path::PathBuf};
 
-/// Why a run could not start or go on.
+/// The reason why a run could not start or continue.
 #[derive(Debug)]
 pub enum Error {
-    /// An output of that configuration file can't be used: exit status 2.
+    /// An output in the configuration file can't be started: exit status 2.
     Config(PathBuf, StartError),
     /// Something failed while running: exit status 1.
     Io(&'static str, io::Error),
