@@ -1,8 +1,8 @@
-//! Watches the files that give users and groups their names.
+//! Watches the files that hold the names of users and groups.
 
 use std::{fs, time::SystemTime};
 
-/// Says when `/etc/passwd` or `/etc/group` was changed.
+/// Tells whether `/etc/passwd` or `/etc/group` has changed.
 pub struct AccountFileWatcher {
     changed: [Option<SystemTime>; 2],
 }
@@ -10,7 +10,7 @@ pub struct AccountFileWatcher {
 impl AccountFileWatcher {
     const FILES: [&str; 2] = ["/etc/passwd", "/etc/group"];
 
-    /// From now on.
+    /// Starts watching: later changes are noticed.
     pub fn start() -> Self {
         Self { changed: Self::times() }
     }
@@ -19,7 +19,7 @@ impl AccountFileWatcher {
         Self::FILES.map(|file| fs::metadata(file).and_then(|meta| meta.modified()).ok())
     }
 
-    /// True when one of them was changed since this was asked last.
+    /// True when one of the files has changed since the last call.
     pub fn have_changed(&mut self) -> bool {
         let times = Self::times();
         let changed = times != self.changed;

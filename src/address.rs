@@ -3,12 +3,12 @@
 use crate::event::unhex;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address that can be named.
+/// The address of a socket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Address {
-    /// An internet address, and its port.
+    /// An IP address and a port.
     Internet(IpAddr, u16),
-    /// A unix socket's path; abstract names begin with `@`.
+    /// The path of a unix socket. An abstract name begins with `@`.
     Unix(Vec<u8>),
 }
 
@@ -17,10 +17,10 @@ const AF_UNIX: u8 = 1;
 const AF_INET: u8 = 2;
 const AF_INET6: u8 = 10;
 
-/// The family of an address, and what follows it; `bytes` is where they lie.
+/// Decodes an address into its family and the bytes after it. `bytes` is the buffer that holds them.
 fn decoded<'a>(saddr: &[u8], bytes: &'a mut Vec<u8>) -> Option<(u8, &'a [u8])> {
     bytes.clear();
-    // A digit that lost its partner says nothing.
+    // A single digit at the end is half a byte: it is left out.
     if !unhex(&saddr[..saddr.len() & !1], bytes) {
         return None;
     }
@@ -44,19 +44,19 @@ fn of_internet(family: u8, rest: &[u8]) -> Option<(IpAddr, u16)> {
     }
 }
 
-/// Reads `saddr` where it is an internet address; `bytes` is a buffer to work in.
+/// Reads `saddr` if it is an internet address. `bytes` is a buffer for the decoded bytes.
 pub fn internet(saddr: &[u8], bytes: &mut Vec<u8>) -> Option<(IpAddr, u16)> {
     let (family, rest) = decoded(saddr, bytes)?;
     of_internet(family, rest)
 }
 
 impl Address {
-    /// The address family's number (`<linux/socket.h>`), whatever follows it.
+    /// The number of the address family (`<linux/socket.h>`). The rest of `saddr` isn't looked at.
     pub fn family(saddr: &[u8]) -> Option<u8> {
         decoded(saddr.get(..4)?, &mut Vec::new()).map(|(family, _)| family)
     }
 
-    /// Reads `saddr`; `None` for other families, unnamed sockets, and what is cut short.
+    /// Reads `saddr`. `None` for other families, unnamed sockets, and addresses that are cut short.
     pub fn read(saddr: &[u8]) -> Option<Self> {
         let mut bytes = Vec::new();
         let (family, rest) = decoded(saddr, &mut bytes)?;
@@ -70,7 +70,7 @@ impl Address {
         (named != b"@").then_some(Self::Unix(named))
     }
 
-    /// As a person writes it: `192.0.2.1:443`, `[2001:db8::1]:443`, `/run/x.sock`, `@name`.
+    /// The address as people write it: `192.0.2.1:443`, `[2001:db8::1]:443`, `/run/x.sock`, `@name`.
     pub fn shown(&self) -> Vec<u8> {
         match self {
             Self::Internet(IpAddr::V6(host), port) => format!("[{host}]:{port}").into_bytes(),
@@ -80,7 +80,7 @@ impl Address {
     }
 }
 
-/// The family's name in libauparse's answer (`{ saddr_fam=netlink … }`, or `{ fam=netlink … }`).
+/// The name of the family in libauparse's interpretation (`{ saddr_fam=netlink … }` or `{ fam=netlink … }`).
 pub fn family(meaning: &[u8]) -> &[u8] {
     meaning
         .split(|b| *b == b' ')

@@ -1,4 +1,4 @@
-//! Files that are whole or not there: written under another name, and renamed.
+//! Writes files atomically: each is written under a temporary name and then renamed.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -7,28 +7,28 @@ use std::{
     path::Path,
 };
 
-/// Makes or replaces a file. Whoever reads it finds the old bytes or the new ones, whole.
+/// Creates or replaces a file. A reader finds either all of the old bytes or all of the new ones.
 ///
 /// # Errors
-/// When the disk refuses. The file is as it was then.
+/// When the file can't be written. The old file then stays as it was.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    // Hidden, and with another end, so that nobody who looks for files of some kind finds it.
+    // The temporary file is hidden and has another extension, so programs that collect such files don't find it.
     write_with(path, &path.with_file_name(format!(".{name}.new")), |file| {
         file.write_all(bytes)?;
         file.set_permissions(Permissions::from_mode(mode))
     })
 }
 
-/// As [`write()`], with `fill` to write the file, and a temporary name in the same directory. The file is its owner's
-/// alone.
+/// Like [`write()`], but `fill` writes the file, and `temporary` is its temporary name in the same directory. Only the
+/// owner can read and write the file.
 ///
 /// # Errors
-/// When the disk refuses, or `fill` fails. The file is as it was then.
+/// When the file can't be written, or `fill` fails. The old file then stays as it was.
 pub fn write_with(path: &Path, temporary: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
-    // One that a crash left.
+    // A crash may have left a temporary file.
     fs::remove_file(temporary).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
-    // Made anew and not opened, so that nobody's link is followed.
+    // The file is created, never opened, so a link that somebody put there isn't followed.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
     fill(&mut file).and_then(|()| fs::rename(temporary, path)).inspect_err(|_| {
         let _ = fs::remove_file(temporary);
@@ -61,7 +61,7 @@ mod tests {
     fn a_file_is_replaced_whole() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.prom");
-        // What a crash left, or somebody laid there.
+        // A crash may have left the temporary file, or somebody may have put a link there.
         symlink(dir.path().join("other"), dir.path().join(".x.prom.new")).unwrap();
         for text in ["long text", "short"] {
             write(&path, text.as_bytes(), 0o640).unwrap();

@@ -1,11 +1,11 @@
-//! Buffers that are used again and again, so that an event costs no allocation.
+//! Buffers that are reused, so that an event needs no allocation.
 
-/// What buffers keep that hold an event's bytes, or a document.
+/// The capacity that a buffer for an event's bytes or a document keeps.
 pub const EVENT: usize = 1 << 20;
-/// What buffers keep that hold a few words of an event.
+/// The capacity that a buffer for a few words of an event keeps.
 pub const WORDS: usize = 1 << 16;
 
-/// Empties a buffer whose contents were used. What a huge event needed beyond `most` items is given back.
+/// Empties a buffer. If a huge event made it larger than `most` items, the additional memory is freed.
 #[inline]
 pub fn give_back<T>(buffer: &mut Vec<T>, most: usize) {
     buffer.clear();

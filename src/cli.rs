@@ -17,23 +17,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Done.
+/// Exit status: done.
 const DONE: u8 = 0;
-/// Failed while running.
+/// Exit status: failed while running.
 const FAILED: u8 = 1;
-/// Wrong usage or configuration.
+/// Exit status: wrong usage or configuration.
 const WRONG: u8 = 2;
 
-const HELP: &str = "auship ships audit events: records in, one JSON document an event out.
+const HELP: &str = "auship reads Linux audit records and ships each event as one JSON document.
 
 usage: auship [run] [--config FILE]          read records from standard input until its end or SIGTERM
        auship convert [--format NAME] [--config FILE] [FILE]...
-                                             audit logs from files or standard input to JSON lines
-       auship check [--config FILE]          print the effective configuration, or what is wrong with it
-       auship check --keys                   print all keys of the configuration, and what they mean
+                                             convert audit logs (files or standard input) to JSON lines
+       auship check [--config FILE]          print the configuration in effect, or its faults
+       auship check --keys                   print all keys of the configuration and their meanings
        auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
-                                             bring templates and policies into Elasticsearch or OpenSearch
-       auship --version | --help             and --help for each command, with an example
+                                             install templates and policies in Elasticsearch or OpenSearch
+       auship --version | --help             print the version or this help
+       auship COMMAND --help                 print the help of a command, with an example
 
 FILE defaults to /etc/auship/auship.conf. auditd starts the plugin without arguments.
 Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
@@ -41,33 +42,34 @@ Exit status: 0 done, 1 failed while running, 2 wrong usage or configuration.
 
 const HELP_RUN: &str = "usage: auship [run] [--config FILE]
 
-Reads audit records from standard input until its end or SIGTERM, delivers every event as FILE says
-(default /etc/auship/auship.conf), then drains what is still on its way and prints totals.
-SIGHUP reads FILE again and opens log files anew; SIGUSR1 writes a report of all metrics.
+Reads audit records from standard input until its end or SIGTERM. Delivers every event to the outputs in
+FILE (default /etc/auship/auship.conf). At the end it delivers the events that are still queued, and logs
+totals. SIGHUP reads FILE again and reopens log files. SIGUSR1 writes a report of all metrics.
 
-example: a plugin without auditd, reading a log as it grows
+example: without auditd, follow a log as it grows
   tail -F /var/log/audit/audit.log | auship run --config ./auship.conf
 ";
 
 const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE] [FILE]...
 
-Writes one JSON document a line on standard output for each event in the audit logs given, or in standard
-input (also as '-'). Logs are read in the order given, oldest first, so that an event may go on in the next.
+Writes each event of the audit logs as one line of JSON on standard output. Without FILE, or with '-', it
+reads standard input. Name the oldest log first: an event may begin in one log and end in the next.
 
   --format NAME   mozdef (the default) or ecs
-  --config FILE   take the format, and its keys, of the first output in FILE, and FILE's filters
+  --config FILE   use the filters in FILE, and the format (with its keys) of the first output in FILE
 
-example: what happened, from all logs there are
+example: convert all logs
   auship convert /var/log/audit/audit.log.2 /var/log/audit/audit.log.1 /var/log/audit/audit.log
 ";
 
 const HELP_CHECK: &str = "usage: auship check [--config FILE] [--keys[=list|conf|man]]
 
-Prints the configuration in effect, with defaults, and exits with 0. Or prints what is wrong with FILE
-(default /etc/auship/auship.conf), one line a fault, and exits with 2.
+Checks FILE (default /etc/auship/auship.conf). If it is good, prints the configuration in effect, with
+defaults, and exits with 0. Otherwise prints each fault on one line and exits with 2.
 
-  --keys          print all keys that there are, with values, defaults and meanings, and read no file;
-                  conf: as a configuration file with every key; man: as auship.conf(5) defines them
+  --keys          print all keys with their values, defaults and meanings; FILE is not read
+  --keys=conf     print a configuration file with every key
+  --keys=man      print the definitions of auship.conf(5)
 
 examples:
   auship check --config ./auship.conf
@@ -76,15 +78,15 @@ examples:
 
 const HELP_SETUP: &str = "usage: auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
 
-Brings index templates (with the fields' types) and a policy for the indexes' age into the cluster of each output of
-type elasticsearch in FILE (default /etc/auship/auship.conf), and says of each thing: it is right, it was missing, or
-what differed. What is right isn't touched. Indexes that exist keep the types they have.
+Installs index templates (the types of fields) and a lifecycle policy (the age of indexes) in the cluster of each
+output of type elasticsearch in FILE (default /etc/auship/auship.conf). Prints for each object whether it was right,
+was missing, or how it differed. Objects that are right are not changed. Existing indexes keep their types.
 
-  --output NAME   only for that output
-  --dry-run       change nothing, only say what would be done
-  --from DIR      take the JSON files in DIR and not those in the program; /etc/auship/elasticsearch has them to edit
+  --output NAME   only for this output
+  --dry-run       change nothing, only print what would be changed
+  --from DIR      use the JSON files in DIR instead of the built-in ones; /etc/auship/elasticsearch has copies to edit
 
-example: look first, then do it
+example: look first, then install
   auship setup --dry-run
   auship setup
 ";
@@ -97,19 +99,22 @@ enum Command {
     Setup,
 }
 
-/// A command line, understood.
+/// A parsed command line.
 #[derive(Debug, PartialEq)]
 struct Given {
     command: Command,
     config: Option<PathBuf>,
-    /// Of `convert`.
+    /// `convert`: the format to write.
     format: Option<config::Format>,
+    /// `convert`: the logs to read.
     files: Vec<PathBuf>,
-    /// Of `check`.
+    /// `check`: which list of keys to print.
     keys: Option<Reference>,
-    /// Of `setup`.
+    /// `setup`: the only output to set up.
     output: Option<String>,
+    /// `setup`: change nothing.
     dry_run: bool,
+    /// `setup`: the directory of the JSON files.
     from: Option<PathBuf>,
 }
 
@@ -182,7 +187,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     Some("check") => Command::Check,
                     Some("setup") => Command::Setup,
                     _ => {
-                        return Err(format!("unknown command {word:?}; there are run, convert, check and setup").into());
+                        return Err(format!("unknown command {word:?}; must be run, convert, check or setup").into());
                     }
                 });
             }
@@ -194,7 +199,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
     Ok(Asked::Do(given))
 }
 
-/// Does what the arguments (without the program's name) say, and returns the exit status.
+/// Runs the command that the arguments (without the program's name) ask for, and returns the exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let given = match parse(args) {
         Ok(Asked::Do(given)) => given,
@@ -224,11 +229,11 @@ fn print(text: &str) -> u8 {
 }
 
 fn complain(line: &str) {
-    // There is nobody left to tell when this fails.
+    // When this fails, no other place is left to report to.
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Loads the configuration; its faults go to stderr, and to syslog too when nobody sits there.
+/// Loads the configuration. Reports its faults on stderr, and to syslog too when stderr is no terminal.
 fn load(path: Option<&Path>) -> Result<(PathBuf, config::Config), u8> {
     let path = path.unwrap_or(Path::new(config::DEFAULT_PATH));
     config::load(path).map(|config| (path.to_path_buf(), config)).map_err(|faults| {
@@ -288,7 +293,7 @@ fn convert_command(given: &Given) -> u8 {
             (default, String::new(), String::new(), Filters::default())
         }
     };
-    // Of the same name: then the file's keys count.
+    // When `--format` names the file's own format, the keys in the file apply.
     let format = given.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
     let mut format = Format::new(&format, &Host::local(Lookup::Patient), Origin::Log);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
@@ -302,7 +307,7 @@ fn convert_command(given: &Given) -> u8 {
             }
             if totals.failed.is_empty() { DONE } else { FAILED }
         }
-        // `auship convert … | head` is no failure.
+        // A reader that closes the pipe, as in `auship convert … | head`, is no failure.
         Err(convert::Error::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => DONE,
         Err(e) => {
             complain(&format!("auship: {e}"));
@@ -370,7 +375,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (line, part) in [
-            ("fly", "unknown command \"fly\"; there are run, convert, check and setup"),
+            ("fly", "unknown command \"fly\"; must be run, convert, check or setup"),
             ("run --dry-run", "invalid option '--dry-run'"),
             ("setup x", "unexpected argument \"x\""),
             ("run x", "unexpected argument \"x\""),

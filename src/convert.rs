@@ -1,7 +1,7 @@
-//! `auship convert`: logs to JSON lines, as fast as the machine allows.
+//! `auship convert`: converts logs to JSON lines, as fast as the machine allows.
 //!
-//! One thread: handing every event over to another would cost more than it brings. Output is gathered in one
-//! buffer and written in large pieces, and waits for its reader without limit.
+//! It uses one thread: passing every event to a second thread would cost more time than it saves. Output is collected
+//! in one buffer and written in large pieces. It waits without limit for its reader.
 
 use crate::{
     auparse::{OutOfMemory, Parser},
@@ -22,10 +22,10 @@ use thiserror::Error;
 
 /// Size of a read, in bytes.
 const BLOCK: usize = 64 << 10;
-/// Output gathered before a write, in bytes.
+/// Output collected before a write, in bytes.
 const GATHER: usize = 128 << 10;
 
-/// What a conversion did.
+/// The totals of a conversion.
 #[derive(Debug, Default)]
 pub struct Totals {
     /// Events found.
@@ -47,13 +47,13 @@ pub enum Error {
     Memory(#[from] OutOfMemory),
 }
 
-/// Lines of documents on their way out.
+/// Formats events and writes them as lines.
 struct Output<'a, W> {
     filters: &'a mut Filters,
     format: &'a mut Format,
     prepend: &'a [u8],
     postpend: &'a [u8],
-    /// Documents that were not written yet, one behind the other.
+    /// Documents that are not written yet, one after the other.
     gathered: Document,
     to: W,
     events: u64,
@@ -90,11 +90,11 @@ impl<W: Write> Events for Output<'_, W> {
     }
 }
 
-/// Converts files in the order given (`-`, or none at all: standard input). What can't be opened is passed over and
-/// listed in the totals.
+/// Converts files in the given order. `-`, or no file at all, means standard input. A file that can't be opened is
+/// skipped and listed in the totals.
 ///
 /// # Errors
-/// When the output can't be written.
+/// When the output can't be written, or libauparse has no memory.
 pub fn convert(
     inputs: &[PathBuf],
     filters: &mut Filters,

@@ -1,15 +1,15 @@
-//! A document: what a format makes of an event, and what a queue carries to a sink.
+//! A document: a format writes it from an event, and a queue carries it to a sink.
 
 use crate::{event::Timestamp, outcome::Outcome, receipt::Receipt};
 
-/// One JSON document on its way to a sink, and what a sink has to know about it without reading it.
+/// One JSON document, with the facts that a sink needs to know without parsing it.
 #[derive(Debug, Default)]
 pub struct Document {
-    /// The document's bytes, as they are to be sent.
+    /// The bytes to send.
     pub body: Vec<u8>,
     /// When the event happened.
     pub time: Timestamp,
-    /// The event's own id, where the format gives it one: the same event always has the same one.
+    /// The id of the event, if the format gives it one. The same event always has the same id.
     pub id: Option<[u8; 16]>,
     /// Who wants to know the outcome.
     pub receipt: Option<Receipt>,
@@ -26,7 +26,7 @@ impl Document {
         self.body.is_empty()
     }
 
-    /// Empties it for the next event, keeping its buffer.
+    /// Empties the document for the next event, but keeps its buffer.
     pub fn clear(&mut self) {
         self.body.clear();
         (self.time, self.id, self.receipt) = (Timestamp::default(), None, None);

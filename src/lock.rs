@@ -1,4 +1,5 @@
-//! Locks, which a thread that panicked leaves usable: what they guard is sound between any two changes.
+//! Locks that stay usable after a thread panicked while it held them. The guarded data is consistent after each single
+//! change, so a panic can't leave it broken.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

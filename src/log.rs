@@ -1,6 +1,6 @@
-//! auship's own messages: to syslog (daemon facility) when auditd started it, to stderr on a terminal.
+//! auship's own messages. They go to stderr if that is a terminal, and otherwise to syslog (facility daemon).
 //!
-//! Messages are handed to a thread of their own: a syslog daemon that hangs must not stop the reader.
+//! A separate thread writes them, so a syslog daemon that hangs doesn't stop the reader.
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 #[cfg(not(test))]
@@ -17,18 +17,18 @@ use std::{
 };
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
-/// How much a message matters.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Something was lost or doesn't work.
     Error,
-    /// Something will be lost, or isn't as it should be.
+    /// Something may be lost, or isn't as it should be.
     Warning,
     /// Start, end, metrics.
     Info,
 }
 
-/// Messages that may wait; more are counted and said to be missing.
+/// The number of messages that may wait. More are dropped, and their number is reported.
 const WAITING: usize = 256;
 
 enum Message {
@@ -39,7 +39,7 @@ enum Message {
 static LOG: OnceLock<Sender<Message>> = OnceLock::new();
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Starts the thread that writes messages. Before this, and where it can't be started, they go to stderr.
+/// Starts the thread that writes messages. Before that, or if it can't be started, messages go to stderr.
 pub fn start() {
     if LOG.get().is_some() {
         return;
@@ -51,7 +51,7 @@ pub fn start() {
     }
 }
 
-/// True when there is a syslog daemon to tell what stderr was told already; messages go there from now on.
+/// If a syslog daemon is running, starts the thread, so that messages go there too, and returns true.
 pub fn start_with_syslog() -> bool {
     let there = connect().is_some();
     if there {
@@ -60,28 +60,28 @@ pub fn start_with_syslog() -> bool {
     there
 }
 
-/// A message that something was lost or doesn't work.
+/// Logs that something was lost or doesn't work.
 pub fn error(message: impl fmt::Display) {
     log(Level::Error, &message);
 }
 
-/// A message that something isn't as it should be.
+/// Logs that something isn't as it should be.
 pub fn warning(message: impl fmt::Display) {
     log(Level::Warning, &message);
 }
 
-/// A message about what goes on.
+/// Logs a normal event, such as a start.
 pub fn info(message: impl fmt::Display) {
     log(Level::Info, &message);
 }
 
-/// A message of a level.
+/// Logs a message of the given level.
 pub fn message(level: Level, message: impl fmt::Display) {
     log(level, &message);
 }
 
 fn log(level: Level, message: &dyn fmt::Display) {
-    // One message is one line, whatever a server or a file name put into it.
+    // A message is one line, even if a server's answer or a file's name in it has control characters.
     let line: String = message.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match LOG.get() {
         Some(log) => {
@@ -93,7 +93,7 @@ fn log(level: Level, message: &dyn fmt::Display) {
     }
 }
 
-/// Waits until all messages are written, but not for long.
+/// Waits until all messages are written, for 2 seconds at most.
 pub fn flush() {
     let Some(log) = LOG.get() else { return };
     let (done, written) = bounded(1);
@@ -104,13 +104,13 @@ pub fn flush() {
 
 #[cfg(test)]
 fn to_stderr(line: &str) {
-    // So that it is shown with the test that failed, and only then.
+    // The test harness shows this output only with a test that fails.
     eprintln!("auship: {line}");
 }
 
 #[cfg(not(test))]
 fn to_stderr(line: &str) {
-    // There is nobody left to tell when this fails.
+    // When this fails, no other place is left to report to.
     let _ = writeln!(std::io::stderr().lock(), "auship: {line}");
 }
 
@@ -142,7 +142,7 @@ fn write_all(messages: &Receiver<Message>) {
         if terminal {
             return to_stderr(line);
         }
-        // A restarted syslog daemon needs a new connection.
+        // After a restart of the syslog daemon a new connection is needed.
         for _ in 0..2 {
             if syslog.is_none() {
                 syslog = connect();
@@ -163,7 +163,7 @@ fn write_all(messages: &Receiver<Message>) {
         }
         let dropped = DROPPED.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            write(Level::Warning, &format!("{dropped} messages of auship's own were dropped: syslog is too slow"));
+            write(Level::Warning, &format!("{dropped} of auship's own messages were dropped: syslog is too slow"));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Reports of losses: at once, then at most every ten seconds, with their number and their reasons.
+//! Reports losses: the first at once, further ones at most every ten seconds. Each report has the number of losses and
+//! the reasons.
 
 use crate::{
     lock::locked,
@@ -10,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Losses are reported at most this often, with their count.
+/// The shortest time between two reports of losses.
 pub const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// `1 event`, `12 events`.
@@ -18,12 +19,12 @@ pub fn events(number: u64) -> String {
     format!("{number} event{}", if number == 1 { "" } else { "s" })
 }
 
-/// An error that comes again and again, and is reported at most every [`REPORT_EVERY`].
+/// Logs an error that may occur often, at most once per [`REPORT_EVERY`].
 #[derive(Debug, Default)]
 pub struct RateLimitedLog(Mutex<Option<Instant>>);
 
 impl RateLimitedLog {
-    /// Reports it, if it is time.
+    /// Logs the error, unless the last one was logged less than [`REPORT_EVERY`] ago.
     pub fn error(&self, message: impl fmt::Display) {
         let mut reported = locked(&self.0);
         if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
@@ -33,15 +34,15 @@ impl RateLimitedLog {
     }
 }
 
-/// Reports losses of one kind, at most every [`REPORT_EVERY`].
+/// Reports losses of one kind, at most once per [`REPORT_EVERY`].
 #[derive(Debug)]
 pub struct LossReporter {
-    /// What is lost where, as the message says it: `output siem: ring full`.
+    /// The beginning of the message: the place and the kind of loss, as in `output siem: ring full`.
     what: String,
-    /// What became of them: `lost`.
+    /// The outcome for the events, as in `lost`.
     outcome: &'static str,
     level: Level,
-    /// What reasons beyond [`MAX_REASONS`] are called.
+    /// The text for all reasons beyond [`MAX_REASONS`].
     others: &'static str,
     state: Mutex<State>,
 }
@@ -53,31 +54,31 @@ struct State {
     reported: Option<Instant>,
 }
 
-/// Reasons that one report tells apart; a server may put something new into each answer.
+/// The number of different reasons in one report. It is limited because each answer of a server may be different.
 const MAX_REASONS: usize = 4;
 
 impl LossReporter {
-    /// Nothing lost yet.
+    /// A reporter of lost events.
     pub fn new(what: String) -> Self {
         Self { what, outcome: "lost", level: Level::Error, others: "other reasons", state: Mutex::default() }
     }
 
-    /// Of events that aren't lost, but kept where nobody will find them without being told.
+    /// A reporter of events that went to the dead-letter file. They aren't lost, but somebody has to look there.
     pub fn dead_lettered(what: String, outcome: &'static str) -> Self {
         Self { what, outcome, level: Level::Error, others: "other reasons", state: Mutex::default() }
     }
 
-    /// Of what was lost before it came here: a warning.
+    /// A reporter of events that were lost before auship got them. It logs warnings.
     pub fn upstream(what: String, outcome: &'static str) -> Self {
         Self { what, outcome, level: Level::Warning, others: "in other places", state: Mutex::default() }
     }
 
-    /// Counts one loss, and reports it if it is time.
+    /// Counts one loss, and reports it if a report is due.
     pub fn lost(&self, why: &str) {
         self.lost_many(1, why);
     }
 
-    /// Counts losses, and reports them if it is time.
+    /// Counts losses, and reports them if a report is due.
     pub fn lost_many(&self, number: u64, why: &str) {
         if number == 0 {
             return;
@@ -93,19 +94,19 @@ impl LossReporter {
         self.report_if_due(&mut state, REPORT_EVERY);
     }
 
-    /// How many are counted and not yet reported.
+    /// The number of losses that are not yet reported.
     pub fn unreported(&self) -> u64 {
         let state = locked(&self.state);
         state.unreported.iter().map(|(_, count)| count).sum()
     }
 
-    /// Reports what was held back, if it is time.
+    /// Reports the losses that are not yet reported, if a report is due.
     pub fn tick(&self) {
         let mut state = locked(&self.state);
         self.report_if_due(&mut state, REPORT_EVERY);
     }
 
-    /// Reports what was held back, now.
+    /// Reports the losses that are not yet reported, now.
     pub fn finish(&self) {
         let mut state = locked(&self.state);
         self.report_if_due(&mut state, Duration::ZERO);

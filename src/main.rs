@@ -1,4 +1,4 @@
-//! auship ships audit events. All it does is in the library.
+//! The program `auship`. All its code is in the library.
 
 use std::process::ExitCode;
 

@@ -15,7 +15,7 @@ pub struct HostPort {
 }
 
 impl HostPort {
-    /// Reads `HOST:PORT` or `[IPV6]:PORT`. Where there is a default port, `HOST`, `[IPV6]` and `IPV6` will do.
+    /// Reads `HOST:PORT` or `[IPV6]:PORT`. With a default port, `HOST`, `[IPV6]` and `IPV6` are accepted too.
     pub fn parse(text: &str, default_port: Option<u16>) -> Option<Self> {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
@@ -31,15 +31,15 @@ impl HostPort {
             Some(_) => return None,
             None => default_port?,
         };
-        // No path and no URL.
+        // These characters exclude paths and URLs.
         let is_good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
         (!host.is_empty() && port > 0 && host.chars().all(is_good)).then(|| Self { host: host.into(), port })
     }
 
-    /// Connects to the first of the host's addresses where it works.
+    /// Tries the host's addresses in turn until one connects.
     ///
     /// # Errors
-    /// Why it works with none: what the last one said.
+    /// When none connects: the error of the last one.
     pub fn connect<T>(&self, connect: impl Fn(SocketAddr) -> io::Result<T>) -> Result<T, String> {
         let found = (self.host.as_str(), self.port).to_socket_addrs();
         let found = found.map_err(|e| format!("can't look up {}: {e}", self.host))?;
@@ -61,10 +61,10 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// A UDP socket that sends to one address, and hears when nobody listens there.
+/// A UDP socket that is connected to one address, so that it gets an error when nobody listens there.
 ///
 /// # Errors
-/// When there is no socket to be had, or no way to the address.
+/// When the socket can't be made, or there is no route to the address.
 pub fn connect_udp(to: SocketAddr) -> io::Result<UdpSocket> {
     let own: SocketAddr = match to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -75,7 +75,7 @@ pub fn connect_udp(to: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// A host's name up to the first dot.
+/// The name of a host up to the first dot.
 pub fn short_name(name: &str) -> &str {
     name.split_once('.').map_or(name, |(short, _)| short)
 }

@@ -1,4 +1,4 @@
-//! An output: one branch of the line, with its own format, ring and sink, so that a slow one never holds up another.
+//! An output has its own format, queue and sink, so a slow output never delays another one.
 
 use crate::{
     buffer::{self, give_back},
@@ -22,22 +22,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long sinks get to leave what they are doing when time is up: libcurl looks up once a second.
+/// How long a sink may take to stop when time is up. libcurl checks for that once a second.
 const ABORT_WAIT: Duration = Duration::from_millis(1500);
 
-/// What an output needs to know of the process around it.
+/// The facts about the host and the process that an output needs.
 #[derive(Clone, Debug)]
 pub struct Environment {
-    /// The host that it runs on.
+    /// This host.
     pub host: Host,
-    /// Where what concerns this process alone is kept, in memory if possible.
+    /// The directory for files of the running process; a directory in memory is best.
     pub run_dir: PathBuf,
     /// What the source needs of queues.
     pub guarantee: Guarantee,
 }
 
 impl Environment {
-    /// The same with another run directory.
+    /// A copy with another run directory.
     pub fn with_run_dir(&self, run_dir: &Path) -> Self {
         Self { run_dir: run_dir.to_path_buf(), ..self.clone() }
     }
@@ -45,7 +45,7 @@ impl Environment {
 
 /// A running output.
 pub struct Output {
-    /// What it was started with.
+    /// Its configuration.
     config: config::Output,
     format: Format,
     sender: QueueSender,
@@ -58,7 +58,7 @@ pub struct Output {
 }
 
 impl Output {
-    /// Writes the event's document and puts it into the queue. `mark` is the newest serial by now.
+    /// Writes the event's document and puts it into the queue. `mark` is the newest serial so far.
     ///
     /// A document with a receipt that the queue has no room for is held. See [`Output::is_blocked`].
     pub fn event(&mut self, event: &mut Event, receipt: Option<Receipt>, mark: Option<ResumeMark>) {
@@ -73,7 +73,7 @@ impl Output {
             return;
         }
         document.body.extend_from_slice(self.config.postpend_msg.as_bytes());
-        // A copy has no more room than it needs; the buffer stays for the next event.
+        // The copy uses no more memory than the document needs. The buffer is kept for the next event.
         let copy = document.copy(receipt);
         give_back(&mut document.body, buffer::EVENT);
         self.enqueue(copy, mark);
@@ -108,7 +108,7 @@ impl Output {
         self.sender.note_serial(mark);
     }
 
-    /// The newest serial that a process before this one saw, if that is known.
+    /// The newest serial that the previous process saw, if it is known.
     pub fn resume_mark(&self) -> Option<ResumeMark> {
         self.receiver.resume_mark()
     }
@@ -161,7 +161,7 @@ impl Branch for Output {
     }
 }
 
-/// An output that gets no more events, and empties its queue.
+/// An output that gets no more events and delivers those in its queue.
 pub struct ClosingOutput {
     kind: &'static str,
     spool_dir: Option<PathBuf>,
@@ -202,7 +202,7 @@ impl Closing for ClosingOutput {
         status.refused.finish();
         status.dead_lettered.finish();
         let mut metrics = metrics(&self.sink, &self.receiver, self.kind, OutputState::Ended);
-        // A spool's documents in memory are among these counters already.
+        // These counters already include the spool's documents in memory.
         (metrics.counters, metrics.ring_bytes) = (counters, 0);
         (metrics, left)
     }

@@ -1,4 +1,4 @@
-//! All outputs of a run: those that take events, those that a reload took away and that still deliver, and what came of
+//! All outputs of a run: those that take events, those that a reload removed and that still deliver, and the metrics of
 //! those that have ended.
 
 use crate::{
@@ -8,65 +8,65 @@ use crate::{
 };
 use std::{io, path::PathBuf, time::Instant};
 
-/// A running output, as far as starting, replacing and closing it goes. [`crate::output::Output`] is one.
+/// A running output that can be started, replaced and closed. [`crate::output::Output`] is one.
 pub trait Branch: Sized {
-    /// What it is when it takes no more events.
+    /// The output after it was closed.
     type Closing: Closing;
-    /// What it needs to know of the process around it.
+    /// The facts about the host and the process that it needs.
     type Environment;
 
-    /// Starts it. `takeover` says who had its spool before.
+    /// Starts the output. `takeover` names the previous owner of its spool.
     ///
     /// # Errors
     /// When the file can't be opened, the spool is in use, or a thread can't be started.
     fn start(config: &config::Output, environment: &Self::Environment, takeover: Takeover) -> io::Result<Self>;
 
-    /// What it was started with.
+    /// Its configuration.
     fn config(&self) -> &config::Output;
 
-    /// To be called about once a second: reports what was held back.
+    /// Reports losses that are not yet reported. To be called about once a second.
     fn tick(&self);
 
-    /// Opens log files anew.
+    /// Reopens its log files.
     fn reopen(&self);
 
-    /// Ends its input: the sink goes on until the queue is empty.
+    /// Ends its input. The sink continues until the queue is empty.
     fn close(self) -> Self::Closing;
 
     /// Its metrics now.
     fn metrics(&self) -> OutputMetrics;
 }
 
-/// An output that takes no more events, and empties its queue.
+/// An output that takes no more events and delivers those in its queue.
 pub trait Closing {
-    /// Where its spool is, if it has one.
+    /// The directory of its spool, if it has one.
     fn spool_dir(&self) -> Option<&PathBuf>;
 
-    /// True when the queue is empty and all is delivered or counted.
+    /// True when the queue is empty, and every event is delivered or counted as lost.
     fn has_ended(&self) -> bool;
 
-    /// To be called about once a second: reports what was held back.
+    /// Reports losses that are not yet reported. To be called about once a second.
     fn tick(&self);
 
     /// Its metrics now.
     fn metrics(&self) -> OutputMetrics;
 
-    /// Waits until all is delivered, but not beyond `deadline`: then it is told to stop.
+    /// Waits until all events are delivered, but not beyond `deadline`. The output is then told to stop.
     fn wait(&self, deadline: Instant);
 
-    /// Waits until all is delivered; what isn't by `deadline` goes to the spool, or is counted as lost. Says what came
-    /// of all events, and how many were lost because time was up.
+    /// Waits until all events are delivered. Events that aren't delivered by `deadline` go to the spool, or are counted
+    /// as lost. Returns the final metrics, and the number of events that were lost because time was up.
     fn finish(self, deadline: Instant) -> (OutputMetrics, u64);
 }
 
 /// An output that could not be started.
 #[derive(Debug)]
 pub struct StartError {
-    /// The line of its section in the configuration.
+    /// The line in the configuration where its section begins.
     pub line: usize,
     /// Its name.
     pub output: String,
-    /// Why.
+    /// The reason.
     pub error: io::Error,
 }
 
@@ -76,11 +76,11 @@ impl StartError {
     }
 }
 
-/// Outputs that ended since a new one wants their spools: a spool has one owner.
+/// Outputs that were ended because a new output uses their spools. A spool has only one owner.
 struct Released {
-    /// Those that took events until then.
+    /// The configurations of those that were running.
     configs: Vec<config::Output>,
-    /// All spools that were left.
+    /// The directories of all spools that became free.
     dirs: Vec<PathBuf>,
 }
 
@@ -88,9 +88,9 @@ struct Released {
 pub struct Outputs<O: Branch> {
     environment: O::Environment,
     running: Vec<O>,
-    /// Those that a reload took away, while they empty their queues.
+    /// Outputs that a reload removed, until their queues are empty.
     closing: Vec<O::Closing>,
-    /// What came of those that have ended.
+    /// The metrics of outputs that have ended.
     ended: Vec<OutputMetrics>,
 }
 
@@ -98,34 +98,34 @@ impl<O: Branch> Outputs<O> {
     /// Starts all outputs of a configuration.
     ///
     /// # Errors
-    /// The first one that can't be started.
+    /// When an output can't be started: the first such output.
     pub fn start(configs: &[config::Output], environment: O::Environment) -> Result<Self, StartError> {
         let start = |config| O::start(config, &environment, Takeover::Fresh).map_err(|e| StartError::new(config, e));
         let running = configs.iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self { environment, running, closing: Vec::new(), ended: Vec::new() })
     }
 
-    /// What they know of the process around them.
+    /// The facts about the host and the process that outputs are started with.
     pub fn environment(&self) -> &O::Environment {
         &self.environment
     }
 
-    /// Those that take events.
+    /// The outputs that take events.
     pub fn running(&self) -> &[O] {
         &self.running
     }
 
-    /// Those that take events.
+    /// The outputs that take events.
     pub fn running_mut(&mut self) -> &mut [O] {
         &mut self.running
     }
 
-    /// Opens log files anew.
+    /// Reopens the log files of all outputs.
     pub fn reopen(&self) {
         self.running.iter().for_each(O::reopen);
     }
 
-    /// To be called about once a second.
+    /// Reports losses, and removes closing outputs that have ended. To be called about once a second.
     pub fn tick(&mut self) {
         self.running.iter().for_each(O::tick);
         self.closing.iter().for_each(O::Closing::tick);
@@ -134,7 +134,7 @@ impl<O: Branch> Outputs<O> {
         }
     }
 
-    /// The metrics of all, those of one name together.
+    /// The metrics of all outputs. Outputs of the same name are added up.
     pub fn metrics(&mut self) -> Vec<OutputMetrics> {
         let mut all: Vec<_> = self.ended.iter_mut().map(OutputMetrics::snapshot).collect();
         for one in self.closing.iter().map(O::Closing::metrics).chain(self.running.iter().map(O::metrics)) {
@@ -143,11 +143,12 @@ impl<O: Branch> Outputs<O> {
         all
     }
 
-    /// Starts what is new in a configuration and closes what is gone; an output whose configuration is as it was goes
-    /// on, unless `restart` says that it must begin anew. When one can't be started all is as it was before.
+    /// Starts the outputs that are new in a configuration, and closes those that are gone. An output whose
+    /// configuration is unchanged stays, unless `restart` is true for it. When an output can't be started, all outputs
+    /// are as before.
     ///
     /// # Errors
-    /// The first one that can't be started.
+    /// When an output can't be started: the first such output.
     pub fn replace(
         &mut self,
         configs: &[config::Output],
@@ -180,8 +181,8 @@ impl<O: Branch> Outputs<O> {
         Ok(())
     }
 
-    /// Ends what doesn't stay and has a spool that an output of the new configuration wants. What a spool holds stays
-    /// in it.
+    /// Ends the outputs that don't stay and whose spool an output of the new configuration uses. The events in a spool
+    /// stay there.
     fn release_spools(&mut self, configs: &[config::Output], stays: impl Fn(&O) -> bool) -> Released {
         let wanted = |dir: Option<&PathBuf>| dir.is_some() && configs.iter().any(|config| config.spool_dir() == dir);
         let mut released = Released { configs: Vec::new(), dirs: Vec::new() };
@@ -197,20 +198,20 @@ impl<O: Branch> Outputs<O> {
         released
     }
 
-    /// Ends the new outputs, and starts those again that made way for them.
+    /// Ends the new outputs, and restarts those that were ended for them.
     fn roll_back(&mut self, started: Vec<O>, released: Released) {
-        // They let go of the spools before their owners get them back.
+        // The new outputs must release the spools before the old ones can open them.
         for output in started {
             metrics::add(&mut self.ended, output.close().finish(Instant::now()).0);
         }
         released.configs.into_iter().for_each(|config| self.start_again(config));
     }
 
-    /// Starts an output that made way for another, which couldn't be started: with the ring alone if need be.
+    /// Restarts an output that was ended for a new one. If its spool can't be opened, it runs with the ring alone.
     fn start_again(&mut self, mut config: config::Output) {
         let name = config.name.clone();
         let again = O::start(&config, &self.environment, Takeover::FromSelf).or_else(|e| {
-            log::error(format_args!("output {name}: {e}; going on with the ring alone until the next reload"));
+            log::error(format_args!("output {name}: {e}; it runs without its spool until the next reload"));
             config.queue.spool = None;
             O::start(&config, &self.environment, Takeover::FromSelf)
         });
@@ -220,13 +221,13 @@ impl<O: Branch> Outputs<O> {
         }
     }
 
-    /// Ends the input of all, and empties their queues within the time there is. Says how many events were lost because
-    /// time was up.
+    /// Ends the input of all outputs, and waits until their queues are empty, or until `deadline`. Returns the number
+    /// of events that were lost because time was up.
     pub fn drain(&mut self, deadline: Instant) -> u64 {
         let mut left = 0;
         let mut closing = std::mem::take(&mut self.closing);
         closing.extend(self.running.drain(..).map(O::close));
-        // All at once: one that isn't done in time costs the others nothing.
+        // All outputs drain at the same time, so a slow one takes no time from the others.
         closing.iter().for_each(|output| output.wait(deadline));
         for output in closing {
             let (ended, lost) = output.finish(deadline);

@@ -1,4 +1,4 @@
-//! Starting, replacing and closing, with outputs that only note what is done to them.
+//! Tests of starting, replacing and closing, with outputs that only record the calls.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{cell::RefCell, collections::BTreeSet, path::Path, rc::Rc};
 
-/// What was done to all outputs, and which spools have an owner.
+/// The calls to all outputs, and the spools that have an owner.
 #[derive(Debug, Default)]
 struct World {
     done: Vec<String>,
@@ -28,7 +28,7 @@ type Shared = Rc<RefCell<World>>;
 struct Fake {
     config: config::Output,
     world: Shared,
-    /// Events it was given that aren't delivered.
+    /// Events that it got and hasn't delivered.
     waiting: u64,
 }
 
@@ -116,7 +116,7 @@ impl Closing for Fake {
     }
 }
 
-/// Outputs from `NAME`, `NAME:SPOOL` or `NAME:SPOOL:TEXT`, of which the last makes it another.
+/// Outputs from `NAME`, `NAME:SPOOL` or `NAME:SPOOL:TEXT`. Another `TEXT` makes the configuration differ.
 fn configs(outputs: &[&str]) -> Vec<config::Output> {
     let section = |output: &&str| {
         let mut parts = output.split(':');
@@ -178,7 +178,7 @@ fn a_spool_is_left_before_its_next_owner_starts() {
     let (mut outputs, world) = start(&["old:spool", "other:its"]);
     outputs.reload(&["new:spool", "other:its"]).unwrap();
     assert_eq!(done(&world), ["close old", "end old", "start new again"]);
-    // One that is still closing makes way too.
+    // An output that is still closing is ended too.
     outputs.running[0].waiting = 1;
     outputs.reload(&["new:spool"]).unwrap();
     assert_eq!(done(&world), ["close other"]);

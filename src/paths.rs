@@ -1,7 +1,8 @@
-//! Paths as bytes: joining, normalising, comparing; and which system call's names begin at the working directory.
+//! Paths as bytes: joining, normalising and comparing them. Also tells whether the relative names of a system call
+//! begin at the working directory.
 
-/// The arguments of a call that hold open directories, at which its relative names begin; `None` for a call that isn't
-/// known.
+/// The arguments of a system call that hold open directories. Its relative names begin there. `None` for an unknown
+/// call.
 fn directory_arguments(syscall: &[u8]) -> Option<&'static [&'static [u8]]> {
     Some(match syscall {
         b"openat" | b"openat2" | b"mkdirat" | b"mknodat" | b"fchownat" | b"unlinkat" | b"fchmodat" | b"fchmodat2"
@@ -12,22 +13,22 @@ fn directory_arguments(syscall: &[u8]) -> Option<&'static [&'static [u8]]> {
         b"renameat" | b"renameat2" | b"linkat" | b"move_mount" => &[b"a0", b"a2"],
         b"symlinkat" => &[b"a1"],
         b"fanotify_mark" => &[b"a3"],
-        // A number, since libaudit has no name for it.
+        // libaudit has no name for this call: the record has its number.
         [b'0'..=b'9', ..] | b"" => return None,
         _ => &[],
     })
 }
 
-/// Whether a system call's relative names begin at the working directory. `argument` gives the call's arguments as
-/// recorded (`a0` to `a3`). Of a call that was given an open directory the records don't say which directory that is.
+/// True if the relative names of a system call begin at the working directory. `argument` returns the recorded
+/// arguments (`a0` to `a3`). If the call was given an open directory, the records don't name that directory.
 pub fn begins_at_cwd<'e>(syscall: &[u8], argument: impl Fn(&[u8]) -> Option<&'e [u8]>) -> bool {
     let Some(directories) = directory_arguments(syscall) else { return false };
     // AT_FDCWD (<fcntl.h>), -100, as a 32-bit or a 64-bit argument.
     directories.iter().all(|name| matches!(argument(name), Some(b"ffffff9c" | b"ffffffffffffff9c")))
 }
 
-/// Appends an absolute name to an empty path, without `.`, `..`, and slashes that add nothing. False, with nothing
-/// appended, for a relative one.
+/// Appends an absolute name to an empty path, without `.`, `..` and superfluous slashes. For a relative name it appends
+/// nothing and returns false.
 pub fn append_absolute(path: &mut Vec<u8>, name: &[u8]) -> bool {
     if name.first() != Some(&b'/') {
         return false;
@@ -37,12 +38,12 @@ pub fn append_absolute(path: &mut Vec<u8>, name: &[u8]) -> bool {
     true
 }
 
-/// Goes on from a path along a name, without `.`, `..`, and slashes that add nothing.
+/// Appends a relative name to a path, without `.`, `..` and superfluous slashes.
 pub fn append_relative(path: &mut Vec<u8>, name: &[u8]) {
     for part in name.split(|b| *b == b'/') {
         match part {
             b"" | b"." => (),
-            // What is above the root is the root.
+            // The parent of the root is the root.
             b".." => {
                 let up = memchr::memrchr(b'/', path).unwrap_or(0);
                 path.truncate(up.max(1));
@@ -57,7 +58,7 @@ pub fn append_relative(path: &mut Vec<u8>, name: &[u8]) {
     }
 }
 
-/// Whether a path is a directory, or below it; both without a slash at the end, unless it is the root.
+/// True if a path is the directory itself or below it. Neither ends in a slash, except the root.
 pub fn is_below(path: &[u8], directory: &[u8]) -> bool {
     match path.strip_prefix(directory) {
         Some(rest) => rest.is_empty() || rest[0] == b'/' || directory == b"/",
@@ -65,7 +66,7 @@ pub fn is_below(path: &[u8], directory: &[u8]) -> bool {
     }
 }
 
-/// A name in full, as it is: a relative one begins at the working directory, if that is known.
+/// The full path of a name, not normalised. A relative name begins at the working directory, if that is known.
 pub fn join(cwd: &[u8], name: Vec<u8>) -> Vec<u8> {
     if name.starts_with(b"/") || name.is_empty() || !cwd.starts_with(b"/") {
         return name;
@@ -74,7 +75,7 @@ pub fn join(cwd: &[u8], name: Vec<u8>) -> Vec<u8> {
     [cwd, separator, &name].concat()
 }
 
-/// The directory of a path, and the name behind it; no directory for what isn't below one.
+/// The directory and the last name of a path. The directory is empty if the path has none.
 pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
     let trimmed = path.strip_suffix(b"/").filter(|path| !path.is_empty()).unwrap_or(path);
     match memchr::memrchr(b'/', trimmed) {
@@ -84,7 +85,7 @@ pub fn split(path: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// What follows the last dot of a name that doesn't begin with it.
+/// The part of a name after its last dot. Empty if the only dot is the first character.
 pub fn extension(name: &[u8]) -> &[u8] {
     match memchr::memrchr(b'.', name) {
         Some(at) if at > 0 => &name[at + 1..],

@@ -1,8 +1,8 @@
-//! The pipeline: what happens to an event behind its source. Serials are watched, filters decide, and every output gets
-//! the event.
+//! The pipeline: the path of an event from the source to the outputs. It checks the serial, applies the filters, and
+//! passes the event to every output.
 //!
-//! The thread that runs it does nothing that could wait for a server: it writes documents and puts them into queues.
-//! What a queue can't take is counted there.
+//! Its thread never waits for a server: it only writes documents and puts them into queues. A queue counts the
+//! documents that it can't take.
 
 use crate::{
     config::{self, Action},
@@ -18,41 +18,41 @@ use crate::{
 };
 use std::time::{Duration, Instant, SystemTime};
 
-/// Whether single times are measured: only while somebody wants to know them.
+/// Whether single times are measured. They are only measured while statsd is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timing {
-    /// statsd gets them.
+    /// They are measured, for statsd.
     Measured,
-    /// Nobody does.
+    /// They are not measured.
     Off,
 }
 
 impl Timing {
-    /// As a configuration needs it.
+    /// The setting that a configuration needs.
     pub fn of(config: &config::Config) -> Self {
         if config.metrics.statsd.is_some() { Self::Measured } else { Self::Off }
     }
 
-    /// The time now, if it is needed.
+    /// The current time, if times are measured.
     pub fn start(self) -> Option<Instant> {
         (self == Self::Measured).then(Instant::now)
     }
 }
 
-/// Everything behind the source.
+/// All steps after the source.
 pub struct Pipeline {
     filters: Filters,
     sequence: Sequence,
-    /// Where documents go.
+    /// The outputs.
     pub outputs: Outputs<Output>,
-    /// What came in.
+    /// The metrics of the input.
     pub input: InputMetrics,
     timing: Timing,
 }
 
 impl Pipeline {
-    /// With outputs that have started. Goes on where the process before this one ended: it may have been killed with
-    /// what it had read but not yet taken.
+    /// A pipeline with outputs that are running. The serials continue from the previous process: it may have been
+    /// killed after it read events and before a queue took them.
     pub fn new(config: &config::Config, outputs: Outputs<Output>) -> Self {
         let mut sequence = Sequence::new(config.sequence);
         let marks = outputs.running().iter().filter_map(Output::resume_mark);
@@ -68,7 +68,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes another configuration, but for the outputs.
+    /// Applies another configuration, except for the outputs.
     pub fn configure(&mut self, config: &config::Config) {
         self.filters.replace(&config.filters);
         self.sequence.configure(config.sequence);
@@ -80,32 +80,32 @@ impl Pipeline {
         self.timing
     }
 
-    /// Events that came after one with a higher serial.
+    /// The number of events that came after one with a higher serial.
     pub fn out_of_order(&self) -> u64 {
         self.sequence.out_of_order()
     }
 
-    /// To be called about once a second.
+    /// Reports gaps and losses that are due. To be called about once a second.
     pub fn tick(&mut self) {
         self.sequence.tick();
         self.publish_gaps();
         self.outputs.tick();
     }
 
-    /// The end of the input: what is missing now will not come.
+    /// Ends the input: serials that are missing now will not come, and are reported.
     pub fn end_input(&mut self) {
         self.sequence.finish();
         self.publish_gaps();
         self.sequence.finish_warnings();
     }
 
-    /// The input's metrics now. They take the samples with them.
+    /// The metrics of the input. The samples move into the returned value.
     pub fn input_metrics(&mut self) -> InputMetrics {
         let filters = self.filters.hits().map(|(name, hits)| (name.to_string(), hits)).collect();
         InputMetrics { filters, ..self.input.snapshot() }
     }
 
-    /// What filters decide; an event that they drop goes no further.
+    /// False if a filter drops the event.
     fn is_kept(&mut self, event: &mut Event) -> bool {
         if self.filters.is_empty() {
             return true;
@@ -140,7 +140,7 @@ impl Pipeline {
         self.outputs.running_mut().iter_mut().for_each(Output::retry);
     }
 
-    /// Tells the outputs which serials didn't come.
+    /// Passes each gap that is due to the outputs, as an event.
     fn publish_gaps(&mut self) {
         for gap in self.sequence.take_due() {
             self.input.gaps += 1;
@@ -151,7 +151,7 @@ impl Pipeline {
 
     fn linux(&mut self, linux: &LinuxEvent, event: &mut Event, receipt: Option<Receipt>) {
         self.input.events += 1;
-        // What filters drop has come too.
+        // An event that a filter drops isn't missing, so its serial is noted before the filters.
         self.sequence.event(linux);
         let mark = self.sequence.resume_mark(linux);
         if self.is_kept(event) {
@@ -181,7 +181,7 @@ impl Events for Pipeline {
     }
 }
 
-/// How long ago something happened; nothing when that is later than now.
+/// The age of an event. Zero if its time is in the future.
 fn age(time: Timestamp) -> Duration {
     let since = Duration::new(time.seconds.try_into().unwrap_or_default(), time.nanos);
     SystemTime::UNIX_EPOCH.checked_add(since).and_then(|at| at.elapsed().ok()).unwrap_or_default()

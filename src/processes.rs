@@ -1,5 +1,5 @@
-//! Names of processes, from the events that went by: who a process's parent was is gone from `/proc` by the time
-//! somebody asks, and what an old log says is about another machine's processes anyway.
+//! Remembers the names of processes from earlier events. `/proc` alone isn't enough: a parent process may have ended by
+//! now, and an old log may be about the processes of another machine.
 
 use foldhash::fast::RandomState;
 use std::{
@@ -8,22 +8,22 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// `TASK_COMM_LEN` is 16 with its NUL; what user space reports may be a little longer.
+/// The longest name that is kept. `TASK_COMM_LEN` is 16 with its NUL; names from user space may be a little longer.
 const MAX_NAME: usize = 31;
-/// Names kept in each of two generations.
+/// The number of names in each of the two generations.
 const GENERATION: usize = 8192;
-/// Bytes of programs and their arguments kept in each of two generations.
+/// The bytes of programs and their arguments in each of the two generations.
 const MAX_BYTES: usize = 4 << 20;
-/// Arguments of more bytes than these together aren't kept.
+/// Arguments are not kept if all of them together have more bytes than this.
 const MAX_ARGUMENTS: usize = 4096;
-/// How long a name read from `/proc` may be used: the process may call exec without an audit rule seeing it.
+/// How long a name from `/proc` is used. The process may call exec without an event, if no audit rule matches.
 const PROC_FRESH: Duration = Duration::from_secs(2);
 
 #[derive(Clone, Copy, Debug)]
 struct Name {
     bytes: [u8; MAX_NAME],
     len: u8,
-    /// Set for a name from `/proc`: when it was read.
+    /// When the name was read from `/proc`. `None` for a name from an event.
     read: Option<Instant>,
 }
 
@@ -39,24 +39,24 @@ impl Name {
     }
 }
 
-/// A process of a node: hash of its name, and the pid.
+/// A process: the hash of its node's name, and its pid.
 type Process = (u64, u32);
 
-/// What a process was seen to execute.
+/// The program that a process executes, according to its events.
 #[derive(Clone, Debug, Default)]
 pub struct Program {
     executable: Box<[u8]>,
-    /// Each followed by a NUL.
+    /// The arguments, each followed by a NUL.
     arguments: Box<[u8]>,
 }
 
 impl Program {
-    /// The file; empty when it isn't known.
+    /// The path of the program. Empty if it isn't known.
     pub fn executable(&self) -> &[u8] {
         &self.executable
     }
 
-    /// The arguments are known.
+    /// True if the arguments are known.
     pub fn has_arguments(&self) -> bool {
         !self.arguments.is_empty()
     }
@@ -71,12 +71,12 @@ impl Program {
     }
 }
 
-/// A map whose entries grow old: when one generation is full the older is dropped.
+/// A map of limited size. It has two generations: when the recent one is full, it replaces the older one.
 #[derive(Debug)]
 struct Generations<T> {
     recent: HashMap<Process, T, RandomState>,
     older: HashMap<Process, T, RandomState>,
-    /// Bytes of the recent ones.
+    /// The bytes of the entries in `recent`.
     bytes: usize,
 }
 
@@ -91,7 +91,7 @@ impl<T> Generations<T> {
         self.recent.get(process).or_else(|| self.older.get(process))
     }
 
-    /// `bytes`: those of an entry that count.
+    /// Inserts an entry. `bytes` returns the size of an entry.
     fn insert(&mut self, process: Process, entry: T, bytes: fn(&T) -> usize) {
         let more = bytes(&entry);
         let many = self.recent.len() >= GENERATION && !self.recent.contains_key(&process);
@@ -104,16 +104,16 @@ impl<T> Generations<T> {
     }
 }
 
-/// Where records come from, as far as it decides what may be asked about the processes that they name.
+/// The origin of records. It decides whether `/proc` may be asked about their processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// This machine, now: names of processes may be read from `/proc`.
+    /// This machine, now. Names of processes may be read from `/proc`.
     Live,
-    /// A log, maybe of another machine or time.
+    /// A log, perhaps of another machine or another time.
     Log,
 }
 
-/// What is known of processes, by node and pid.
+/// The names and programs of processes, by node and pid.
 #[derive(Debug)]
 pub struct Processes {
     origin: Origin,
@@ -122,12 +122,12 @@ pub struct Processes {
 }
 
 impl Processes {
-    /// Names that no event told are read from `/proc`, but only for [`Origin::Live`].
+    /// Starts with no names. With [`Origin::Live`], names that no event had are read from `/proc`.
     pub fn new(origin: Origin) -> Self {
         Self { origin, names: Generations::default(), programs: Generations::default() }
     }
 
-    /// Notes that a process was called `name` (its `comm`) when an event happened.
+    /// Notes the name of a process (its `comm`) from an event.
     pub fn note(&mut self, node: u64, pid: u32, name: &[u8]) {
         if let Some(name) = Name::new(name, None) {
             self.insert((node, pid), name);
@@ -139,7 +139,8 @@ impl Processes {
         let process = (node, pid);
         let known = self.names.get(&process).copied();
         let stale = known.is_none_or(|n| n.read.is_some_and(|at| at.elapsed() > PROC_FRESH));
-        // A record with a node may come from another machine, an old one from another process of that number.
+        // A record with a node may come from another machine. An old record may be about an earlier process with the
+        // same pid.
         if stale && self.origin == Origin::Live && node == 0 && is_now(seconds) {
             let comm = fs::read(format!("/proc/{pid}/comm")).ok();
             let comm = comm.as_deref().map(|c| c.strip_suffix(b"\n").unwrap_or(c));
@@ -152,7 +153,7 @@ impl Processes {
         self.names.get(&process).map(Name::bytes)
     }
 
-    /// Notes what a process was running when an event happened. `arguments`: it began to run that with these.
+    /// Notes the program of a process from an event. `arguments` are given if the event is the start of the program.
     pub fn note_program<'a>(
         &mut self,
         node: u64,
@@ -169,7 +170,7 @@ impl Processes {
             all.extend_from_slice(argument);
             all.push(0);
             if all.len() > MAX_ARGUMENTS {
-                // Not whole is worse than none.
+                // Incomplete arguments are worse than none.
                 all.clear();
                 break;
             }
@@ -179,12 +180,12 @@ impl Processes {
         self.programs.insert((node, pid), program, Program::len);
     }
 
-    /// What a process was running when it was seen last.
+    /// The last known program of a process.
     pub fn program(&self, node: u64, pid: u32) -> Option<&Program> {
         self.programs.get(&(node, pid))
     }
 
-    /// A new process runs what its parent does.
+    /// Notes that a new process runs the program of its parent.
     pub fn inherit(&mut self, node: u64, parent: u32, child: u32) {
         if let Some(program) = self.program(node, parent).cloned() {
             self.programs.insert((node, child), program, Program::len);
@@ -196,7 +197,7 @@ impl Processes {
     }
 }
 
-/// The time is within a few seconds of the clock's.
+/// True if a time is within 10 seconds of the clock.
 fn is_now(seconds: i64) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     i64::try_from(now).is_ok_and(|now| (now - seconds).abs() <= 10)
@@ -207,7 +208,7 @@ fn is_now(seconds: i64) -> bool {
 mod tests {
     use super::*;
 
-    /// Of an old event.
+    /// The time of an old event.
     const THEN: i64 = 1_700_000_000;
 
     #[test]
@@ -260,7 +261,7 @@ mod tests {
         }
         let held = |all: &HashMap<Process, Program, RandomState>| all.values().map(Program::len).sum::<usize>();
         assert!(held(&processes.programs.recent) <= MAX_BYTES && held(&processes.programs.older) <= MAX_BYTES);
-        // One that executes again and again doesn't make others forgotten.
+        // A process that executes programs again and again doesn't push out the others.
         for _ in 0..10_000 {
             processes.note_program(0, 1, b"/bin/ls", Some([&b"ls"[..]].into_iter()));
             processes.note_program(0, 2, b"/bin/ls", Some([&[b'x'; 1000][..]].into_iter()));

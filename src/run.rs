@@ -1,4 +1,4 @@
-//! `auship run`: source, pipeline, and what steers them, until the input ends.
+//! `auship run`: runs the source and the pipeline, and handles signals, until the input ends.
 
 mod error;
 mod ready;
@@ -23,21 +23,21 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// How long the reader waits for input before it looks at what else there is to do.
+/// How long the reader waits for input before it does other work.
 const TICK: Duration = Duration::from_secs(1);
-/// The same while an event is unfinished: its end may never come.
+/// The same while an event is incomplete. Its last record may never come.
 const TICK_MID_EVENT: Duration = Duration::from_millis(250);
 /// How long a source that takes receipts is not read before the queues are asked again for room.
 const RETRY: Duration = Duration::from_millis(50);
-/// After SIGTERM: input that doesn't come for so long has been read to its end.
+/// After SIGTERM, the input counts as ended when nothing comes for this time.
 const DRAIN_IDLE: Duration = Duration::from_millis(50);
 
-/// Runs until the input ends or a signal says so. True when nothing was left at the end.
+/// Runs until the input ends or SIGTERM comes. True if no event was lost because time was up.
 ///
 /// # Errors
 /// When an output can't be started, or the input can't be read.
 pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
-    // Before any thread, so that signals reach this one alone.
+    // This comes before any thread starts, so that only this thread gets the signals.
     let signals = Signals::take_over().map_err(|e| Error::Io("take over signals", e))?;
     log::start();
     let publisher = Publisher::start().map_err(|e| Error::Io("start a thread", e))?;
@@ -59,7 +59,7 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     read.map(|()| drained)
 }
 
-/// A run: the pipeline, and what it was started with.
+/// A run: the pipeline and its configuration.
 struct Run {
     path: PathBuf,
     config: Config,
@@ -69,7 +69,7 @@ struct Run {
 }
 
 impl Run {
-    /// Reads until the input ends or a signal says so.
+    /// Reads until the input ends or SIGTERM comes.
     fn read(&mut self, source: &mut Source, signals: &Signals) -> Result<(), Error> {
         let mut accounts = AccountFileWatcher::start();
         let mut ticked = Instant::now();
@@ -89,7 +89,7 @@ impl Run {
             looked = Some(Instant::now());
             let signal = if ready.signal { signals.next() } else { None };
             match signal {
-                // What auditd wrote before it sent the signal is still in the pipe.
+                // Records that auditd wrote before it sent the signal are still in the pipe, so reading continues.
                 Some(Signal::Terminate) => stopping = stopping.or(looked),
                 Some(Signal::Reload) => self.reload(),
                 Some(Signal::Report) => {
@@ -144,7 +144,7 @@ impl Run {
         }
     }
 
-    /// Reads the configuration again. A faulty one is reported, and the running one stays.
+    /// Reads the configuration again. If it has faults, they are reported and the running configuration stays.
     fn reload(&mut self) {
         let reloaded = match config::load(&self.path) {
             Ok(config) => self.replace(config),
@@ -160,9 +160,9 @@ impl Run {
         self.pipeline.outputs.reopen();
     }
 
-    /// Goes on with another configuration, or as before where an output of it can't be started.
+    /// Applies another configuration. If one of its outputs can't be started, the running configuration stays.
     fn replace(&mut self, config: Config) -> Result<(), String> {
-        // What a spool counts in the run directory must be where the next process looks for it.
+        // A spool keeps its counts in the run directory. The next process looks for them in the configured one.
         let moved = config.metrics.run_dir != self.config.metrics.run_dir;
         let restart = |output: &config::Output| moved && output.queue.spool.is_some();
         let environment = self.pipeline.outputs.environment().with_run_dir(&config.metrics.run_dir);
@@ -173,7 +173,7 @@ impl Run {
         Ok(())
     }
 
-    /// Empties all queues, within the time there is, and says what came of it all. True when nothing was left.
+    /// Drains all queues within `shutdown_timeout` and logs the totals. True if no event was lost because time was up.
     fn finish(mut self, unreadable: u64) -> bool {
         self.pipeline.end_input();
         let left = self.pipeline.outputs.drain(Instant::now() + self.config.shutdown_timeout);

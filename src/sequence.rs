@@ -1,9 +1,9 @@
-//! Serials: the kernel numbers its events, so a number that doesn't come is an event that was lost before it came here.
+//! Watches serials. The kernel numbers its events, so a missing serial is an event that was lost before auship got it.
 //!
-//! A serial that is missing may still come: libauparse hands out events as they end, not as they begin. So a gap is
-//! reported only when the numbers have gone far beyond it, when it has stayed for some seconds, or at the end. Every
-//! node of an aggregated log has numbers of its own. auditd's own records (DAEMON_START and the like) have numbers
-//! that aren't the kernel's, and are passed over.
+//! A missing serial may still come: libauparse returns events in the order in which they end, not in which they begin.
+//! So a gap is reported only when the newest serial is far beyond it, when it has lasted for some seconds, or at the
+//! end. Every node of an aggregated log has its own serials. auditd numbers its own records (DAEMON_START and the like)
+//! itself, so they are ignored.
 
 use crate::{
     config,
@@ -18,23 +18,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Gaps of one node are reported at most so often (sooner when there are many), so that a flood with every second
-/// event missing is a few reports and not half a flood.
+/// The shortest time between two reports about one node, unless it has very many gaps. When every second event of a
+/// flood is missing, this makes a few reports instead of thousands.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
-/// Missing ranges remembered for one node; beyond that the older ones are reported at once.
+/// The number of missing ranges that are remembered for one node. Beyond that, the older half is reported at once.
 const MAX_RANGES: usize = 1024;
-/// Nodes remembered; beyond that the one that was silent longest is let go.
+/// The number of nodes that are remembered. Beyond that, the node that was silent longest is forgotten.
 const MAX_NODES: usize = 1024;
 /// Record types of auditd's own messages (`AUDIT_FIRST_DAEMON` to `AUDIT_LAST_DAEMON`).
 const DAEMON: std::ops::RangeInclusive<i32> = 1200..=1299;
 
-/// Serials that are missing.
+/// A range of missing serials.
 #[derive(Debug)]
 struct Range {
     from: u64,
     to: u64,
     since: Instant,
-    /// The event behind it.
+    /// The event after the range.
     id: EventId,
 }
 
@@ -43,13 +43,13 @@ struct Range {
 struct Node {
     name: Option<Vec<u8>>,
     newest: u64,
-    /// The latest time any of them had.
+    /// The latest time of any of its events.
     latest: i64,
-    /// In order, and with at least one serial seen between any two.
+    /// The missing ranges, in order. Between two of them at least one serial was seen.
     missing: VecDeque<Range>,
-    /// A serial that may be the first of a kernel that began anew; the next one decides.
+    /// A serial that may be the first one after a restart of the host. The next one decides.
     anew: Option<EventId>,
-    /// Which of all events was its last one.
+    /// The number of its last event, counted over all nodes.
     seen: u64,
     reported: Option<Instant>,
 }
@@ -59,11 +59,11 @@ struct Node {
 pub struct Sequence {
     config: config::Sequence,
     nodes: HashMap<u64, Node, RandomState>,
-    /// Events so far.
+    /// The number of events so far.
     events: u64,
-    /// Found, and not yet taken by the caller.
+    /// Gaps that the caller has not yet taken.
     due: Vec<Gap>,
-    /// Events that came out of order.
+    /// The number of events that came out of order.
     out_of_order: u64,
     warnings: LossReporter,
 }
@@ -81,12 +81,12 @@ impl Node {
         }
     }
 
-    /// " of node x", for messages.
+    /// The node as messages name it: " of node x", or nothing.
     fn named(&self) -> String {
         self.name.as_ref().map_or_else(String::new, |name| format!(" of node {}", String::from_utf8_lossy(name)))
     }
 
-    /// A serial beyond the newest one.
+    /// Notes a serial beyond the newest one.
     fn advance(&mut self, stamp: EventId) {
         if stamp.serial - self.newest > 1 {
             let now = Instant::now();
@@ -96,7 +96,7 @@ impl Node {
         self.latest = self.latest.max(stamp.seconds);
     }
 
-    /// Takes a serial out of what is missing; false when it wasn't.
+    /// Removes a serial from the missing ranges. False if it wasn't missing.
     fn fill(&mut self, serial: u64) -> bool {
         let at = self.missing.partition_point(|range| range.to < serial);
         let Some(range) = self.missing.get_mut(at).filter(|range| range.from <= serial) else { return false };
@@ -113,7 +113,7 @@ impl Node {
         true
     }
 
-    /// Takes the first so many missing ranges as gaps; those with no more than `near` serials between them are one.
+    /// Reports the first `ranges` missing ranges as gaps. Ranges that are at most `near` serials apart make one gap.
     fn report(&mut self, ranges: usize, near: u64, now: Instant, due: &mut Vec<Gap>) {
         if ranges == 0 {
             return;
@@ -137,7 +137,7 @@ impl Node {
         due.extend(last);
     }
 
-    /// Reports what will not come any more.
+    /// Reports the missing serials that will not come any more.
     fn sweep(&mut self, config: &config::Sequence, now: Instant, due: &mut Vec<Gap>) {
         let gone = |range: &Range| {
             self.newest - range.to > config.max_out_of_order
@@ -149,13 +149,13 @@ impl Node {
 }
 
 impl Sequence {
-    /// Nothing seen yet.
+    /// Starts with no nodes.
     pub fn new(config: config::Sequence) -> Self {
         let warnings = LossReporter::upstream("serials missing on the input".into(), "not received");
         Self { config, nodes: HashMap::default(), events: 0, due: Vec::new(), out_of_order: 0, warnings }
     }
 
-    /// Takes another configuration.
+    /// Applies another configuration.
     pub fn configure(&mut self, config: config::Sequence) {
         self.config = config;
         if !config.track {
@@ -164,8 +164,8 @@ impl Sequence {
         }
     }
 
-    /// Goes on where a process before this one ended: what it read and didn't take before it was killed, and what came
-    /// while there was none, is missing.
+    /// Continues from the previous process. Events that it read but had not taken when it was killed are missing. So
+    /// are events that came while no process was running.
     pub fn resume(&mut self, before: ResumeMark) {
         if self.config.track {
             let node = Node {
@@ -181,20 +181,20 @@ impl Sequence {
         }
     }
 
-    /// The newest serial of an event's node, for a process after this one.
+    /// The newest serial of an event's node, for the next process.
     pub fn resume_mark(&self, event: &LinuxEvent) -> Option<ResumeMark> {
         let node = event.node_id();
         self.nodes.get(&node).map(|known| ResumeMark { node, serial: known.newest })
     }
 
-    /// Events that came after one with a higher serial.
+    /// The number of events that came after one with a higher serial.
     pub fn out_of_order(&self) -> u64 {
         self.out_of_order
     }
 
     /// Notes an event's serial.
     pub fn event(&mut self, event: &LinuxEvent) {
-        // The kernel numbers from 1.
+        // The kernel's first serial is 1.
         let daemons = event.records().first().is_some_and(|record| DAEMON.contains(&record.record_type));
         if !self.config.track || daemons || event.id.serial == 0 {
             return;
@@ -233,9 +233,9 @@ impl Sequence {
         }
     }
 
-    /// A serial that was there before, or is older than all that are known: a repeated one, a stray one, or the first
-    /// ones of a kernel that began anew. One alone doesn't decide that: if it were a stray one, all between it and the
-    /// next would be taken for missing.
+    /// Handles a serial that was seen before, or that is older than all known ones. It may be repeated, stray, or the
+    /// first one after a restart of the host. Only two such serials count as a restart: after a single stray serial,
+    /// all serials between it and the next one would count as missing.
     fn again(&mut self, id: u64, stamp: EventId) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let far = node.newest - stamp.serial > self.config.max_out_of_order;
@@ -249,7 +249,7 @@ impl Sequence {
         };
         let ahead = stamp.serial.saturating_sub(first.serial);
         if ahead == 0 || ahead > self.config.max_out_of_order {
-            // The first one may have been the stray one.
+            // Perhaps the first one was the stray one.
             node.anew = if ahead == 0 { Some(first) } else { Some(stamp) };
             return;
         }
@@ -264,7 +264,7 @@ impl Sequence {
         node.advance(stamp);
     }
 
-    /// Lets go of the node that was silent longest, when there are too many.
+    /// Forgets the node that was silent longest, if there are too many.
     fn make_room(&mut self) {
         if self.nodes.len() < MAX_NODES {
             return;
@@ -275,7 +275,7 @@ impl Sequence {
         }
     }
 
-    /// To be called about once a second.
+    /// Finds gaps that are due, and reports warnings. To be called about once a second.
     pub fn tick(&mut self) {
         let now = Instant::now();
         for node in self.nodes.values_mut() {
@@ -284,7 +284,7 @@ impl Sequence {
         self.warnings.tick();
     }
 
-    /// The end of the input: what is missing now will not come.
+    /// Ends the input: all missing serials become gaps, because they will not come.
     pub fn finish(&mut self) {
         let now = Instant::now();
         for node in self.nodes.values_mut() {
@@ -292,17 +292,17 @@ impl Sequence {
         }
     }
 
-    /// Reports what was held back of the warnings.
+    /// Reports the warnings that are not yet reported.
     pub fn finish_warnings(&self) {
         self.warnings.finish();
     }
 
-    /// True when there are gaps to be taken.
+    /// True if there are gaps that the caller has not yet taken.
     pub fn has_due(&self) -> bool {
         !self.due.is_empty()
     }
 
-    /// The gaps that are certain by now, each once. They are in the log when this returns.
+    /// Returns the gaps that are due, each once, and counts them for the warnings.
     pub fn take_due(&mut self) -> Vec<Gap> {
         let due = std::mem::take(&mut self.due);
         for gap in &due {

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A sequence, and what it is fed with.
+/// A sequence and its input.
 struct Bench {
     sequence: Sequence,
     event: LinuxEvent,
@@ -25,7 +25,7 @@ impl Bench {
         }
     }
 
-    /// From, to and count of what is due now.
+    /// From, to and count of the gaps that are due now.
     fn due(&mut self) -> Vec<(u64, u64, u64)> {
         self.sequence.take_due().iter().map(|gap| (gap.from, gap.to, gap.count)).collect()
     }
@@ -83,14 +83,14 @@ fn a_kernel_that_began_anew_is_no_gap() {
     bench.feed("", 200, [23]);
     assert_eq!(bench.end(), [(21, 22, 2)]);
 
-    // After a short time up: numbers aren't far below, but times are later.
+    // A restart after a short uptime: serials aren't far below, but times are later.
     let mut bench = Bench::new();
     bench.feed("", 100, 1..=60);
     bench.feed("", 200, 5..=80);
     assert_eq!(bench.end(), []);
     assert_eq!(bench.sequence.nodes[&0].newest, 80);
 
-    // An older log behind a newer one.
+    // An older log after a newer one.
     bench.feed("", 50, 40_000..=40_001);
     bench.feed("", 20, 1000..=1001);
     bench.feed("", 20, [1002]);
@@ -168,7 +168,7 @@ fn a_gap_that_stays_is_reported_in_time() {
 
 #[test]
 fn whatever_comes_adds_up() {
-    // A small generator: same numbers each time.
+    // A small generator that gives the same numbers each time.
     let mut state = 12345u64;
     let mut random = |most: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,4 +1,4 @@
-//! The signals that steer the program, as a file descriptor to poll beside the input.
+//! The signals that control the program, as a file descriptor that is polled together with the input.
 
 use nix::sys::{
     signal::{SigSet, Signal as Number},
@@ -9,28 +9,28 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-/// What a signal asks for.
+/// The request that a signal stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM or SIGINT: drain and end.
+    /// SIGTERM or SIGINT: drain the queues and end.
     Terminate,
-    /// SIGHUP: read the configuration again, open files anew.
+    /// SIGHUP: read the configuration again and reopen files.
     Reload,
     /// SIGUSR1: write a report.
     Report,
 }
 
-/// The signals that were sent and not yet taken.
+/// The signals that were sent and not yet handled.
 pub struct Signals {
     fd: SignalFd,
 }
 
 impl Signals {
-    /// Takes over SIGTERM, SIGINT, SIGHUP and SIGUSR1. To be called before any thread starts, so that all inherit the
-    /// mask.
+    /// Takes over SIGTERM, SIGINT, SIGHUP and SIGUSR1. To be called before any thread starts, so that all threads
+    /// inherit the signal mask.
     ///
     /// # Errors
-    /// When the kernel refuses.
+    /// When a system call fails.
     pub fn take_over() -> io::Result<Self> {
         let mut set = SigSet::empty();
         for signal in [Number::SIGTERM, Number::SIGINT, Number::SIGHUP, Number::SIGUSR1] {
@@ -41,7 +41,7 @@ impl Signals {
         Ok(Self { fd })
     }
 
-    /// The next one, without waiting.
+    /// The next signal, if there is one. Doesn't wait.
     pub fn next(&self) -> Option<Signal> {
         let info = self.fd.read_signal().ok()??;
         let is = |signal: Number| u32::try_from(signal as i32).is_ok_and(|number| info.ssi_signo == number);

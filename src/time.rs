@@ -1,6 +1,6 @@
-//! Times as text, for what is written now and then: messages' headers, dead letters, reports.
+//! Times as text, for headers of messages, dead letters and reports.
 //!
-//! Documents have a writer of their own: `format/clock.rs`.
+//! Documents use `format/clock.rs`.
 
 use time::{OffsetDateTime, UtcOffset, formatting::Formattable, macros::format_description};
 
@@ -13,25 +13,25 @@ pub fn rfc3339(time: OffsetDateTime) -> String {
 pub fn rfc3339_local(time: OffsetDateTime) -> String {
     const TIME: &[time::format_description::BorrowedFormatItem] =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]");
-    // Zones of long ago are some seconds off UTC, which RFC 3339 can't say.
+    // Historic zones differ from UTC by some seconds too. RFC 3339 can't express these seconds.
     match time.offset().as_hms() {
         (0, 0, _) => text(time, TIME) + "Z",
         _ => text(time, TIME) + &text(time, format_description!("[offset_hour sign:mandatory]:[offset_minute]")),
     }
 }
 
-/// As syslog(3) writes times, in the time's own zone: `Feb  3 05:05:06`.
+/// RFC 3164, as syslog(3) writes it, in the time's own zone: `Feb  3 05:05:06`.
 pub fn rfc3164(time: OffsetDateTime) -> String {
     text(time, format_description!("[month repr:short] [day padding:space] [hour]:[minute]:[second]"))
 }
 
-/// For a person: `2026-02-03 04:05:06 UTC`.
+/// A time for people: `2026-02-03 04:05:06 UTC`.
 pub fn readable(time: OffsetDateTime) -> String {
     text(time.to_offset(UtcOffset::UTC), format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC"))
 }
 
 fn text(time: OffsetDateTime, format: &(impl Formattable + ?Sized)) -> String {
-    // It can't fail: a time has all parts that these formats name.
+    // This can't fail: a time has all parts that these formats name.
     time.format(format).unwrap_or_default()
 }
 
@@ -48,7 +48,7 @@ mod tests {
         at(1_770_091_506, 7_999_999).to_offset(UtcOffset::from_hms(hours, minutes, seconds).unwrap())
     }
 
-    /// Before 1970, 1970 itself, around the leap second at the end of 2016, and the last second there is.
+    /// Times before 1970, at 1970, around the leap second at the end of 2016, and the last possible second.
     const ODD: [(i64, &str); 7] = [
         (-62_167_219_200, "0000-01-01T00:00:00Z"),
         (-1, "1969-12-31T23:59:59Z"),

@@ -1,4 +1,4 @@
-//! Keys of all that speaks HTTP: how servers are reached, and how this client says who it is.
+//! The keys of HTTP clients: connections, requests and authentication.
 
 use super::{
     key::{About, Dialect, Key, Shown, one, put, put_some, read, show as show_keys, some},
@@ -11,50 +11,50 @@ use super::{
 };
 use std::{fmt, path::PathBuf, time::Duration};
 
-/// How requests are made.
+/// The settings of an HTTP client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpClient {
-    /// How the server is verified, and what it is shown.
+    /// The verification of the server, and this client's certificate.
     pub tls: Tls,
-    /// Write what libcurl does to `log_file`, or to standard error.
+    /// Whether libcurl's actions are logged.
     pub verbose: bool,
-    /// Where libcurl's words go.
+    /// The file for libcurl's log. `None`: standard error.
     pub log_file: Option<PathBuf>,
-    /// Connections at once.
+    /// The number of simultaneous connections.
     pub workers: usize,
-    /// Limit for connecting.
+    /// The limit for connecting.
     pub connect_timeout: Duration,
-    /// Limit for a whole request.
+    /// The limit for a whole request.
     pub timeout: Duration,
-    /// Connections idle for this long are closed.
+    /// A connection that is idle for this long is closed.
     pub idle_conn_timeout: Duration,
-    /// What happens when a request fails.
+    /// The handling of failed requests.
     pub retry: Retry,
-    /// Compress requests.
+    /// Whether requests are compressed.
     pub gzip: bool,
-    /// The proxy on the way.
+    /// The proxy.
     pub proxy: Option<String>,
-    /// A header that gives each request a UUID.
+    /// The name of a header that gives each request a UUID.
     pub trace_header_name: Option<String>,
-    /// Further headers.
+    /// Additional headers.
     pub headers: Vec<(String, String)>,
-    /// Who this client is.
+    /// The credentials of this client.
     pub login: Option<Credentials>,
 }
 
-/// How a client says who it is; secrets are read when they are needed.
+/// The credentials of a client. Secrets are read when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
     /// A user and a password.
     Basic(String, Secret),
     /// `Authorization: Bearer …`.
     Bearer(Secret),
-    /// `Authorization: ApiKey …`, as Elasticsearch has it.
+    /// `Authorization: ApiKey …`, for Elasticsearch.
     ApiKey(Secret),
 }
 
 impl Credentials {
-    /// What must not become known.
+    /// The password, token or key.
     pub fn secret(&self) -> &Secret {
         match self {
             Self::Basic(_, secret) | Self::Bearer(secret) | Self::ApiKey(secret) => secret,
@@ -62,7 +62,7 @@ impl Credentials {
     }
 }
 
-/// A URL without a user's name or password, for messages.
+/// A URL for messages, without the user's name and password.
 pub(super) fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -72,13 +72,13 @@ pub(super) fn shown(url: &str) -> String {
     }
 }
 
-/// True for a header whose value says who somebody is, as its name tells: it isn't to be shown.
+/// True if the name of a header shows that its value is a secret, which must not be shown.
 pub fn is_secret_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["authorization", "cookie", "key", "token", "secret", "password"].iter().any(|end| name.ends_with(end))
 }
 
-/// A token of RFC 9110, 5.6.2: what a header's name is made of.
+/// True for a token of RFC 9110, 5.6.2. The name of a header is a token.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
@@ -87,21 +87,21 @@ fn header_name(text: &str) -> Result<String, values::Expected> {
     if is_token(text) { Ok(text.to_string()) } else { Err("a header's name, as in X-Trace-Id") }
 }
 
-/// What the keys of a client are read into.
+/// The values of a client's keys while they are read.
 pub(super) struct Draft {
     client: HttpClient,
     user: Option<String>,
     password: Option<Secret>,
 }
 
-/// The keys of all that speaks HTTP, behind those about TLS.
+/// The keys of HTTP clients between those about TLS and those about failures.
 pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
     Key {
         about: About {
             name: "curl_verbose",
             value: "*YES-OR-NO*",
             default: "no",
-            doc: "Log what libcurl does, with the headers of requests and answers, but without secrets.",
+            doc: "Log libcurl's actions, with the headers of requests and answers, but without secrets.",
             ..About::NONE
         },
         set: |draft, value| put(&mut draft.client.verbose, value.yes()),
@@ -113,9 +113,9 @@ pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
             value: "*PATH*",
             default: "standard error",
             example: "/var/log/auship-curl.log",
-            doc: "The file for what **curl_verbose** logs.",
-            more: "The file is created for its owner alone, and appended to. After SIGHUP it is opened again before the \
-                   next document is sent.",
+            doc: "The file for the log of **curl_verbose**.",
+            more: "The file is created with mode 0600. If it exists, it is appended to. After SIGHUP it is opened \
+                   again before the next document is sent.",
         },
         set: |draft, value| put_some(&mut draft.client.log_file, file_in_directory(value.text)),
         show: |client| some(show::optional_path(&client.log_file)),
@@ -125,9 +125,9 @@ pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
             name: "workers",
             value: "*NUMBER*",
             default: "4",
-            doc: "Connections at once, from 1 to 64. With more than one, documents may arrive in another order than \
-                  they were made.",
-            more: "On each connection the order is kept.",
+            doc: "The number of simultaneous connections, from 1 to 64. With more than one, documents may arrive in \
+                  another order.",
+            more: "Each connection keeps the order.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -141,7 +141,7 @@ pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
             name: "connect_timeout",
             value: "*TIME*",
             default: "5s",
-            doc: "The limit for connecting, with name lookup and TLS handshake. Must be above 0.",
+            doc: "The limit for connecting, including name lookup and TLS handshake. Must be above 0.",
             ..About::NONE
         },
         set: |draft, value| put(&mut draft.client.connect_timeout, values::time_above_0(value.text)),
@@ -163,7 +163,7 @@ pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
             name: "idle_conn_timeout",
             value: "*TIME*",
             default: "10s",
-            doc: "Connections idle for this long are closed.",
+            doc: "A connection that is idle for this long is closed.",
             ..About::NONE
         },
         set: |draft, value| put(&mut draft.client.idle_conn_timeout, values::time_above_0(value.text)),
@@ -171,7 +171,7 @@ pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
     },
 ];
 
-/// The keys of all that speaks HTTP, behind those about failures.
+/// The keys of HTTP clients after those about failures.
 pub(super) static MORE_KEYS: &[Key<Draft, HttpClient>] = &[
     Key {
         about: About {
@@ -188,7 +188,7 @@ pub(super) static MORE_KEYS: &[Key<Draft, HttpClient>] = &[
         about: About {
             name: "proxy",
             value: "*URL*",
-            default: "that of the environment",
+            default: "the proxy in the environment",
             example: "http://proxy.example.com:3128",
             doc: "The proxy: *http://*, *https://*, *socks4://*, *socks4a://*, *socks5://* or *socks5h://*.",
             ..About::NONE
@@ -218,10 +218,10 @@ pub(super) static MORE_KEYS: &[Key<Draft, HttpClient>] = &[
             name: "header.",
             value: "*TEXT*",
             example: "siem",
-            doc: "A further header; NAME is its name. There may be any number of them.",
-            more: "*content-type* replaces *application/json* or *application/x-ndjson*. If the name ends as those of \
-                   secrets do (*authorization*, *cookie*, *key*, *token*, *secret*, *password*), **auship check** and \
-                   curl's log don't show the text.",
+            doc: "An additional header with the name NAME. Any number of headers is allowed.",
+            more: "*content-type* replaces *application/json* or *application/x-ndjson*. If the name ends in \
+                   *authorization*, *cookie*, *key*, *token*, *secret* or *password*, the text is a secret: **auship \
+                   check** and curl's log don't show it.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -256,9 +256,9 @@ pub(super) static MORE_KEYS: &[Key<Draft, HttpClient>] = &[
             name: "password_file",
             value: "*PATH*",
             example: "/etc/auship/password",
-            doc: "A file whose first line is the password of **user**. Others must not be able to read it (mode 0640 at \
-                  most).",
-            more: "When the file changes it is read again.",
+            doc: "A file whose first line is the password of **user**. Other users must not have access to it (mode \
+                  0640 at most).",
+            more: "When the file changes, it is read again.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.password, Secret::new(value.text)),
@@ -277,7 +277,7 @@ impl HttpClient {
         show_keys(MORE_KEYS, self, f)
     }
 
-    /// How requests are made. `token_key` is the key of a token's file, which has been read already.
+    /// Reads the settings of a client. `token_key` is the key for the file of a token, which has been read already.
     pub(super) fn read(
         given: &mut SectionValues,
         dialect: Dialect,
@@ -289,10 +289,10 @@ impl HttpClient {
         let user_line = given.line("user").or_else(|| given.line("password_file"));
         let (has_user, has_password) = (given.has("user"), given.has("password_file"));
         if let Some(at) = user_line.filter(|_| has_user != has_password) {
-            validator.fault(at, given.section, "user", "and password_file belong together; set both");
+            validator.fault(at, given.section, "user", "needs password_file, and password_file needs user; set both");
         }
         if let Some(at) = token_line.filter(|_| has_user) {
-            validator.fault(at, given.section, token_key, "doesn't go with user; set one of them");
+            validator.fault(at, given.section, token_key, "can't be used together with user; set one of them");
         }
         let client = Self {
             tls: Tls::read(given, dialect, validator),
@@ -320,13 +320,13 @@ impl HttpClient {
     }
 }
 
-/// A header as it may be set; else what is wrong with it.
+/// Checks a header. The error says what is wrong with it.
 fn header(name: &str, value: &str) -> Result<(String, String), String> {
     match name {
-        _ if !is_token(name) => Err("a header's name has no such characters".into()),
-        _ if value.contains(char::is_control) => Err("a header's value has no control characters".into()),
+        _ if !is_token(name) => Err("the header's name has a character that isn't allowed".into()),
+        _ if value.contains(char::is_control) => Err("the header's value has a control character".into()),
         "content-length" | "transfer-encoding" | "content-encoding" | "connection" => {
-            Err("is not to be set: it follows from the request".into())
+            Err("can't be set: auship sets it for each request".into())
         }
         _ => Ok((name.to_string(), value.to_string())),
     }

@@ -1,4 +1,4 @@
-//! Values of a filter's conditions.
+//! The values of a filter's conditions.
 
 use crate::{auparse::tables, paths};
 use ipnet::IpNet;
@@ -8,29 +8,29 @@ use std::{fmt, net::IpAddr};
 /// A system call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyscallPattern {
-    /// By name, on whatever machine.
+    /// By name, on any architecture.
     Name(String),
-    /// By number, whatever that means on its machine.
+    /// By number. Its meaning depends on the event's architecture.
     Number(u32),
 }
 
 /// A record type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordType {
-    /// As it was given.
+    /// The name or number in the configuration.
     pub given: String,
     /// Its number.
     pub number: i32,
 }
 
-/// Numbers from one up to another, both included.
+/// A range of numbers, from the first to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbers {
     first: u32,
     last: u32,
 }
 
-/// A network, with the ports that are meant.
+/// A network, and the ports that match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     network: IpNet,
@@ -41,7 +41,7 @@ pub struct Endpoint {
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
 
-/// The id of nobody: (uid_t)-1.
+/// The id that means that none is set: (uid_t)-1.
 const UNSET: u32 = u32::MAX;
 
 impl SyscallPattern {
@@ -53,7 +53,7 @@ impl SyscallPattern {
         if tables::is_call(&lower) {
             return Ok(Self::Name(lower));
         }
-        Err(format!("{text:?} is no system call's name that libaudit knows; give its number, or see ausyscall --dump"))
+        Err(format!("{text:?} is no system call that libaudit knows; give its number, or see ausyscall --dump"))
     }
 }
 
@@ -84,14 +84,14 @@ impl fmt::Display for RecordType {
     }
 }
 
-/// A whole number, of digits alone.
+/// A whole number that has only digits.
 fn number(text: &str) -> Option<u32> {
-    // `parse` takes a sign too.
+    // `parse` alone would accept a sign.
     text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 impl Numbers {
-    /// True for one of them.
+    /// True if the number is in the range.
     pub fn contains(&self, number: u32) -> bool {
         (self.first..=self.last).contains(&number)
     }
@@ -127,8 +127,8 @@ impl fmt::Display for Numbers {
 }
 
 impl Endpoint {
-    /// True for an address of the network, if the port is one of those meant. An IPv4 address is also found when it is
-    /// written as an IPv6 one (`::ffff:192.0.2.1`), as sockets that speak both do.
+    /// True if the address is in the network and the port matches. An IPv4 address also matches when it is written as
+    /// an IPv6 address (`::ffff:192.0.2.1`), as dual-stack sockets do.
     pub fn contains(&self, address: IpAddr, port: u16) -> bool {
         self.ports.is_none_or(|ports| ports.contains(port.into()))
             && (self.network.contains(&address) || self.network.contains(&address.to_canonical()))
@@ -151,14 +151,14 @@ impl Endpoint {
             return Err(format!("{text:?} must have a whole number from 0 to {most} after its slash"));
         };
         if network.network() != address {
-            // As in 10.1.2.3/8, which may have been meant as 10.1.2.3 or as 10.0.0.0/8.
+            // For example 10.1.2.3/8: the author may mean 10.1.2.3 or 10.0.0.0/8.
             let meant = network.trunc();
-            return Err(format!("{text:?} has an address that its network doesn't begin with; is {meant} meant?"));
+            return Err(format!("{text:?} isn't the first address of its network; is {meant} meant?"));
         }
         Ok(Self { network, ports })
     }
 
-    /// Address, bits and ports.
+    /// Splits a text into the address, the bits of the network, and the ports.
     fn split(text: &str) -> Option<(IpAddr, Option<&str>, Option<&str>)> {
         let (address, rest) = match text.strip_prefix('[') {
             // IPv6 with ports needs brackets.
@@ -201,18 +201,18 @@ impl Pattern {
     /// Reads a regular expression.
     ///
     /// # Errors
-    /// With the reason, on one line.
+    /// The reason, on one line.
     pub fn new(text: &str) -> Result<Self, String> {
-        // As in RE2, \w, \d and \b are about ASCII. Records are bytes, of which any may be matched.
+        // As in RE2, \w, \d and \b mean ASCII. Records are bytes, and a pattern may match any byte.
         RegexBuilder::new(text).unicode(false).build().map(Self).map_err(|e| {
             let all = e.to_string();
-            // The regex crate paints a picture of where it stopped, and then says why.
+            // The message of the regex crate first shows the place of the error, and then the reason.
             let why = all.rsplit_once("error: ").map_or(all.as_str(), |(_, why)| why);
             why.split_whitespace().collect::<Vec<_>>().join(" ")
         })
     }
 
-    /// True when it matches somewhere in the text.
+    /// True if it matches somewhere in the text.
     pub fn is_in(&self, text: &[u8]) -> bool {
         self.0.is_match(text)
     }
@@ -230,7 +230,7 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// A path without `.`, `..`, and slashes that add nothing.
+/// An absolute path without `.`, `..` and superfluous slashes.
 pub(super) fn path(text: &str) -> Result<String, String> {
     let mut path = Vec::new();
     if !paths::append_absolute(&mut path, text.as_bytes()) {
@@ -239,10 +239,10 @@ pub(super) fn path(text: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&path).into_owned())
 }
 
-/// A program's path, or what it begins with and a `*`.
+/// The path of a program, or the beginning of one with a `*` after it.
 pub(super) fn exe(text: &str) -> Result<String, String> {
     match text.strip_suffix('*').unwrap_or(text) {
-        start if start.contains('*') => Err(format!("{text:?} has a * that isn't its end")),
+        start if start.contains('*') => Err(format!("{text:?} has a * before its end")),
         start if !start.is_empty() && !start.starts_with('/') => Err(format!("{text:?} must be an absolute path")),
         _ => Ok(text.to_string()),
     }

@@ -13,17 +13,17 @@ use std::{fmt, path::PathBuf, time::Duration};
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// How long a drain at the end may take.
+    /// The limit for draining the queues at the end.
     pub shutdown_timeout: Duration,
-    /// Where records come from.
+    /// The source of records.
     pub source: Source,
-    /// Which events are kept: the first that matches decides.
+    /// The filters. The first one that matches an event decides.
     pub filters: Vec<Filter>,
-    /// How serials are watched.
+    /// The settings for watching serials.
     pub sequence: Sequence,
-    /// Where metrics go.
+    /// The settings of metrics.
     pub metrics: Metrics,
-    /// At least one.
+    /// The outputs, at least one.
     pub outputs: Vec<Output>,
 }
 
@@ -40,15 +40,15 @@ impl Default for Config {
     }
 }
 
-/// The keys of the program as a whole: before any section.
+/// The keys of the program as a whole. They stand before any section.
 pub(super) static KEYS: &[Key<Config>] = &[
     Key {
         about: About {
             name: "shutdown_timeout",
             value: "*TIME*",
             default: "10s",
-            doc: "How long **auship** goes on delivering at the end, for all outputs together. What isn't delivered then \
-                  is lost.",
+            doc: "How long **auship** continues to deliver at its end, for all outputs together. Events that aren't \
+                  delivered or in a spool by then are lost.",
             ..About::NONE
         },
         set: |config, value| put(&mut config.shutdown_timeout, values::time(value.text)),
@@ -59,11 +59,11 @@ pub(super) static KEYS: &[Key<Config>] = &[
             name: "run_dir",
             value: "*PATH*",
             default: "/run/auship",
-            doc: "The directory for what concerns the running process alone: the report that SIGUSR1 asks for, and what \
-                  is in the rings before spools.",
-            more: "For each spool it has a small file that says what is in the ring, so that the next process can say \
-                   what a killed one lost. A directory in memory (a tmpfs) is best. It is made, with mode 0750, when it is \
-                   needed.",
+            doc: "The directory for files of the running process: the report on SIGUSR1, and the counts of events in \
+                  rings that have a spool.",
+            more: "For each spool it has a small file with the number of events in the ring. If a process is killed, \
+                   the next one reads this file and reports the lost events. A directory in memory (a tmpfs) is best. \
+                   It is created with mode 0750 when it is needed.",
             ..About::NONE
         },
         set: |config, value| put(&mut config.metrics.run_dir, run_dir(value.text)),
@@ -80,7 +80,7 @@ fn run_dir(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// The configuration in effect, as a file that says the same.
+/// The configuration in effect, as a configuration file.
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         show_keys(KEYS, self, f)?;

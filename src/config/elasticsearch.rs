@@ -1,4 +1,4 @@
-//! Keys of an output into Elasticsearch or OpenSearch.
+//! The keys of an output to Elasticsearch or OpenSearch.
 
 use super::{
     client::{Credentials, HttpClient, shown},
@@ -21,30 +21,30 @@ const LONGEST: usize = 255;
 /// Settings of an Elasticsearch sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Elasticsearch {
-    /// The cluster's hosts, each with nothing behind its path's last letter: no slash.
+    /// The URLs of the cluster's hosts, without a slash at the end.
     pub urls: Vec<String>,
-    /// How requests are made.
+    /// The settings of the HTTP client.
     pub client: HttpClient,
-    /// Where documents go there.
+    /// The index or data stream for documents.
     pub target: Target,
-    /// Documents of a request.
+    /// The most documents in a request.
     pub bulk_events: usize,
-    /// Bytes of a request's documents.
+    /// The most bytes of documents in a request.
     pub bulk_bytes: usize,
     /// How long a request waits to become full.
     pub bulk_interval: Duration,
 }
 
-/// Where documents go in a cluster.
+/// The target of documents in a cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Indexes, by the event's date.
+    /// Indexes, named by the event's date.
     Index(IndexPattern),
     /// A data stream.
     DataStream(String),
 }
 
-/// An index's name with `%Y`, `%m`, `%d` and `%H` where its date goes, in UTC.
+/// The name of an index. `%Y`, `%m`, `%d` and `%H` stand for parts of the event's time in UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexPattern(String);
 
@@ -53,7 +53,7 @@ impl IndexPattern {
         let mut letters = text.chars();
         while let Some(letter) = letters.next() {
             if letter == '%' && !matches!(letters.next(), Some('Y' | 'm' | 'd' | 'H')) {
-                return Err("has a % with something else behind it than Y, m, d or H".into());
+                return Err("has a % that isn't followed by Y, m, d or H".into());
             }
         }
         let pattern = Self(text.to_string());
@@ -61,7 +61,7 @@ impl IndexPattern {
         Ok(pattern)
     }
 
-    /// The index of an event of that time; in UTC.
+    /// The index for an event of this time, which is in UTC.
     pub fn at(&self, time: OffsetDateTime) -> String {
         let mut index = String::with_capacity(self.0.len() + 8);
         let mut letters = self.0.chars();
@@ -78,23 +78,24 @@ impl IndexPattern {
         index
     }
 
-    /// As the configuration has it.
+    /// The pattern as it stands in the configuration.
     pub fn text(&self) -> &str {
         &self.0
     }
 }
 
-/// A name as Elasticsearch and OpenSearch take it for indexes and data streams; else what is wrong.
+/// Checks a name by the rules of Elasticsearch and OpenSearch for indexes and data streams. The error says what is
+/// wrong.
 fn name(text: &str) -> Result<(), String> {
     let bad = |c: char| r#"\/*?"<>|,#:"#.contains(c) || c.is_whitespace() || c.is_control();
     if text.chars().any(char::is_uppercase) {
-        return Err("has capital letters, which such names can't have".into());
+        return Err("has capital letters, which aren't allowed in such names".into());
     }
     if let Some(bad) = text.chars().find(|c| bad(*c)) {
-        return Err(format!("has {bad:?}, which such names can't have"));
+        return Err(format!("has {bad:?}, which isn't allowed in such names"));
     }
     if text.starts_with(['-', '_', '+']) || matches!(text, "." | "..") {
-        return Err("begins as such names can't: not with -, _ or +".into());
+        return Err("can't begin with -, _ or +, or be . or ..".into());
     }
     if text.len() > LONGEST {
         return Err(format!("is longer than {LONGEST} bytes"));
@@ -103,7 +104,7 @@ fn name(text: &str) -> Result<(), String> {
 }
 
 impl Elasticsearch {
-    /// The hosts without users' names and passwords, for messages.
+    /// The URLs for messages, without users' names and passwords.
     pub fn shown_urls(&self) -> impl Iterator<Item = String> {
         self.urls.iter().map(|url| shown(url))
     }
@@ -116,7 +117,7 @@ impl Elasticsearch {
     }
 }
 
-/// What the keys of an Elasticsearch output are read into.
+/// The values of an Elasticsearch output's keys while they are read.
 #[derive(Default)]
 pub(super) struct Draft {
     urls: Option<Vec<String>>,
@@ -128,14 +129,14 @@ pub(super) struct Draft {
     bulk_interval: Option<Duration>,
 }
 
-/// The cluster's hosts; else all that is wrong with them.
+/// Reads the hosts of a cluster. The error has everything that is wrong with them.
 fn hosts(text: &str) -> Result<Vec<String>, Wrong> {
     let mut urls: Vec<String> = Vec::new();
     let mut wrong = Vec::new();
     for url in text.split(',').map(|url| url.trim().trim_end_matches('/')) {
         let shown = values::redacted(url);
         if !is_url(url) {
-            wrong.push(format!("has {shown:?}, must be URLs that begin with https:// or http://, with commas between"));
+            wrong.push(format!("has {shown:?}, must be URLs that begin with https:// or http://, separated by commas"));
         } else if url.contains(['?', '#']) {
             wrong.push(format!("has {shown:?}, must have no ? and no #"));
         } else if urls.iter().any(|other| other == url) {
@@ -147,18 +148,19 @@ fn hosts(text: &str) -> Result<Vec<String>, Wrong> {
     if wrong.is_empty() { Ok(urls) } else { Err(Wrong::Many(wrong)) }
 }
 
-/// The hosts.
+/// The key of the hosts.
 pub(super) static URL_KEYS: &[Key<Draft, Elasticsearch>] = &[Key {
     about: About {
         name: "url",
         value: "*URL*[, *URL*]...",
         example: "https://es1.example.com:9200, https://es2.example.com:9200",
-        doc: "Required. The hosts of one cluster, as URLs with commas between. Requests go to the hosts that answer, in \
+        doc: "Required. The URLs of the hosts of one cluster, separated by commas. Requests go to the working hosts in \
               turn.",
-        more: "A host that fails (no connection, no answer in time, an answer that makes no sense, 429, 5xx) is left \
-               out for a time between **retry_min** and **retry_max**. It is then asked in the background whether it is \
-               back. What it was sent goes to the next host at once. Only when all hosts fail does the output fail. A \
-               path in a URL goes before */_bulk*. A user's name and password in a URL are used, but never shown.",
+        more: "A host fails when it accepts no connection, doesn't answer in time, sends an unusable answer, or \
+               answers 429 or 5xx. It is then not used for a time between **retry_min** and **retry_max**, and after \
+               that checked in the background. The failed request goes to the next host at once. The output fails only \
+               when all hosts fail. A path in a URL is put before */_bulk*. A user's name and password in a URL are \
+               used, but never shown.",
         ..About::NONE
     },
     set: |draft, value| {
@@ -168,15 +170,15 @@ pub(super) static URL_KEYS: &[Key<Draft, Elasticsearch>] = &[Key {
     show: |elasticsearch| one(show::text(&elasticsearch.shown_urls().collect::<Vec<_>>().join(", "))),
 }];
 
-/// How the client says who it is.
+/// The key of the API key.
 pub(super) static TOKEN_KEYS: &[Key<Draft, Elasticsearch>] = &[Key {
     about: About {
         name: "api_key_file",
         value: "*PATH*",
         example: "/etc/auship/siem.key",
-        doc: "A file whose first line is an API key, in place of **user** and **password_file**: what Elasticsearch \
-              calls *encoded* when it makes a key, or *id:key*. It is sent as *Authorization: ApiKey*.",
-        more: "Others must not be able to read the file. When it changes it is read again.",
+        doc: "A file whose first line is an API key, in place of **user** and **password_file**. The key is either the \
+              value that Elasticsearch calls *encoded*, or *id:key*. It is sent as *Authorization: ApiKey*.",
+        more: "Other users must not have access to the file. When it changes, it is read again.",
         ..About::NONE
     },
     set: |draft, value| put_some(&mut draft.token, Secret::new(value.text)),
@@ -186,16 +188,15 @@ pub(super) static TOKEN_KEYS: &[Key<Draft, Elasticsearch>] = &[Key {
     },
 }];
 
-/// Where documents go in the cluster, and how many at once.
+/// The keys of the target in the cluster, and of the size of requests.
 pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
     Key {
         about: About {
             name: "index",
             value: "*PATTERN*",
             default: "auship-%Y.%m.%d",
-            doc: "The index that a document goes to. *%Y*, *%m*, *%d* and *%H* are the event's year, month, day and \
-                  hour, in UTC.",
-            more: "The name has small letters only, and otherwise follows Elasticsearch's rules for names of indexes.",
+            doc: "The index for documents. *%Y*, *%m*, *%d* and *%H* are the event's year, month, day and hour in UTC.",
+            more: "The name must have no capital letters, and follow Elasticsearch's rules for names of indexes.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.index, IndexPattern::new(value.text)),
@@ -209,14 +210,14 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
             name: "data_stream",
             value: "*NAME*",
             example: "logs-auditd-default",
-            doc: "A data stream in place of an index. Its template must be in the cluster before the first document is.",
-            more: "Without a template the cluster makes an index of that name. Documents must have an *@timestamp*, as \
-                   those of **format** = **ecs** have.",
+            doc: "A data stream in place of an index. Its template must be in the cluster before the first document.",
+            more: "Without a template the cluster creates an index of that name. A data stream needs documents with \
+                   *@timestamp*, so **format** must be **ecs**.",
             ..About::NONE
         },
         set: |draft, value| {
             if value.text.starts_with(".ds-") {
-                return Err("begins with .ds-, as only a data stream's own indexes do".to_string().into());
+                return Err("begins with .ds-, which is reserved for the indexes of data streams".to_string().into());
             }
             put_some(&mut draft.data_stream, name(value.text).map(|()| value.text.to_string()))
         },
@@ -230,7 +231,7 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
             name: "bulk_events",
             value: "*NUMBER*",
             default: "500",
-            doc: "A request has at most this number of documents, up to 10000.",
+            doc: "The most documents in a request, from 1 to 10000.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.bulk_events, number_of_documents(value.text)),
@@ -241,7 +242,7 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
             name: "bulk_bytes",
             value: "*SIZE*",
             default: "5MiB",
-            doc: "A request has no more bytes of documents than this. A single document may.",
+            doc: "The most bytes of documents in a request, up to 100MiB. A single larger document is sent alone.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.bulk_bytes, bytes_of_documents(value.text)),
@@ -252,8 +253,8 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
             name: "bulk_interval",
             value: "*TIME*",
             default: "1s",
-            doc: "A request waits no longer than this to become full.",
-            more: "It doesn't wait either once it has a quarter of **ring_slots** or **ring_bytes**. To send larger \
+            doc: "How long a request waits for more documents before it is sent.",
+            more: "A request is also sent when it has a quarter of **ring_slots** or **ring_bytes**. For larger \
                    requests, raise these too.",
             ..About::NONE
         },
@@ -265,7 +266,7 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
 impl Elasticsearch {
     pub(super) fn read(given: &mut SectionValues, line: usize, validator: &mut Validator) -> Self {
         if let Some(at) = given.line("data_stream").filter(|_| given.has("index")) {
-            validator.fault(at, given.section, "data_stream", "doesn't go with index; set one of them");
+            validator.fault(at, given.section, "data_stream", "can't be used together with index; set one of them");
         }
         let token_line = given.line("api_key_file");
         let mut draft = Draft::default();
@@ -342,11 +343,11 @@ mod tests {
             ("url = http://a\nindex = Audit\n", "x:4: [output:es] index: has capital letters"),
             ("url = http://a\nindex = a b\n", "index: has ' '"),
             ("url = http://a\nindex = a*\n", "index: has '*'"),
-            ("url = http://a\nindex = _a\n", "index: begins as such names can't"),
-            ("url = http://a\nindex = a-%y\n", "index: has a % with something else"),
-            ("url = http://a\nindex = a-%\n", "index: has a % with something else"),
+            ("url = http://a\nindex = _a\n", "index: can't begin with -, _ or +"),
+            ("url = http://a\nindex = a-%y\n", "index: has a % that isn't followed by"),
+            ("url = http://a\nindex = a-%\n", "index: has a % that isn't followed by"),
             (&format!("url = http://a\n{long}"), "index: is longer than 255 bytes"),
-            ("url = http://a\nindex = a\ndata_stream = b\n", "x:5: [output:es] data_stream: doesn't go with index"),
+            ("url = http://a\nindex = a\ndata_stream = b\n", "x:5: [output:es] data_stream: can't be used together"),
             ("url = http://a\ndata_stream = b\nformat = mozdef\n", "data_stream: needs documents with a time"),
             ("url = http://a\ndata_stream = .ds-x\n", "data_stream: begins with .ds-"),
             ("url = http://a\nbulk_events = 0\n", "bulk_events:"),

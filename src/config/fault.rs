@@ -1,15 +1,15 @@
-//! What is wrong with a configuration.
+//! The faults of a configuration.
 
 use std::{fmt, path::PathBuf};
 
-/// One thing wrong with a configuration.
+/// One fault of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The file.
     pub file: PathBuf,
-    /// Its line; none when the fault is the whole file's.
+    /// The line. `None` if the fault is about the whole file.
     pub line: Option<usize>,
-    /// Section and key, `[output:siem] url`; empty when the fault is the whole file's.
+    /// Section and key, as in `[output:siem] url`. Empty if the fault is about the whole file.
     pub place: String,
     /// What is wrong, and what is allowed.
     pub what: String,
@@ -28,7 +28,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All that is wrong with a configuration.
+/// All faults of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 

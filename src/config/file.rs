@@ -1,4 +1,4 @@
-//! Keys of a file output.
+//! The keys of a file output.
 
 use super::{
     key::{About, Dialect, Key, Value, Wrong, none, one, put_some, read, show as show_keys, some},
@@ -18,38 +18,38 @@ use std::{
 pub struct File {
     /// Its name.
     pub path: PathBuf,
-    /// Its permissions when it is made.
+    /// The permissions of a new file.
     pub mode: u32,
-    /// Whom it is given to when it is made; the caller's otherwise.
+    /// The owner of a new file. `None`: the user of the process.
     pub owner: Option<Id>,
-    /// The group it is given to when it is made.
+    /// The group of a new file. `None`: the group of the process.
     pub group: Option<Id>,
-    /// When it makes way for a new one, if ever.
+    /// The rotation, if the file is rotated.
     pub rotate: Option<Rotate>,
 }
 
 /// A user or a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Id {
-    /// As the configuration has it: a name or a number.
+    /// The name or number in the configuration.
     pub name: String,
     /// The number.
     pub number: u32,
 }
 
-/// When a file makes way for a new one.
+/// The settings of rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotate {
-    /// Before it would be larger than this, in bytes.
+    /// The size that the file must not exceed, in bytes.
     pub size: Option<u64>,
-    /// When it is as old as this.
+    /// The age at which the file is rotated.
     pub every: Option<Duration>,
-    /// How many old ones there are at most.
+    /// The number of old files to keep.
     pub keep: usize,
 }
 
 impl File {
-    /// A file for its owner alone, which never makes way.
+    /// A file with mode 0600 that is never rotated.
     pub fn new(path: PathBuf) -> Self {
         Self { path, mode: 0o600, owner: None, group: None, rotate: None }
     }
@@ -66,10 +66,10 @@ fn mode(text: &str) -> Result<u32, values::Expected> {
     mode.ok_or("permissions in octal from 000 to 777, as in 0640")
 }
 
-/// A name that `find` knows, or a number.
+/// A user or group, from a number, or from a name that `find` looks up.
 fn id(text: &str, kind: &str, find: impl Fn(&str) -> nix::Result<Option<u32>>) -> Result<Id, String> {
     let number = match text.parse() {
-        // All ones mean that nothing is to change (chown(2)).
+        // For chown(2) this number means no change.
         Ok(u32::MAX) => return Err(format!("is no {kind}'s number")),
         Ok(number) => number,
         Err(_) => match find(text) {
@@ -81,7 +81,7 @@ fn id(text: &str, kind: &str, find: impl Fn(&str) -> nix::Result<Option<u32>>) -
     Ok(Id { name: text.to_string(), number })
 }
 
-/// What the keys of a file output are read into.
+/// The values of a file output's keys while they are read.
 #[derive(Default)]
 pub(super) struct Draft {
     path: Option<PathBuf>,
@@ -93,7 +93,7 @@ pub(super) struct Draft {
     rotate_keep: Option<usize>,
 }
 
-/// True for what standard output is called.
+/// True for a path that means standard output.
 fn is_stdout(path: &Path) -> bool {
     matches!(path.to_str(), Some(STDOUT | "/dev/stdout"))
 }
@@ -107,44 +107,44 @@ fn set_path(draft: &mut Draft, value: &Value) -> Result<(), Wrong> {
     put_some(&mut draft.path, file_in_directory(value.text).map_err(|what| format!("{what}{or}")))
 }
 
-/// Where the file is.
+/// The key of the file's path.
 pub(super) static PATH_KEYS: &[Key<Draft, File>] = &[Key {
     about: About {
         name: "path",
         value: "*PATH*",
         example: "/var/log/auship.json",
         doc: "Required. The file to write: an absolute path in a directory that exists. **-** is standard output.",
-        more: "The file is appended to. It is opened again on SIGHUP, and when it was renamed or removed. When it can't \
-               be written, this is reported, and tried again until it can be.",
+        more: "The file is appended to. It is opened again on SIGHUP, and when it was renamed or removed. If it can't \
+               be written, **auship** reports this and tries again until it succeeds.",
         ..About::NONE
     },
     set: set_path,
     show: |file| one(show::path(&file.path)),
 }];
 
-/// The same for audisp-json's output.
+/// The key of the file's path in audisp-json's configuration.
 pub(super) static LEGACY_PATH_KEYS: &[Key<Draft, File>] = &[Key {
     about: About {
         name: "file_log",
         value: "*PATH*",
         example: "/var/log/auship.json",
-        doc: "Makes an output of type **file** that writes one document a line to this path, in place of \
-              **mozdef_url**. **-** is standard output.",
-        more: "Keys that concern HTTP then have no effect, and aren't checked.",
+        doc: "Defines an output of type **file** that writes one document a line to this path. **mozdef_url** is then \
+              ignored. **-** is standard output.",
+        more: "Keys of HTTP then have no effect, and aren't checked.",
         ..About::NONE
     },
     set: set_path,
     show: none,
 }];
 
-/// What the file is like.
+/// The keys of permissions and rotation.
 pub(super) static KEYS: &[Key<Draft, File>] = &[
     Key {
         about: About {
             name: "mode",
             value: "*OCTAL*",
             default: "0600",
-            doc: "The file's permissions when it is made, whatever the umask.",
+            doc: "The permissions of a new file. The umask has no effect.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.mode, mode(value.text)),
@@ -154,10 +154,9 @@ pub(super) static KEYS: &[Key<Draft, File>] = &[
         about: About {
             name: "owner",
             value: "*USER*",
-            default: "that of the process",
+            default: "the user of the process",
             example: "root",
-            doc: "The user that the file is given to when it is made: a name or a number. A file that exists keeps its \
-                  owner.",
+            doc: "The owner of a new file: a name or a number. An existing file keeps its owner.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -170,10 +169,9 @@ pub(super) static KEYS: &[Key<Draft, File>] = &[
         about: About {
             name: "group",
             value: "*GROUP*",
-            default: "that of the process",
+            default: "the group of the process",
             example: "adm",
-            doc: "The group that the file is given to when it is made: a name or a number. A file that exists keeps its \
-                  group.",
+            doc: "The group of a new file: a name or a number. An existing file keeps its group.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -187,11 +185,12 @@ pub(super) static KEYS: &[Key<Draft, File>] = &[
             name: "rotate_size",
             value: "*SIZE*",
             example: "100MiB",
-            doc: "The file is rotated before it would be larger than this: *PATH* is renamed to *PATH.1*, that one to \
+            doc: "The file is rotated before it becomes larger than this. *PATH* is renamed to *PATH.1*, *PATH.1* to \
                   *PATH.2*, and so on.",
-            more: "Rotation happens between two documents. A document larger than this gets a file of its own. A link \
-                   as **path** goes on leading to the newest file. If renaming fails, this is reported, and tried again \
-                   after 10 seconds; until then the same file is written. **logrotate**(8) may be used instead, or too.",
+            more: "The file is rotated between two documents. A document larger than this gets its own file. If \
+                   **path** is a symbolic link, it continues to point to the newest file. If renaming fails, \
+                   **auship** reports this, continues to write the same file, and tries again after 10 seconds. \
+                   **logrotate**(8) may be used instead, or in addition.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.rotate_size, values::size(value.text)),
@@ -202,10 +201,10 @@ pub(super) static KEYS: &[Key<Draft, File>] = &[
             name: "rotate_every",
             value: "*TIME*",
             example: "24h",
-            doc: "The file is also rotated when it is as old as this. Its age counts from the first document written to \
-                  it.",
-            more: "After a restart of **auship** the age counts from when the file was made, where its file system \
-                   knows that, or else from when it was last written. An empty file isn't rotated.",
+            doc: "The file is also rotated when it is as old as this. Its age counts from the first document written \
+                  to it.",
+            more: "After a restart of **auship** the age counts from the creation of the file, if the file system \
+                   records that, or else from the last write. An empty file isn't rotated.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.rotate_every, values::time_above_0(value.text)),
@@ -216,9 +215,9 @@ pub(super) static KEYS: &[Key<Draft, File>] = &[
             name: "rotate_keep",
             value: "*NUMBER*",
             default: "5",
-            doc: "The number of old files, from 1 to 10000; the oldest is deleted. Needs **rotate_size** or \
+            doc: "The number of old files to keep, from 1 to 10000. Older ones are deleted. Needs **rotate_size** or \
                   **rotate_every**.",
-            more: "Files with higher numbers are left alone.",
+            more: "Files with higher numbers, as after a larger **rotate_keep**, are not deleted.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -229,7 +228,7 @@ pub(super) static KEYS: &[Key<Draft, File>] = &[
     },
 ];
 
-/// What an output that writes lines writes them to.
+/// The destination of an output that writes lines.
 pub(super) enum Lines {
     /// A file.
     File(File),
@@ -238,7 +237,7 @@ pub(super) enum Lines {
 }
 
 impl File {
-    /// None when it can't be told where the file is.
+    /// Reads the keys. `None` if the path is missing or wrong.
     pub(super) fn read(
         given: &mut SectionValues,
         line: usize,

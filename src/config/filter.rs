@@ -1,4 +1,4 @@
-//! Filters: which events are kept.
+//! The keys of a filter. Filters decide which events are kept.
 
 use super::{
     conditions::{Endpoint, Numbers, Pattern, RecordType, SyscallPattern, exe, path},
@@ -9,22 +9,23 @@ use super::{
 };
 use std::fmt;
 
-/// A filter: what it matches, and what becomes of that. All conditions given must hold; of a list, one entry.
+/// A filter: its conditions, and its action for matching events. All conditions must match. A list matches if one entry
+/// does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
-    /// What messages and metrics call it.
+    /// Its name in messages and metrics.
     pub name: String,
-    /// Where in the file it begins.
+    /// The line in the configuration where its section begins.
     pub line: usize,
-    /// What becomes of events that match.
+    /// The action for events that match.
     pub action: Action,
     /// System calls.
     pub syscalls: Vec<SyscallPattern>,
-    /// Types of records, one of which the event has.
+    /// Types of records.
     pub record_types: Vec<RecordType>,
     /// Rule keys.
     pub keys: Vec<String>,
-    /// Without a rule key.
+    /// Whether events without a rule key match.
     pub no_key: bool,
     /// User ids.
     pub uids: Vec<Numbers>,
@@ -32,35 +33,35 @@ pub struct Filter {
     pub auids: Vec<Numbers>,
     /// Names of users.
     pub users: Vec<String>,
-    /// Programs: a path, or what it begins with and a `*`.
+    /// Programs: a path, or the beginning of one with a `*` after it.
     pub exes: Vec<String>,
-    /// Files, or directories with all that is in them: absolute, without `.`, `..` and a slash at the end.
+    /// Files, or directories with everything in them: absolute, without `.`, `..` and a slash at the end.
     pub paths: Vec<String>,
     /// Socket addresses.
     pub endpoints: Vec<Endpoint>,
-    /// Their ports.
+    /// Ports of socket addresses.
     pub ports: Vec<Numbers>,
-    /// What the records' text has.
+    /// A pattern for the text of the records.
     pub regex: Option<Pattern>,
 }
 
-/// What becomes of an event.
+/// The action for an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Action {
     /// No output gets it.
     #[default]
     Drop,
-    /// All outputs get it, whatever further filters say.
+    /// All outputs get it. Later filters aren't asked.
     Keep,
 }
 
 impl Filter {
-    /// Says the same as another, wherever it stands in its file.
+    /// True if both filters are the same except for their lines.
     pub fn is_as(&self, other: &Self) -> bool {
         Self { line: other.line, ..self.clone() } == *other
     }
 
-    /// True when it would match every event.
+    /// True if it has no condition, so that it would match every event.
     fn is_without_condition(&self) -> bool {
         let Self { name, line, action, .. } = self.clone();
         *self == Self { name, line, action, ..Self::default() }
@@ -71,7 +72,7 @@ impl Filter {
         show_keys(KEYS, self, f)
     }
 
-    /// A filter from its keys; `faults` are those that there were before its section.
+    /// Reads a filter. `faults` is the number of faults before its section.
     pub(super) fn read(
         given: &mut SectionValues,
         name: &str,
@@ -83,17 +84,17 @@ impl Filter {
         let mut filter = Self { name: name.to_string(), line, ..Self::default() };
         read(KEYS, &mut filter, given, Dialect::Auship, validator);
         if let Some(line) = no_key_line.filter(|_| filter.no_key && !filter.keys.is_empty()) {
-            validator.fault(line, given.section, "no_key", "doesn't go with key: no event has both");
+            validator.fault(line, given.section, "no_key", "can't be used together with key: no event matches both");
         }
         if validator.faults.len() == faults && filter.is_without_condition() {
-            let what = "has no condition; to match every event say so, with regex = ^";
+            let what = "has no condition; to match every event, write regex = ^";
             validator.fault(line, given.section, "", what);
         }
         filter
     }
 }
 
-/// The entries of a list: separated by commas, each read for itself.
+/// Reads a list: entries separated by commas.
 fn list<T>(place: &mut Vec<T>, text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<(), Wrong> {
     let mut wrong = Vec::new();
     for entry in text.split(',').map(str::trim) {
@@ -109,7 +110,7 @@ fn text(text: &str) -> Result<String, String> {
     Ok(text.to_string())
 }
 
-/// A list, unless it is empty.
+/// A list to be shown, unless it is empty.
 fn listed(entries: &[impl fmt::Display]) -> Shown {
     let entries: Vec<String> = entries.iter().map(ToString::to_string).collect();
     if entries.is_empty() { Shown::new() } else { one(show::text(&entries.join(", "))) }
@@ -122,7 +123,8 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "action",
             value: "**drop** | **keep**",
             default: "drop",
-            doc: "**drop**: no output gets the event. **keep**: all outputs get it, whatever further filters say.",
+            doc: "**drop**: no output gets the event. **keep**: all outputs get the event, and later filters aren't \
+                  asked.",
             ..About::NONE
         },
         set: |filter, value| {
@@ -141,9 +143,9 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             value: "*LIST*",
             example: "openat, 257",
             doc: "System calls, by name or number.",
-            more: "A name means the call of that name on the event's machine, whatever its number there; `connect` also \
-                   matches what *socketcall* does with it. A number is compared with the record's. A name that libaudit \
-                   knows on no machine is a fault.",
+            more: "A name matches the system call of that name on every architecture. `connect` also matches a \
+                   *socketcall* that connects. A number is compared with the number in the record. A name that \
+                   libaudit doesn't know on any architecture is a fault.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.syscalls, value.text, SyscallPattern::read),
@@ -154,7 +156,7 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "record_type",
             value: "*LIST*",
             example: "SYSCALL, 1302",
-            doc: "Types of records, by name or number. The event has a record of one of them.",
+            doc: "Types of records, by name or number. An event matches if it has a record of one of these types.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.record_types, value.text, RecordType::read),
@@ -165,7 +167,7 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "key",
             value: "*LIST*",
             example: "noisy, very noisy",
-            doc: "Rule keys (auditctl -k), whole. Of an event with several keys one must be in the list.",
+            doc: "Whole rule keys (auditctl -k). An event with several keys matches if one of them is in the list.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.keys, value.text, text),
@@ -176,8 +178,8 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "no_key",
             value: "*YES-OR-NO*",
             default: "no",
-            doc: "**yes** matches events of system calls, or of requests in an io_uring, that have no rule key.",
-            more: "Logins and other messages of programs never have a rule key, and don't match.",
+            doc: "**yes** matches events of system calls, or of io_uring requests, that have no rule key.",
+            more: "Logins and other messages of programs never have a rule key. They don't match.",
             ..About::NONE
         },
         set: |filter, value| put(&mut filter.no_key, values::yes(value.text)),
@@ -210,8 +212,8 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "user",
             value: "*LIST*",
             example: "backup",
-            doc: "Names of the user whose id is *uid*, as auditd wrote them in an ENRICHED log, or as this machine knows \
-                  them.",
+            doc: "Names of the user whose id is *uid*. The name is the one that auditd wrote in an ENRICHED log, or \
+                  the one on this machine.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.users, value.text, text),
@@ -222,7 +224,7 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "exe",
             value: "*LIST*",
             example: "/usr/bin/rsync, /opt/backup/*",
-            doc: "Programs: a whole path, or the beginning of one with a `*` behind it.",
+            doc: "Programs: a whole path, or the beginning of a path with a `*` after it.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.exes, value.text, exe),
@@ -233,14 +235,14 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "path",
             value: "*LIST*",
             example: "/var/cache, /tmp",
-            doc: "Absolute paths of files, and of directories with all that is in them. An event with several files \
-                  matches when one of them does.",
-            more: "`/etc` also matches `/etc/passwd`, but not `/etcetera`. Paths are compared with the names of PATH \
-                   records. A rename has two: use a `keep` filter for what matters before you drop by path. A relative \
-                   name begins at the event's CWD. `.` and `..` are followed, symbolic links are not, and in a chroot \
-                   names are the process's own. A relative name never matches where the records don't say at which \
-                   directory it begins: below an open directory (**openat** and the like without AT_FDCWD), in an \
-                   io_uring, or with a call that libaudit doesn't know.",
+            doc: "Absolute paths of files, and of directories with everything in them. An event with several files \
+                  matches if one of them does.",
+            more: "`/etc` also matches `/etc/passwd`, but not `/etcetera`. Paths are compared with the names in PATH \
+                   records. A rename has two paths: put a `keep` filter for important paths before a filter that drops \
+                   by path. A relative name begins at the event's CWD. `.` and `..` are resolved, symbolic links are \
+                   not. In a chroot, names are relative to the root of the process. A relative name never matches if \
+                   the records don't show the directory where it begins: with an open directory (**openat** and \
+                   similar calls without AT_FDCWD), in an io_uring, or with a system call that libaudit doesn't know.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.paths, value.text, path),
@@ -252,10 +254,10 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             value: "*LIST*",
             example: "127.0.0.0/8, ::1, 192.0.2.1:443, [2001:db8::]/32:8000-8099",
             doc: "Socket addresses: addresses and networks, with or without ports.",
-            more: "They are compared with SOCKADDR records: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. A port, or a range \
-                   of ports, may follow, and IPv6 then needs brackets: `10.0.0.0/8:443`, `[2001:db8::1]:443`, \
-                   `[2001:db8::]/32:8000-8099`. An IPv4 address also matches when it is written as an IPv6 one \
-                   (`::ffff:192.0.2.1`). *addr* in messages of programs, as in logins, isn't compared.",
+            more: "They are compared with SOCKADDR records: `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. A port or a \
+                   range of ports may follow. IPv6 then needs brackets: `10.0.0.0/8:443`, `[2001:db8::1]:443`, \
+                   `[2001:db8::]/32:8000-8099`. An IPv4 address also matches when it is written as an IPv6 address \
+                   (`::ffff:192.0.2.1`). The field *addr* in messages of programs, such as logins, isn't compared.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.endpoints, value.text, Endpoint::read),
@@ -266,8 +268,8 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "port",
             value: "*LIST*",
             example: "53, 33434-33534",
-            doc: "Ports of socket addresses, and ranges as in `6000-6063`. With **address** too, both must be the same \
-                  record's.",
+            doc: "Ports of socket addresses, and ranges as in `6000-6063`. If **address** is also set, the same record \
+                  must match both.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.ports, value.text, Numbers::ports),
@@ -278,15 +280,15 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             name: "regex",
             value: "*PATTERN*",
             example: "success=yes .* comm=\"rsync\"",
-            doc: "A regular expression, with the syntax of RE2. With **record_type** it is matched against each record \
-                  of these types, else with **syscall** against each record, else against all records, joined with \
-                  spaces.",
-            more: "It is read as the Rust crate *regex* does, and is about bytes: `.` is any byte but a newline; `\\w`, \
-                   `\\d`, `\\s`, `\\b` and `(?i)` are about ASCII, and other letters can stand outside of brackets only. \
-                   It matches anywhere unless `^` and `$` say otherwise. The text of a record is all that follows its \
-                   head `audit(…): `, as recorded, without what auditd appended in an ENRICHED log. The EOE record that \
-                   ends an event has no text, and only counts when **record_type** names it. `regex = ^` matches every \
-                   event.",
+            doc: "A regular expression in the syntax of RE2. With **record_type** it is matched against each record of \
+                  these types. Otherwise, with **syscall**, it is matched against each record. Without both, it is \
+                  matched against all records of the event, joined with spaces.",
+            more: "The syntax is that of the Rust crate *regex* for bytes. `.` is any byte except a newline. `\\w`, \
+                   `\\d`, `\\s`, `\\b` and `(?i)` mean ASCII. Other letters are allowed outside of brackets only. The \
+                   pattern matches anywhere in the text, unless it has `^` or `$`. The text of a record is everything \
+                   after its head `audit(…): `, as recorded, without the fields that auditd appends in an ENRICHED \
+                   log. The EOE record at the end of an event has no text. It is matched only if **record_type** names \
+                   it. `regex = ^` matches every event.",
             ..About::NONE
         },
         set: |filter, value| {
@@ -350,7 +352,7 @@ mod tests {
     fn faults_say_what_is_allowed() {
         let place = "x:4: [filter:f] ";
         for (keys, key, what) in [
-            ("syscall = execvee", "syscall", "\"execvee\" is no system call's name"),
+            ("syscall = execvee", "syscall", "\"execvee\" is no system call"),
             ("syscall = execve,", "syscall", "has an empty entry"),
             ("record_type = PAHT", "record_type", "\"PAHT\" is no record type"),
             ("record_type = 0", "record_type", "\"0\" is no record type"),
@@ -360,7 +362,7 @@ mod tests {
             ("auid = 4294967296", "auid", "\"4294967296\" must be"),
             ("port = 65536", "port", "must be a port from 0 to 65535"),
             ("exe = sh", "exe", "must be an absolute path"),
-            ("exe = /bin/*/x", "exe", "a * that isn't its end"),
+            ("exe = /bin/*/x", "exe", "a * before its end"),
             ("path = etc", "path", "must be an absolute path"),
             ("address = example.com", "address", "must be an address or a network"),
             ("address = 10.0.0.0/33", "address", "a whole number from 0 to 32 after its slash"),
@@ -374,7 +376,7 @@ mod tests {
             ("regex = a(", "regex", "\"a(\" is no regular expression: unclosed group"),
             ("regex = [é]", "regex", "is no regular expression: "),
             ("regex = (((a{1000}){1000}){1000})", "regex", "size limit"),
-            ("key = x\nno_key = yes", "no_key", "doesn't go with key"),
+            ("key = x\nno_key = yes", "no_key", "can't be used together with key"),
             ("action = maybe\nuid = 1", "action", "is \"maybe\", must be drop or keep"),
             ("kye = x", "kye", "unknown key; did you mean key?"),
         ] {
@@ -384,9 +386,9 @@ mod tests {
             assert!(said.starts_with(&format!("{line}{key}: ")) && said.contains(what), "{said}");
         }
         for empty in ["", "action = keep", "no_key = no", "uid ="] {
-            assert_eq!(fault(empty), "x:3: [filter:f]: has no condition; to match every event say so, with regex = ^");
+            assert_eq!(fault(empty), "x:3: [filter:f]: has no condition; to match every event, write regex = ^");
         }
         assert!(fault("uid = 1\n[filter:f]\nuid = 2").contains("x:5: [filter:f]: there is a filter of that name"));
-        assert!(fault("uid = 1\n[filter:a b]\nuid = 2").contains("a filter's name is letters"));
+        assert!(fault("uid = 1\n[filter:a b]\nuid = 2").contains("a filter's name must be of letters"));
     }
 }

@@ -1,4 +1,4 @@
-//! Keys that shape an output's documents.
+//! The keys of an output's formats.
 
 use super::{
     key::{About, Dialect, Key, one, put, read, show as show_keys},
@@ -8,33 +8,33 @@ use super::{
 };
 use std::fmt;
 
-/// How documents look.
+/// The format of documents.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Format {
-    /// MozDef's, as audisp-json wrote it.
+    /// The format of MozDef, as audisp-json wrote it.
     MozDef(MozDef),
     /// The Elastic Common Schema.
     Ecs(Ecs),
 }
 
-/// Which fields a MozDef document has.
+/// The fields of a MozDef document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Details {
     /// Every field of every record.
     #[default]
     Full,
-    /// The keys that audisp-json had, for consumers that pay by the byte.
+    /// The keys that audisp-json had, for smaller documents.
     Classic,
 }
 
 /// Settings of [`Format::MozDef`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct MozDef {
-    /// `processname` and first tag of documents.
+    /// The `processname` and first tag of documents.
     pub program_name: String,
-    /// Which fields documents have.
+    /// The fields of documents.
     pub details: Details,
-    /// Leave out successful execve events without an EXECVE record.
+    /// Whether successful execve events without an EXECVE record are skipped.
     pub skip_empty_execve: bool,
 }
 
@@ -47,15 +47,15 @@ impl Default for MozDef {
 /// Settings of [`Format::Ecs`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ecs {
-    /// Documents have the records as they came, in `event.original`.
+    /// Whether documents have the original records in `event.original`.
     pub event_original: bool,
 }
 
-/// The formats there are, for messages.
+/// The names of all formats, for messages.
 pub const FORMATS: &str = "mozdef or ecs";
 
 impl Format {
-    /// A format by its name, with its settings as they are when nothing is said.
+    /// A format by its name, with default settings.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "mozdef" => Some(Self::MozDef(MozDef::default())),
@@ -80,7 +80,7 @@ impl Format {
         }
     }
 
-    /// Reads a format's own keys; those of the others are faults.
+    /// Reads the keys of the format. The keys of other formats are faults.
     pub(super) fn read(&mut self, given: &mut SectionValues, dialect: Dialect, validator: &mut Validator) {
         let of = format!("format = {}", self.name());
         match self {
@@ -103,7 +103,7 @@ pub(super) static MOZDEF_KEYS: &[Key<MozDef>] = &[
             name: "program_name",
             value: "*TEXT*",
             default: "auship",
-            doc: "With **format** = **mozdef**: the *processname* and first tag of each document.",
+            doc: "With **format** = **mozdef**: the *processname* and the first tag of each document.",
             ..About::NONE
         },
         set: |format, value| put(&mut format.program_name, Ok::<_, String>(value.text.to_string())),
@@ -114,8 +114,8 @@ pub(super) static MOZDEF_KEYS: &[Key<MozDef>] = &[
             name: "details",
             value: "**full** | **classic**",
             default: "full",
-            doc: "With **format** = **mozdef**: **full** has every field of every record in a document. **classic** has \
-                  only the keys that audisp-json had.",
+            doc: "With **format** = **mozdef**: **full** writes every field of every record. **classic** writes only \
+                  the keys that audisp-json wrote.",
             ..About::NONE
         },
         set: |format, value| {
@@ -138,7 +138,7 @@ pub(super) static MOZDEF_KEYS: &[Key<MozDef>] = &[
             name: "skip_empty_execve",
             value: "*YES-OR-NO*",
             default: "no",
-            doc: "With **format** = **mozdef**: skip events of execve and execveat that succeeded but have no EXECVE \
+            doc: "With **format** = **mozdef**: skip events of execve and execveat that succeeded and have no EXECVE \
                   record.",
             ..About::NONE
         },
@@ -153,7 +153,7 @@ pub(super) static ECS_KEYS: &[Key<Ecs>] = &[Key {
         name: "event_original",
         value: "*YES-OR-NO*",
         default: "no",
-        doc: "With **format** = **ecs**: documents have the records themselves, in *event.original*.",
+        doc: "With **format** = **ecs**: documents have the original records in *event.original*.",
         ..About::NONE
     },
     set: |format, value| put(&mut format.event_original, values::yes(value.text)),

@@ -1,4 +1,4 @@
-//! Keys of an HTTP output.
+//! The keys of an HTTP output.
 
 use super::{
     client::{Credentials, HttpClient, shown},
@@ -10,26 +10,26 @@ use super::{
 };
 use std::{fmt, time::Duration};
 
-/// The most bytes of documents that one request may have.
+/// The most bytes of documents in a request.
 const MOST_BYTES: u64 = 100 << 20;
 
 /// Settings of an HTTP sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
-    /// Where documents are posted to.
+    /// The URL for POST requests.
     pub url: String,
-    /// How requests are made.
+    /// The settings of the HTTP client.
     pub client: HttpClient,
-    /// Documents of a request: more than one make it a JSON array. `None`: one document a request, and no array.
+    /// The most documents in a request, which is a JSON array. `None`: one document a request, without an array.
     pub batch: Option<usize>,
-    /// Bytes of a batch's documents.
+    /// The most bytes of documents in a batch.
     pub batch_bytes: usize,
-    /// How long a batch waits to become full.
+    /// How long a batch waits for more documents.
     pub batch_interval: Duration,
 }
 
 impl Http {
-    /// The URL without a user's name or password, for messages.
+    /// The URL for messages, without the user's name and password.
     pub fn shown_url(&self) -> String {
         shown(&self.url)
     }
@@ -42,7 +42,7 @@ impl Http {
     }
 }
 
-/// What the keys of an HTTP output are read into.
+/// The values of an HTTP output's keys while they are read.
 #[derive(Default)]
 pub(super) struct Draft {
     url: Option<String>,
@@ -53,7 +53,7 @@ pub(super) struct Draft {
 }
 
 fn set_url(draft: &mut Draft, value: &Value) -> Result<(), Wrong> {
-    // Its lack is not to be told too when it is a wrong one.
+    // A wrong URL is stored too, so that it isn't also reported as missing.
     draft.url = Some(value.text.to_string());
     if is_url(value.text) {
         return Ok(());
@@ -62,43 +62,43 @@ fn set_url(draft: &mut Draft, value: &Value) -> Result<(), Wrong> {
     Err(format!("is {shown:?}, must be one URL that begins with https:// or http://").into())
 }
 
-/// Where documents go.
+/// The key of the URL.
 pub(super) static URL_KEYS: &[Key<Draft, Http>] = &[Key {
     about: About {
         name: "url",
         value: "*URL*",
         example: "https://siem.example.com/events",
-        doc: "Required. The URL that documents are posted to. It begins with *https://* or *http://*.",
-        more: "Redirects are not followed. A user's name and password in the URL are used, but never shown in messages. \
-               HTTP/2 is used where the server has it (over TLS).",
+        doc: "Required. The URL for POST requests. It begins with *https://* or *http://*.",
+        more: "Redirects are not followed. A user's name and password in the URL are used, but never shown in \
+               messages. HTTP/2 is used over TLS if the server supports it.",
         ..About::NONE
     },
     set: set_url,
     show: |http| one(show::text(&http.shown_url())),
 }];
 
-/// The same for audisp-json's output.
+/// The key of the URL in audisp-json's configuration.
 pub(super) static LEGACY_URL_KEYS: &[Key<Draft, Http>] = &[Key {
     about: About {
         name: "mozdef_url",
         value: "*URL*",
         example: "https://mozdef.example.com/events",
-        doc: "Makes an output of type **http** that posts each event to this URL, as one JSON document.",
+        doc: "Defines an output of type **http** that posts each event to this URL as one JSON document.",
         ..About::NONE
     },
     set: set_url,
     show: none,
 }];
 
-/// How many documents go into a request.
+/// The keys of the size of requests.
 pub(super) static KEYS: &[Key<Draft, Http>] = &[
     Key {
         about: About {
             name: "batch",
             value: "*NUMBER*",
             example: "200",
-            doc: "Documents of a request, from 1 to 10000, sent as a JSON array: what MozDef's */_bulk* takes. If it \
-                  isn't set, each request has one document, and no array.",
+            doc: "The most documents in a request, from 1 to 10000. They are sent as a JSON array, as MozDef's \
+                  */_bulk* expects. If this isn't set, each request has one document, without an array.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.batch, number_of_documents(value.text)),
@@ -109,7 +109,7 @@ pub(super) static KEYS: &[Key<Draft, Http>] = &[
             name: "batch_bytes",
             value: "*SIZE*",
             default: "1MiB",
-            doc: "A batch has no more bytes than this. A single document may.",
+            doc: "The most bytes of documents in a batch, up to 100MiB. A single larger document is sent alone.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.batch_bytes, bytes_of_documents(value.text)),
@@ -120,7 +120,7 @@ pub(super) static KEYS: &[Key<Draft, Http>] = &[
             name: "batch_interval",
             value: "*TIME*",
             default: "200ms",
-            doc: "A batch waits no longer than this to become full.",
+            doc: "How long a batch waits for more documents before it is sent.",
             ..About::NONE
         },
         set: |draft, value| put_some(&mut draft.batch_interval, values::time(value.text)),
@@ -128,7 +128,7 @@ pub(super) static KEYS: &[Key<Draft, Http>] = &[
     },
 ];
 
-/// How the client says who it is.
+/// The key of the token.
 pub(super) static TOKEN_KEYS: &[Key<Draft, Http>] = &[Key {
     about: About {
         name: "bearer_file",
@@ -136,7 +136,7 @@ pub(super) static TOKEN_KEYS: &[Key<Draft, Http>] = &[Key {
         example: "/etc/auship/token",
         doc: "A file whose first line is a token, in place of **user** and **password_file**. It is sent as \
               *Authorization: Bearer*.",
-        more: "Others must not be able to read the file. When it changes it is read again.",
+        more: "Other users must not have access to the file. When it changes, it is read again.",
         ..About::NONE
     },
     set: |draft, value| put_some(&mut draft.token, Secret::new(value.text)),
@@ -172,19 +172,20 @@ impl Http {
 pub(super) fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace)) else { return false };
-    // A password with one of these characters unescaped would end the host's name, and be shown as such.
+    // An unescaped `/`, `?` or `#` in a password ends the host's name. A part of the password would then count as the
+    // host or port, and be shown.
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default();
     let port = host.rsplit(']').next().and_then(|rest| rest.split_once(':')).map_or("", |(_, port)| port);
     !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Documents of one request.
+/// Reads a number of documents in a request.
 pub(super) fn number_of_documents(text: &str) -> Result<usize, values::Expected> {
     values::count(text).ok().filter(|n| *n <= 10_000).ok_or("a whole number from 1 to 10000")
 }
 
-/// Bytes of one request's documents.
+/// Reads a number of bytes of documents in a request.
 pub(super) fn bytes_of_documents(text: &str) -> Result<usize, values::Expected> {
     let size = values::size(text).ok().filter(|n| *n <= MOST_BYTES).and_then(|n| usize::try_from(n).ok());
     size.ok_or("a size with its unit, from 1B to 100MiB")

@@ -1,17 +1,17 @@
-//! Reads INI text. No crate does it here: each fault names its line, and values keep their backslashes and quotes as
-//! audisp-json's users write them; the `ini` crates lose one or the other.
+//! Reads INI text. Each fault names its line, and values keep backslashes and quotes, as in configurations for
+//! audisp-json. The `ini` crates lose the one or the other, so none is used.
 
 /// A `key = value` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Lower case.
+    /// The key in lower case.
     pub(super) key: String,
     pub(super) value: String,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub(super) line: usize,
 }
 
-/// A section and its entries; the first has no name and holds what stands before any `[section]`.
+/// A section and its entries. The first one has no name: it holds the entries before any `[section]`.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Section {
     pub(super) name: String,
@@ -19,7 +19,7 @@ pub(super) struct Section {
     pub(super) entries: Vec<Entry>,
 }
 
-/// A line that is neither.
+/// A line that is neither an entry nor a section.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadLine {
     pub(super) section: String,
@@ -27,7 +27,7 @@ pub(super) struct BadLine {
     pub(super) why: &'static str,
 }
 
-/// Where a comment begins: `#` or `;` at the start or after white space.
+/// The position of a comment. It begins with `#` or `;` at the start or after white space.
 fn comment(text: &str) -> Option<usize> {
     let mut after_space = true;
     text.char_indices().find_map(|(at, c)| {
@@ -37,16 +37,16 @@ fn comment(text: &str) -> Option<usize> {
     })
 }
 
-/// White space, or that and a comment.
+/// True if a text has only white space and a comment.
 fn is_nothing(text: &str) -> bool {
     matches!(text.trim_start().chars().next(), None | Some('#' | ';'))
 }
 
-/// The value of a line: without comment and outer white space; quotes around it keep white space and comment marks.
+/// The value of a line, without a comment and outer white space. Quotes around it keep white space and comment marks.
 fn value(text: &str) -> &str {
     let text = text.trim();
     if let Some(inside) = text.strip_prefix('"') {
-        // The quote that closes it is the first with nothing but a comment behind it, so that JSON needs no escapes.
+        // The closing quote is the first one with only a comment after it, so quotes in JSON need no escapes.
         let close = inside.match_indices('"').find(|(at, _)| {
             let rest = &inside[at + 1..];
             rest.is_empty() || (rest.starts_with(char::is_whitespace) && is_nothing(rest))
@@ -61,7 +61,7 @@ fn value(text: &str) -> &str {
     }
 }
 
-/// All sections, in order, and the lines that make no sense.
+/// All sections in order, and the lines that can't be read.
 pub(super) fn read(text: &str) -> (Vec<Section>, Vec<BadLine>) {
     let mut sections = vec![Section::default()];
     let mut bad = Vec::new();

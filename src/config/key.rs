@@ -1,5 +1,5 @@
-//! A key of the configuration: one row of its section's table. How it is read, how it is shown, and what the manual, the
-//! shipped configuration and `auship check --keys` say about it come from there.
+//! A key of the configuration is one row of its section's table. The row has the functions that read and show it, and
+//! its description for the manual, for the shipped configuration and for `auship check --keys`.
 
 use super::{
     validator::{SectionValues, Validator},
@@ -7,57 +7,57 @@ use super::{
 };
 use std::fmt;
 
-/// Whose words a configuration is written in.
+/// The program whose rules apply to a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
-    /// auship's.
+    /// The rules of auship.
     Auship,
-    /// audisp-json's, before any section.
+    /// The rules of audisp-json, for keys before any section.
     AudispJson,
 }
 
-/// What a key means, for whoever writes a configuration.
+/// The description of a key, for administrators.
 #[derive(Clone, Copy, Debug)]
 pub struct About {
-    /// The key. One that ends in a dot stands for all that begin with it.
+    /// The key. A name that ends in a dot stands for all keys that begin with it.
     pub name: &'static str,
-    /// What its value looks like, as the manual has it: `*TIME*`.
+    /// The form of its value in the manual, as in `*TIME*`.
     pub value: &'static str,
-    /// The value when it isn't set, as the manual has it; empty where there is none.
+    /// Its default in the manual. Empty if it has none.
     pub default: &'static str,
-    /// A value as one may be written.
+    /// An example of a value.
     pub example: &'static str,
-    /// What it does, in short; with the manual's marks.
+    /// A short description, in the manual's markup.
     pub doc: &'static str,
-    /// What the manual alone says beyond that; may be empty.
+    /// More details, for the manual only. May be empty.
     pub more: &'static str,
 }
 
 impl About {
-    /// With nothing in it, for rows to begin with.
+    /// An empty description, as a base for rows.
     pub(super) const NONE: Self = Self { name: "", value: "", default: "", example: "", doc: "", more: "" };
 }
 
-/// A row: a key that is read into a `D`, and shown from an `S`.
+/// A row of a table: a key that is read into a `D` and shown from an `S`.
 pub(super) struct Key<D: 'static, S: 'static = D> {
-    /// What it means.
+    /// Its description.
     pub(super) about: About,
-    /// Takes over a value.
+    /// Checks and stores a value.
     pub(super) set: fn(&mut D, &Value) -> Result<(), Wrong>,
-    /// The values in effect.
+    /// Returns the values in effect.
     pub(super) show: fn(&S) -> Shown,
 }
 
-/// A key's value, as it was given.
+/// The value of a key in a configuration.
 pub(super) struct Value<'a> {
     pub(super) text: &'a str,
-    /// What follows the dot of a key that stands for many.
+    /// The rest of the key after the row's name, if that ends in a dot.
     pub(super) suffix: &'a str,
     pub(super) dialect: Dialect,
 }
 
 impl Value<'_> {
-    /// Yes or no. audisp-json took anything for yes that doesn't begin with "no".
+    /// Reads yes or no. In audisp-json's dialect, every value that doesn't begin with "no" means yes.
     pub(super) fn yes(&self) -> Result<bool, values::Expected> {
         match self.dialect {
             Dialect::Auship => values::yes(self.text),
@@ -66,13 +66,13 @@ impl Value<'_> {
     }
 }
 
-/// What is wrong with a value.
+/// The faults of a value.
 pub(super) enum Wrong {
-    /// It should have been this.
+    /// A description of the expected value.
     Expected(&'static str),
-    /// In words of its own.
+    /// A whole message.
     Says(String),
-    /// Several things, each with its words.
+    /// Several messages.
     Many(Vec<String>),
 }
 
@@ -88,36 +88,36 @@ impl From<String> for Wrong {
     }
 }
 
-/// Puts a value where it belongs, if it is a good one.
+/// Stores a value, unless it is wrong.
 pub(super) fn put<T, E: Into<Wrong>>(place: &mut T, value: Result<T, E>) -> Result<(), Wrong> {
     *place = value.map_err(Into::into)?;
     Ok(())
 }
 
-/// The same for what may be absent.
+/// Stores an optional value, unless it is wrong.
 pub(super) fn put_some<T, E: Into<Wrong>>(place: &mut Option<T>, value: Result<T, E>) -> Result<(), Wrong> {
     put(place, value.map(Some))
 }
 
-/// The values that a key has: what follows its dot, and the value.
+/// The values of a key to be shown. Each has the rest of the key after its dot, and the value.
 pub(super) type Shown = Vec<(String, String)>;
 
-/// A key with one value.
+/// Shows one value.
 pub(super) fn one(value: impl fmt::Display) -> Shown {
     vec![(String::new(), value.to_string())]
 }
 
-/// A key that may have none.
+/// Shows an optional value.
 pub(super) fn some(value: Option<impl fmt::Display>) -> Shown {
     value.map(one).unwrap_or_default()
 }
 
-/// A key that isn't shown: another stands for it.
+/// Shows nothing, because another key shows the value.
 pub(super) fn none<S>(_: &S) -> Shown {
     Vec::new()
 }
 
-/// Reads the keys of a table into a section's settings. What can't be read is a fault, and stays as it was.
+/// Reads the keys of a table into settings. A wrong value is a fault, and leaves the setting unchanged.
 pub(super) fn read<D, S>(
     keys: &[Key<D, S>],
     settings: &mut D,
@@ -143,7 +143,7 @@ pub(super) fn read<D, S>(
     }
 }
 
-/// Writes the values in effect, as a configuration that says the same.
+/// Writes the values in effect as lines of a configuration.
 pub(super) fn show<D, S>(keys: &[Key<D, S>], settings: &S, f: &mut fmt::Formatter) -> fmt::Result {
     for key in keys {
         for (suffix, value) in (key.show)(settings) {
@@ -153,7 +153,7 @@ pub(super) fn show<D, S>(keys: &[Key<D, S>], settings: &S, f: &mut fmt::Formatte
     Ok(())
 }
 
-/// What the keys of a table mean.
+/// The descriptions of the keys in a table.
 pub(super) fn about<D, S>(keys: &'static [Key<D, S>]) -> Vec<About> {
     keys.iter().map(|key| key.about).collect()
 }

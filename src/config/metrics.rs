@@ -1,4 +1,4 @@
-//! Where metrics go: `[metrics]`, and the run directory.
+//! The settings of metrics: `[metrics]` and the run directory.
 
 use super::{
     key::{About, Dialect, Key, one, put, put_some, read, some},
@@ -9,18 +9,18 @@ use super::{
 use crate::net::HostPort;
 use std::{path::PathBuf, time::Duration};
 
-/// Where metrics go.
+/// The settings of metrics.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metrics {
-    /// A statsd server.
+    /// The statsd server.
     pub statsd: Option<HostPort>,
-    /// How often it gets its share.
+    /// The time between two sendings to statsd.
     pub statsd_period: Duration,
-    /// The share of single times that statsd gets, above 0 and at most 1.
+    /// The share of single times that are sent to statsd, above 0 and at most 1.
     pub sample_rate: f64,
-    /// A file for node_exporter's textfile collector.
+    /// The file for node_exporter's textfile collector.
     pub prometheus_file: Option<PathBuf>,
-    /// How often a status line is logged; 0 for never.
+    /// The time between two status lines in the log. 0 means never.
     pub status_period: Duration,
     /// The directory of the report.
     pub run_dir: PathBuf,
@@ -61,7 +61,7 @@ pub(super) static KEYS: &[Key<Metrics>] = &[
             name: "statsd_period",
             value: "*TIME*",
             default: "10s",
-            doc: "How often the statsd server gets metrics. It gets the last ones at the end.",
+            doc: "The time between two sendings to the statsd server. At its end **auship** sends the last metrics.",
             ..About::NONE
         },
         set: |metrics, value| put(&mut metrics.statsd_period, values::time(value.text)),
@@ -72,8 +72,8 @@ pub(super) static KEYS: &[Key<Metrics>] = &[
             name: "sample_rate",
             value: "*NUMBER*",
             default: "0.5",
-            doc: "The share of single times that the statsd server gets, above 0 and at most 1. Counters are always \
-                  complete.",
+            doc: "The share of single times that is sent to the statsd server, above 0 and at most 1. Counters are \
+                  always complete.",
             ..About::NONE
         },
         set: |metrics, value| {
@@ -87,8 +87,8 @@ pub(super) static KEYS: &[Key<Metrics>] = &[
             name: "prometheus_file",
             value: "*PATH*",
             example: "/var/lib/node_exporter/auship.prom",
-            doc: "A file for node_exporter's textfile collector. The path is absolute and ends in *.prom*, and its \
-                  directory exists.",
+            doc: "A file for node_exporter's textfile collector. The path must be absolute and end in *.prom*. Its \
+                  directory must exist.",
             more: "The file is replaced as a whole every 15 seconds, on SIGUSR1, and at the end.",
             ..About::NONE
         },
@@ -106,7 +106,7 @@ pub(super) static KEYS: &[Key<Metrics>] = &[
             name: "status_period",
             value: "*TIME*",
             default: "1h",
-            doc: "How often a status line goes to auship's own log. **0s** means never.",
+            doc: "The time between two status lines in auship's own log. **0s** means never.",
             ..About::NONE
         },
         set: |metrics, value| put(&mut metrics.status_period, values::time(value.text)),
@@ -115,7 +115,7 @@ pub(super) static KEYS: &[Key<Metrics>] = &[
 ];
 
 impl Metrics {
-    /// Reads `[metrics]`; the run directory, whose key stands before any section, stays.
+    /// Reads `[metrics]`. Keeps the run directory, because its key stands before any section.
     pub(super) fn read(&mut self, given: &mut SectionValues, validator: &mut Validator) {
         *self = Self { run_dir: std::mem::take(&mut self.run_dir), ..Self::default() };
         let line = given.line("prometheus_file").unwrap_or_default();

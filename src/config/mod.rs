@@ -1,16 +1,16 @@
-//! Configuration: an INI file, checked whole before anything starts.
+//! Configuration: an INI file. The whole file is checked before anything starts.
 //!
 //! Every fault is one line, `FILE:LINE: [section] key: what is wrong and what is allowed`. Every key is one row of its
-//! section's table ([`key::Key`]); what the manual and the shipped configuration say about it comes from there.
+//! section's table ([`key::Key`]). The manual and the shipped configuration are made from these rows.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `config.rs`, `output.rs`, `filter.rs`, … | the settings of a section, and its keys |
-//! | `key.rs` | what a key is |
+//! | `config.rs`, `output.rs`, `filter.rs`, … | the settings and the keys of a section |
+//! | `key.rs` | the type of a key |
 //! | `sections.rs` | all keys, by section |
-//! | `reference.rs` | what the manual and `conf/auship.conf` say about them |
-//! | `ini.rs`, `values.rs`, `conditions.rs`, `secrets.rs` | how a file and its values are read |
-//! | `validator.rs`, `fault.rs` | what is wrong |
+//! | `reference.rs` | the texts about keys in the manual and `conf/auship.conf` |
+//! | `ini.rs`, `values.rs`, `conditions.rs`, `secrets.rs` | reading a file and its values |
+//! | `validator.rs`, `fault.rs` | faults |
 
 mod client;
 mod conditions;
@@ -63,30 +63,30 @@ pub use syslog::{Destination, Priority, Protocol, Syslog};
 pub use tls::Tls;
 use validator::{Repeated, Validator};
 
-/// Where the configuration is looked for.
+/// The default path of the configuration.
 pub const DEFAULT_PATH: &str = "/etc/auship/auship.conf";
 
 /// Reads and checks a configuration file.
 ///
 /// # Errors
-/// With every fault there is, each naming its line.
+/// All faults, each with its line.
 pub fn load(path: &Path) -> Result<Config, Faults> {
     let text = read_trusted(path)
         .map_err(|what| Faults(vec![Fault { file: path.to_path_buf(), line: None, place: String::new(), what }]))?;
     parse(path, &text)
 }
 
-/// Reads the file if nobody but root and the caller can have written it.
+/// Reads the file if only root or the caller can have written it.
 fn read_trusted(path: &Path) -> Result<String, String> {
     let can_not = |e: std::io::Error| format!("can't be read: {e}; name another file with --config");
     let mut file = fs::File::open(path).map_err(can_not)?;
-    // The open file is asked, not the path, so that what is checked is what is read.
+    // The open file is checked, not the path, so that the file can't be exchanged between the check and reading.
     let meta = file.metadata().map_err(can_not)?;
     if !meta.is_file() {
         return Err("is not a regular file".into());
     }
     if meta.mode() & 0o002 != 0 {
-        return Err("is writable by everybody, so anybody could decide where audit events go; chmod o-w it".into());
+        return Err("is writable by everybody, so anybody could redirect audit events; chmod o-w it".into());
     }
     let caller = nix::unistd::geteuid().as_raw();
     if meta.uid() != 0 && meta.uid() != caller {
@@ -100,10 +100,10 @@ fn read_trusted(path: &Path) -> Result<String, String> {
     })
 }
 
-/// Checks a configuration's text; `path` is for messages.
+/// Checks the text of a configuration. `path` is for messages.
 ///
 /// # Errors
-/// As [`load`].
+/// All faults, each with its line.
 pub fn parse(path: &Path, text: &str) -> Result<Config, Faults> {
     let (sections, bad) = ini::read(text);
     let mut validator = Validator::new(path);
@@ -163,7 +163,8 @@ fn read_section(section: &ini::Section, config: &mut Config, validator: &mut Val
     }
 }
 
-/// Keys before any section: audisp-json's, which make one output, and what concerns the program as a whole.
+/// Reads the keys before any section: those of the program as a whole, and those of audisp-json, which define one
+/// output.
 fn read_top(section: &ini::Section, config: &mut Config, validator: &mut Validator) {
     let mut given = validator.given(section, &allowed(Location::Top), Repeated::LastCounts);
     key::read(config::KEYS, config, &mut given, Dialect::Auship, validator);
@@ -172,16 +173,16 @@ fn read_top(section: &ini::Section, config: &mut Config, validator: &mut Validat
         let output = Output::read(&mut given, line, "mozdef", Dialect::AudispJson, validator);
         config.outputs.extend(output);
     } else if let Some(entry) = given.entries.first() {
-        let what = "shapes an output, but there is none here: set mozdef_url or file_log";
+        let what = "belongs to an output, but there is none before any section; set mozdef_url or file_log";
         validator.fault(entry.line, "", &entry.key, what);
     }
 }
 
-/// Whether a section's own name is one, and its own.
+/// Checks the name of an output or a filter. It must have allowed characters only, and be unique.
 fn check_name(section: &ini::Section, what: &str, name: &str, is_taken: bool, validator: &mut Validator) {
     let is_good = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     if name.is_empty() || !is_good {
-        let what = format!("{what}'s name is letters, digits, '-', '_' and '.'");
+        let what = format!("{what}'s name must be of letters, digits, '-', '_' and '.'");
         validator.fault(section.line, &section.name, "", what);
     } else if is_taken {
         validator.fault(section.line, &section.name, "", format!("there is {what} of that name already"));

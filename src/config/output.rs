@@ -1,4 +1,4 @@
-//! An output: what its documents look like, and where they go.
+//! The keys of an output.
 
 use super::{
     client,
@@ -15,32 +15,32 @@ use super::{
 };
 use std::{fmt, path::PathBuf};
 
-/// One branch of the line: format, queue and sink.
+/// The settings of an output: its format, queue and sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Output {
-    /// What messages and metrics call it.
+    /// Its name in messages and metrics.
     pub name: String,
-    /// Where in the file it begins.
+    /// The line in the configuration where its section begins.
     pub line: usize,
-    /// How documents look.
+    /// The format of documents.
     pub format: Format,
-    /// Written before each document.
+    /// A text before each document.
     pub prepend_msg: String,
-    /// Written after each document.
+    /// A text after each document.
     pub postpend_msg: String,
-    /// The queue's bounds.
+    /// The settings of the queue.
     pub queue: Queue,
-    /// Where documents go.
+    /// The settings of the sink.
     pub sink: Sink,
 }
 
 impl Output {
-    /// Says the same as another, wherever it stands in its file.
+    /// True if both outputs are the same except for their lines.
     pub fn is_as(&self, other: &Self) -> bool {
         Self { line: other.line, ..self.clone() } == *other
     }
 
-    /// Where its spool is, if it has one.
+    /// The directory of its spool, if it has one.
     pub fn spool_dir(&self) -> Option<&PathBuf> {
         self.queue.spool.as_ref().map(|spool| &spool.dir)
     }
@@ -63,12 +63,12 @@ impl Output {
     }
 }
 
-/// Where documents go.
+/// The destination of documents.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Sink {
     /// POST over HTTP or HTTPS.
     Http(Box<Http>),
-    /// Elasticsearch's or OpenSearch's bulk interface.
+    /// The bulk API of Elasticsearch or OpenSearch.
     Elasticsearch(Box<Elasticsearch>),
     /// Messages to a syslog receiver.
     Syslog(Box<Syslog>),
@@ -90,23 +90,23 @@ impl Sink {
         }
     }
 
-    /// True when documents leave this machine, or may: there is a server that may be down.
+    /// True if documents go to a server, which may be down.
     pub fn is_network(&self) -> bool {
         matches!(self, Self::Http(_) | Self::Elasticsearch(_) | Self::Syslog(_))
     }
 
-    /// True when something may be written around documents.
+    /// True if a text may be written before and after documents.
     fn takes_any_text(&self) -> bool {
         !matches!(self, Self::Elasticsearch(_))
     }
 }
 
-/// The types there are, for messages.
+/// The names of all types, for messages.
 const TYPES: &str = "http, elasticsearch (OpenSearch too), syslog, file or stdout";
-/// The type whose documents are nothing but JSON.
+/// The type for Elasticsearch and OpenSearch. It allows no text around documents.
 const ELASTICSEARCH: &str = "elasticsearch";
 
-/// What the keys of an output as such are read into.
+/// The values of the keys that every output has, while they are read.
 #[derive(Default)]
 pub(super) struct Draft {
     format: Option<Format>,
@@ -114,46 +114,47 @@ pub(super) struct Draft {
     postpend_msg: String,
 }
 
-/// Which output it is. `type` decides which other keys have a meaning, so it is read before them.
+/// The key of the type. The type decides which other keys have a meaning, so it is read first.
 pub(super) static TYPE_KEYS: &[Key<Draft, Output>] = &[Key {
     about: About {
         name: "type",
         value: "**http** | **elasticsearch** | **syslog** | **file** | **stdout**",
         example: "http",
-        doc: "Required. **http** sends documents in POST requests. **elasticsearch** puts them into Elasticsearch or \
-              OpenSearch. **syslog** sends each as one message. **file** and **stdout** write one document a line.",
-        more: "A key that has no meaning for an output's type is a fault. No two outputs write to the same file, spool, \
-               dead-letter file or standard output: that is a fault too.",
+        doc: "Required. **http** sends documents in POST requests. **elasticsearch** sends documents to Elasticsearch \
+              or OpenSearch. **syslog** sends each document as one message. **file** and **stdout** write one document \
+              a line.",
+        more: "A key that has no meaning for an output's type is a fault. Two outputs with the same file, spool or \
+               dead-letter file, or two outputs to standard output, are a fault too.",
         ..About::NONE
     },
     set: |_, _| Ok(()),
     show: |output| one(output.sink.kind()),
 }];
 
-/// What its documents are.
+/// The key of the format.
 pub(super) static FORMAT_KEYS: &[Key<Draft, Output>] = &[Key {
     about: About {
         name: "format",
         value: "**mozdef** | **ecs**",
         default: "ecs for type = elasticsearch, else mozdef",
         example: "ecs",
-        doc: "The format of documents. **mozdef** is what audisp-json wrote, see *mozdef.md*. **ecs** is the Elastic \
-              Common Schema as Auditbeat writes it, see *ecs.md*.",
+        doc: "The format of documents. **mozdef** is the format of audisp-json, see *mozdef.md*. **ecs** is the \
+              Elastic Common Schema as Auditbeat writes it, see *ecs.md*.",
         more: "A key that has no meaning for an output's format is a fault.",
     },
     set: |draft, value| put_some(&mut draft.format, Format::named(value.text).ok_or(FORMATS)),
     show: none,
 }];
 
-/// What stands around its documents.
+/// The keys of the texts around documents.
 pub(super) static TEXT_KEYS: &[Key<Draft, Output>] = &[
     Key {
         about: About {
             name: "prepend_msg",
             value: "*TEXT*",
             example: "{\"message\":",
-            doc: "Written before each document. Not for type **elasticsearch**.",
-            more: "With `{\"message\":` here and `}` in **postpend_msg**, a line or request is an object that has the \
+            doc: "A text that is written before each document. Not for type **elasticsearch**.",
+            more: "With `{\"message\":` here and `}` in **postpend_msg**, a line or request is an object with the \
                    document as its *message*, as Fluentd expects.",
             ..About::NONE
         },
@@ -165,7 +166,7 @@ pub(super) static TEXT_KEYS: &[Key<Draft, Output>] = &[
             name: "postpend_msg",
             value: "*TEXT*",
             example: "}",
-            doc: "Written after each document. Not for type **elasticsearch**.",
+            doc: "A text that is written after each document. Not for type **elasticsearch**.",
             ..About::NONE
         },
         set: |draft, value| put(&mut draft.postpend_msg, Ok::<_, String>(value.text.to_string())),
@@ -174,7 +175,7 @@ pub(super) static TEXT_KEYS: &[Key<Draft, Output>] = &[
 ];
 
 impl Output {
-    /// One output from its keys; none when it can't be told what it is.
+    /// Reads an output. `None` if its sink can't be read.
     pub(super) fn read(
         given: &mut SectionValues,
         line: usize,
@@ -205,12 +206,12 @@ impl Output {
     }
 }
 
-/// The format of an output that names none.
+/// The default format of an output.
 fn default_format(is_elasticsearch: bool, dialect: Dialect) -> Format {
     match dialect {
         _ if is_elasticsearch => Format::Ecs(Ecs::default()),
         Dialect::Auship => Format::MozDef(MozDef::default()),
-        // Deployed alerts match on it.
+        // Existing alerts match this program name.
         Dialect::AudispJson => Format::MozDef(MozDef { program_name: "audisp-json".into(), ..MozDef::default() }),
     }
 }
@@ -224,7 +225,7 @@ fn queue_keys() -> Vec<&'static str> {
     names(queue::RING_KEYS).chain(names(queue::SPOOL_KEYS)).chain(names(queue::DEAD_LETTER_KEYS)).collect()
 }
 
-/// The keys of a server that audisp-json's output doesn't use when it writes a file.
+/// The keys of HTTP. In audisp-json's configuration they are ignored when the output is a file.
 fn http_keys() -> Vec<&'static str> {
     let client = names(tls::KEYS).chain(names(client::KEYS)).chain(names(client::MORE_KEYS)).chain(names(retry::KEYS));
     let its = names(http::LEGACY_URL_KEYS).chain(names(http::KEYS)).chain(names(http::TOKEN_KEYS));
@@ -235,7 +236,7 @@ impl Sink {
     fn read(given: &mut SectionValues, line: usize, dialect: Dialect, validator: &mut Validator) -> Option<Self> {
         let (kind, at) = match given.take("type") {
             Some(kind) => kind,
-            // When file_log is set, events go there and not to mozdef_url.
+            // file_log takes precedence over mozdef_url.
             None if dialect == Dialect::AudispJson => (if given.has("file_log") { "file" } else { "http" }, line),
             None => {
                 validator.fault(line, given.section, "type", format!("is missing; must be {TYPES}"));
@@ -248,7 +249,7 @@ impl Sink {
             "syslog" => Syslog::read(given, line, validator).map(|syslog| Self::Syslog(Box::new(syslog))),
             "file" => {
                 if dialect == Dialect::AudispJson {
-                    // The keys of the server that isn't used have no effect, so they can't be wrong.
+                    // The keys of the unused server have no effect, so they aren't checked.
                     given.ignore(&http_keys());
                 }
                 Some(match File::read(given, line, dialect, validator)? {

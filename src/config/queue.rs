@@ -1,4 +1,4 @@
-//! An output's queue: the ring, the spool behind it, and the file for what no server will ever take.
+//! The keys of an output's queue: the ring, the spool behind it, and the dead-letter file.
 
 use super::{
     key::{About, Dialect, Key, one, put, put_some, read, show as show_keys, some},
@@ -8,42 +8,42 @@ use super::{
 };
 use std::{fmt, os::unix::fs::MetadataExt, path::PathBuf, time::Duration};
 
-/// Bounds of an output's queue.
+/// The settings of an output's queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// Documents in the ring.
+    /// The most documents in the ring.
     pub slots: usize,
-    /// Bytes of all documents in the ring; one larger than this goes through alone.
+    /// The most bytes of documents in the ring. A single larger document passes alone.
     pub bytes: usize,
-    /// How long the reader waits in a row for a local disk.
+    /// How long the reader waits for a local disk, without a break.
     pub max_wait: Duration,
     /// The queue on disk.
     pub spool: Option<Spool>,
-    /// Where documents go that the server will never take, with its answer.
+    /// The file for documents that the server will never accept, with the server's answers.
     pub dead_letter_file: Option<PathBuf>,
-    /// How large that file may grow, in bytes.
+    /// The most bytes in that file.
     pub dead_letter_limit: u64,
 }
 
 /// The queue on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spool {
-    /// Its directory, no other output's.
+    /// Its directory, which no other output uses.
     pub dir: PathBuf,
-    /// Every event goes through the spool, and is on the disk before it counts as taken.
+    /// Whether every event goes through the spool, and is on disk before it counts as taken.
     pub always: bool,
-    /// How much it may hold, in bytes.
+    /// The most bytes on disk.
     pub limit: u64,
-    /// What to do at the limit.
+    /// The action at the limit.
     pub full: SpoolFull,
 }
 
-/// What to do when the spool is full.
+/// The action when the spool is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpoolFull {
-    /// Make room by losing the oldest events.
+    /// Drop the oldest events.
     DropOldest,
-    /// Lose events that come.
+    /// Drop new events.
     DropNewest,
 }
 
@@ -67,7 +67,7 @@ pub(super) static RING_KEYS: &[Key<Queue>] = &[
             name: "ring_slots",
             value: "*NUMBER*",
             default: "512",
-            doc: "The number of documents in the ring at most, from 1 to 1048576.",
+            doc: "The most documents in the ring, from 1 to 1048576.",
             ..About::NONE
         },
         set: |queue, value| {
@@ -81,8 +81,7 @@ pub(super) static RING_KEYS: &[Key<Queue>] = &[
             name: "ring_bytes",
             value: "*SIZE*",
             default: "8MiB",
-            doc: "The bytes of all documents in the ring at most. A single document larger than that goes through when \
-                  the ring is empty.",
+            doc: "The most bytes of documents in the ring. A single larger document passes when the ring is empty.",
             ..About::NONE
         },
         set: |queue, value| {
@@ -99,11 +98,11 @@ pub(super) static RING_KEYS: &[Key<Queue>] = &[
             name: "max_wait",
             value: "*TIME*",
             default: "2s",
-            doc: "How long the reader waits for the disk when the ring of a file, of standard output, or of an output \
-                  with a spool is full. Then the newest event is counted as lost and reported.",
-            more: "Several events in a row share this time; once it is used up, events are lost without waiting until \
-                   one finds room again. The reader never waits for a server, nor for a spool that is full or whose \
-                   disk refuses.",
+            doc: "How long the reader waits when the ring is full, for outputs to a file, to standard output or with a \
+                  spool. After that the newest event is lost, which is counted and reported.",
+            more: "Consecutive events share this time. Once it is used up, events are lost without waiting, until one \
+                   finds room again. The reader never waits for a server, nor for a spool that is full or can't be \
+                   written.",
             ..About::NONE
         },
         set: |queue, value| put(&mut queue.max_wait, values::time(value.text)),
@@ -118,13 +117,13 @@ pub(super) static SPOOL_KEYS: &[Key<Spool>] = &[
             name: "spool_dir",
             value: "*PATH*",
             example: "/var/spool/auship/siem",
-            doc: "The directory of the spool, for this output alone. It is made when its parent directory exists. \
-                  Without a spool events wait in memory only.",
-            more: "The path is absolute. The directory is made for its owner alone; one that is writable by everybody is \
-                   a fault. A second process on the same spool is refused. When the disk refuses (full, read-only, \
-                   errors), this is reported and tried again; the ring is all there is until it works. Bytes that can't \
-                   be read are reported, set aside in a file *damaged-…* there, and counted as lost by the number of \
-                   events they held; all other events are delivered.",
+            doc: "The directory of the spool, for this output only. It is created if its parent directory exists. \
+                  Without a spool, events wait in memory only.",
+            more: "The path must be absolute. The directory is created for its owner only. A directory that is \
+                   writable by everybody is a fault. A second process on the same spool is refused. If the spool can't \
+                   be written (disk full, read-only or failing), **auship** reports this and tries again. Until it \
+                   succeeds, only the ring holds events. Damaged bytes are moved to a file *damaged-…* in the \
+                   directory. Their events are counted as lost and reported. All other events are delivered.",
             ..About::NONE
         },
         set: |spool, value| put(&mut spool.dir, spool_dir(value.text)),
@@ -135,8 +134,8 @@ pub(super) static SPOOL_KEYS: &[Key<Spool>] = &[
             name: "spool",
             value: "**overflow** | **always**",
             default: "overflow",
-            doc: "**overflow**: events go to the spool when the ring is half full or the server fails. **always**: every \
-                  event is on the disk (*fdatasync*) before it counts as taken.",
+            doc: "**overflow**: events go to the spool when the ring is half full or the server fails. **always**: \
+                  every event is on disk (*fdatasync*) before it counts as taken.",
             ..About::NONE
         },
         set: |spool, value| {
@@ -154,8 +153,8 @@ pub(super) static SPOOL_KEYS: &[Key<Spool>] = &[
             name: "spool_limit",
             value: "*SIZE*",
             default: "1GiB",
-            doc: "The size of the spool on disk, at least 1MiB.",
-            more: "What connections hold for a server that fails, up to a batch each, comes on top.",
+            doc: "The largest size of the spool on disk, at least 1MiB.",
+            more: "While a server fails, each connection may hold one more batch beyond this limit.",
             ..About::NONE
         },
         set: |spool, value| {
@@ -170,9 +169,9 @@ pub(super) static SPOOL_KEYS: &[Key<Spool>] = &[
             name: "spool_full",
             value: "**drop_oldest** | **drop_newest**",
             default: "drop_oldest",
-            doc: "What is lost when the spool is full: the oldest events, or those that come. Losses are counted and \
-                  reported.",
-            more: "The oldest are dropped by a sixty-fourth of the limit at once. Those that are being delivered stay.",
+            doc: "The action when the spool is full: drop the oldest events, or drop new events. Losses are counted \
+                  and reported.",
+            more: "**drop_oldest** drops a sixty-fourth of the limit at once. Events being delivered are kept.",
             ..About::NONE
         },
         set: |spool, value| {
@@ -192,7 +191,7 @@ pub(super) static SPOOL_KEYS: &[Key<Spool>] = &[
     },
 ];
 
-/// The keys of dead letters.
+/// The keys of the dead-letter file.
 pub(super) static DEAD_LETTER_KEYS: &[Key<Queue>] = &[
     Key {
         about: About {
@@ -200,14 +199,15 @@ pub(super) static DEAD_LETTER_KEYS: &[Key<Queue>] = &[
             value: "*PATH*",
             default: "dead-letters.json in the spool's directory",
             example: "/var/log/auship-dead-letters.json",
-            doc: "The file for documents that the server will never take (400, 413, 422; type **elasticsearch**: those \
-                  that don't fit the mapping), one JSON object a line, with the server's answer. Without this file, and \
-                  without a spool, they are lost.",
-            more: "Each line has *time*, *output*, *why* (status and answer) and *document* (as text where \
-                   **prepend_msg** or **postpend_msg** is set). Of a batch only the document that is to blame goes \
-                   there: the batch is halved until it is found, or the answer names it (type **elasticsearch**).",
+            doc: "The file for documents that the server will never accept: it answers 400, 413 or 422, or with type \
+                  **elasticsearch** they don't fit the mapping. Each line is one JSON object with the document and the \
+                  server's answer. Without this file and without a spool, these documents are lost.",
+            more: "Each line has *time*, *output*, *why* (status and answer) and *document*. *document* is text if \
+                   **prepend_msg** or **postpend_msg** is set. When a batch is refused, only the refused documents go \
+                   to the file. To find them the batch is halved repeatedly. With type **elasticsearch** the answer \
+                   names them.",
         },
-        // Where it may be depends on the spool: it is checked behind that.
+        // The allowed places depend on the spool, so the path is checked after the spool is read.
         set: |queue, value| put_some(&mut queue.dead_letter_file, Ok::<_, String>(value.text.into())),
         show: |queue| some(show::optional_path(&queue.dead_letter_file)),
     },
@@ -216,8 +216,8 @@ pub(super) static DEAD_LETTER_KEYS: &[Key<Queue>] = &[
             name: "dead_letter_limit",
             value: "*SIZE*",
             default: "100MiB",
-            doc: "The size of the dead-letter file. Documents beyond it are lost, counted and reported.",
-            more: "Needs a dead-letter file, as above.",
+            doc: "The largest size of the dead-letter file. Further documents are lost, which is counted and reported.",
+            more: "Needs **dead_letter_file** or **spool_dir**.",
             ..About::NONE
         },
         set: |queue, value| put(&mut queue.dead_letter_limit, values::size(value.text)),
@@ -226,7 +226,7 @@ pub(super) static DEAD_LETTER_KEYS: &[Key<Queue>] = &[
 ];
 
 impl Queue {
-    /// The queue; only one in front of the network has a spool.
+    /// Reads the settings of a queue. Only outputs to a server have a spool and a dead-letter file.
     pub(super) fn read(given: &mut SectionValues, network: bool, validator: &mut Validator) -> Self {
         let mut queue = Self {
             slots: 512,
@@ -248,7 +248,7 @@ impl Queue {
         read(DEAD_LETTER_KEYS, self, given, Dialect::Auship, validator);
         if let Some(file) = self.dead_letter_file.take() {
             let is_in_spool = self.spool.as_ref().is_some_and(|spool| file.parent() == Some(&spool.dir));
-            // The spool's directory is made.
+            // The directory of the spool need not exist: it will be created.
             let good = if is_in_spool { Ok(file) } else { file_in_directory(&file.to_string_lossy()) };
             match good {
                 Ok(file) => {
@@ -286,11 +286,11 @@ impl Spool {
     }
 }
 
-/// A directory that can be a spool's, or can be made.
+/// Checks the directory of a spool. It exists, or it can be created.
 fn spool_dir(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.parent().filter(|_| path.is_absolute()) {
-        None => Err("must be the absolute path of a directory of its own".to_string()),
+        None => Err("must be the absolute path of a directory for this spool only".to_string()),
         Some(_) if path.is_dir() => private(path),
         Some(_) if path.exists() => Err("is no directory".to_string()),
         Some(parent) if !parent.is_dir() => Err(format!("there is no directory {}; create it", parent.display())),
@@ -298,11 +298,11 @@ fn spool_dir(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// A directory that others can't write to: what is found in it is delivered.
+/// Checks that not everybody can write to a directory, because the files in it are delivered.
 fn private(path: PathBuf) -> Result<PathBuf, String> {
     match path.metadata() {
         Ok(meta) if meta.mode() & 0o002 != 0 => {
-            Err("is writable by everybody, so anybody could put events into it; chmod o-w it".into())
+            Err("is writable by everybody, so anybody could add events; chmod o-w it".into())
         }
         _ => Ok(path),
     }

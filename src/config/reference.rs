@@ -1,5 +1,5 @@
-//! What is written about keys: the definitions in the manual, `conf/auship.conf`, and `auship check --keys`. All of it comes
-//! from the keys' own rows.
+//! The texts about keys: the definitions in the manual, `conf/auship.conf`, and `auship check --keys`. All of them are
+//! made from the rows of the keys.
 
 use super::{
     key::About,
@@ -7,19 +7,19 @@ use super::{
 };
 use std::fmt::Write as _;
 
-/// Which text about the keys is asked for.
+/// A text about all keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// A list, for a person at a terminal.
+    /// A list for a terminal.
     List,
     /// `conf/auship.conf`.
     Conf,
-    /// The definitions in `docs/auship.conf.5.md`, between their marks.
+    /// The definitions in `docs/auship.conf.5.md`, with the marks around them.
     Manual,
 }
 
 impl Reference {
-    /// By its name on the command line.
+    /// The text with this name on the command line.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "list" => Some(Self::List),
@@ -39,24 +39,25 @@ impl Reference {
     }
 }
 
-/// Columns of the manual, of the shipped configuration, and of the list.
+/// The widths of lines in the manual, the shipped configuration and the list.
 const MANUAL_WIDTH: usize = 120;
 const CONF_WIDTH: usize = 112;
 const LIST_WIDTH: usize = 100;
 
-/// The one setting that the shipped configuration makes, so that it can be used as it is.
+/// The only key that the shipped configuration sets, so that it works without changes.
 const ACTIVE: &str = "file_log";
 
-/// What begins `conf/auship.conf`.
-const CONF_HEAD: &str = "auship's configuration. Every key is here with its default, or with an example where it has none. This \
-                         file is made from the program's own list of keys; auship.conf(5) says more about each.";
-const CONF_SYNTAX: &str = "\"#\" and \";\" begin a comment at the start of a line or after white space. Values may be quoted to \
-                           keep spaces. A key without a value counts as not set. Times take ms, s, m, h; sizes take B, KiB, \
-                           MiB, GiB. `auship check` prints the configuration in effect.";
+/// The first lines of `conf/auship.conf`.
+const CONF_HEAD: &str = "auship's configuration. It shows every key with its default, or with an example. This file is \
+                         made from the program's list of keys. auship.conf(5) has more about each key.";
+const CONF_SYNTAX: &str = "\"#\" and \";\" begin a comment at the start of a line or after white space. Quotes around \
+                           a value keep its spaces. A key without a value counts as not set. Units of times are ms, s, \
+                           m and h. Units of sizes are B, KiB, MiB and GiB. `auship check` prints the configuration in \
+                           effect.";
 const CONF_OWNER: &str =
     "The file must belong to root or to the user who runs auship, and must not be writable by everybody.";
 
-/// Text in lines of at most `width` characters, the first behind `first`, the others behind `other`.
+/// Wraps a text into lines of at most `width` characters. The first line begins with `first`, all others with `other`.
 fn wrapped(text: &str, width: usize, first: &str, other: &str) -> String {
     let mut out = String::new();
     for (n, paragraph) in text.split("\n\n").enumerate() {
@@ -85,7 +86,7 @@ fn wrapped(text: &str, width: usize, first: &str, other: &str) -> String {
     out
 }
 
-/// Text without the manual's marks.
+/// A text without the manual's markup.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut code = false;
@@ -99,7 +100,7 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// A key as a reader writes it.
+/// The name of a key in the manual.
 fn name(about: &About) -> String {
     let name = about.name;
     if name.ends_with('.') { format!("**{name}**_NAME_") } else { format!("**{name}**") }
@@ -140,7 +141,7 @@ fn conf() -> String {
     out
 }
 
-/// All keys for a person at a terminal.
+/// The list of all keys for a terminal.
 fn list() -> String {
     let mut out = String::new();
     for group in GROUPS {
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
     use std::{env, fs, path::PathBuf};
 
-    /// Compares a file of the project with what it should be; `make keys` writes it.
+    /// Compares a file of the project with the expected text. `make keys` writes the file.
     fn is_up_to_date(path: &str, expected: &str) {
         let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
         if fs::read_to_string(&file).unwrap() == expected {
@@ -177,7 +178,7 @@ mod tests {
         if env::var_os("UPDATE_KEYS").is_some() {
             fs::write(file, expected).unwrap();
         } else {
-            panic!("{path} differs from the keys' own rows: run `make keys`");
+            panic!("{path} differs from the rows of the keys: run `make keys`");
         }
     }
 

@@ -1,4 +1,4 @@
-//! What happens when a server doesn't take documents.
+//! The keys for failed requests.
 
 use super::{
     key::{About, Dialect, Key, one, put, read},
@@ -7,16 +7,16 @@ use super::{
 };
 use std::time::Duration;
 
-/// When a failed request is tried again.
+/// The settings for failed requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retry {
-    /// How often a document is tried where there is no spool.
+    /// The number of attempts for a document, if there is no spool.
     pub attempts: u32,
-    /// Pause before the second attempt; each further one doubles it.
+    /// The pause before the second attempt. Each further pause is twice as long.
     pub min: Duration,
     /// The longest pause between two attempts.
     pub max: Duration,
-    /// The share of failed requests, above 0, that opens the circuit breaker.
+    /// The share of failed requests that opens the circuit breaker. It is above 0.
     pub breaker_failure_ratio: f64,
 }
 
@@ -27,14 +27,14 @@ impl Default for Retry {
     }
 }
 
-/// The keys of outputs whose server may fail.
+/// The keys of outputs to a server.
 pub(super) static KEYS: &[Key<Retry>] = &[
     Key {
         about: About {
             name: "attempts",
             value: "*NUMBER*",
             default: "3",
-            doc: "How often a document is tried before it is lost. With a spool a document is tried forever.",
+            doc: "The number of attempts to send a document before it is lost. With a spool the number is not limited.",
             ..About::NONE
         },
         set: |retry, value| {
@@ -48,10 +48,9 @@ pub(super) static KEYS: &[Key<Retry>] = &[
             name: "retry_min",
             value: "*TIME*",
             default: "250ms",
-            doc: "The pause before the second attempt. Each further pause is twice the one before, up to \
-                  **retry_max**.",
-            more: "Half of each pause is random, so that many hosts don't come back at the same moment. A server's \
-                   *Retry-After*, up to an hour, is honoured for all requests. **retry_min** can't be longer than \
+            doc: "The pause before the second attempt. Each further pause is twice as long, up to **retry_max**.",
+            more: "Half of each pause is random, so that many hosts don't send at the same moment. A server's \
+                   *Retry-After* of up to an hour is respected for all requests. **retry_min** must not be longer than \
                    **retry_max**.",
             ..About::NONE
         },
@@ -74,11 +73,11 @@ pub(super) static KEYS: &[Key<Retry>] = &[
             name: "breaker_failure_ratio",
             value: "*NUMBER*",
             default: "0.05",
-            doc: "The share of failed requests that opens the circuit breaker. While it is open no requests are sent, \
-                  except one now and then to see whether the server is back.",
-            more: "The breaker opens when at least this share of the last 100 requests failed (of at least 20), or \
-                   five in a row. Events then go to the spool. The pauses between the single requests grow as between \
-                   attempts.",
+            doc: "The share of failed requests that opens the circuit breaker. While the breaker is open, only single \
+                  requests are sent now and then, to find out whether the server works again.",
+            more: "The breaker opens when at least this share of the last 100 requests failed, if there were at least \
+                   20 requests. It also opens when five requests in a row failed. While it is open, events go to the \
+                   spool. The pauses between the single requests grow like those between attempts.",
             ..About::NONE
         },
         set: |retry, value| {

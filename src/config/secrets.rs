@@ -1,16 +1,16 @@
-//! Secrets: in files of their own, never in the configuration, never shown.
+//! Secrets. They are in separate files, never in the configuration, and are never shown.
 
 use std::{fs, io::Read, os::unix::fs::MetadataExt, path::Path, path::PathBuf};
 
-/// The most that a secret's file may hold, in bytes.
+/// The most bytes that are read from the file of a secret.
 const MOST: u64 = 64 << 10;
 
-/// A file that holds a password or a token: its first line.
+/// A file whose first line is a password or a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret(pub PathBuf);
 
 impl Secret {
-    /// A file that can serve; else what is wrong with it.
+    /// Checks the file. The error says what is wrong with it.
     pub(super) fn new(text: &str) -> Result<Self, String> {
         let secret = Self(PathBuf::from(text));
         secret.read().map(|_| secret)
@@ -19,7 +19,7 @@ impl Secret {
     /// Reads the secret.
     ///
     /// # Errors
-    /// When the file can't be read, holds nothing, or may be read by everybody.
+    /// When the file can't be read, has no secret, or is accessible to everybody.
     pub fn read(&self) -> Result<String, String> {
         let path: &Path = &self.0;
         let can_not = |e: std::io::Error| format!("can't read {}: {e}", path.display());
@@ -38,12 +38,12 @@ impl Secret {
     }
 }
 
-/// Whether a file with a secret is kept from others.
+/// Checks that not everybody has access to a file with a secret.
 pub(super) fn is_kept(path: &Path, meta: &fs::Metadata) -> Result<(), String> {
     if meta.mode() & 0o007 == 0 {
         return Ok(());
     }
-    Err(format!("{} holds a secret that everybody can get at; chmod o= it", path.display()))
+    Err(format!("{} holds a secret and is accessible to everybody; chmod o= it", path.display()))
 }
 
 #[cfg(test)]

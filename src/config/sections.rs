@@ -1,4 +1,4 @@
-//! All keys, by what they are about, and where each may stand.
+//! All keys in groups, and the places where they may stand.
 
 use super::{
     client, config, elasticsearch, file, filter, format, http,
@@ -6,7 +6,7 @@ use super::{
     metrics, output, queue, retry, sequence, syslog, tls,
 };
 
-/// Where keys stand.
+/// A place of keys in a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Location {
     /// Before any section.
@@ -21,31 +21,31 @@ pub(super) enum Location {
     Output,
 }
 
-/// Keys that are about one thing.
+/// A group of related keys.
 pub(super) struct Group {
-    /// What the manual calls it in its marks.
+    /// Its name in the marks of the manual.
     pub(super) name: &'static str,
-    /// Where its keys may stand.
+    /// The places where its keys may stand.
     pub(super) locations: &'static [Location],
-    /// What `conf/auship.conf` says before them.
+    /// Its title in `conf/auship.conf`.
     pub(super) title: &'static str,
-    /// The section that begins with them there, if one does; one that shows how it may look is a comment.
+    /// The section that begins with this group in `conf/auship.conf`, or nothing. An example is a comment.
     pub(super) section: &'static str,
-    /// Their rows.
+    /// The descriptions of its keys.
     pub(super) keys: fn() -> Vec<About>,
 }
 
 use Location::{Filter, Input, Metrics, Output, Top};
 
-/// All groups, in the order in which a reader meets them.
+/// All groups, in the order of the manual.
 pub(super) static GROUPS: &[Group] = &[
     Group {
         name: "audisp-json",
         locations: &[Top],
-        title: "Before any section: audisp-json's keys, which make one output named \"mozdef\". All keys of an output below, \
-                except type, url, path and those of type = elasticsearch or syslog alone, may stand here too, and then \
-                shape that output. Its program_name is then \"audisp-json\" by default; ssl_verify and curl_verbose are yes \
-                unless they begin with \"no\".",
+        title: "Before any section: the keys of audisp-json, which define one output named \"mozdef\". The keys of an \
+                output below may stand here too, and then belong to this output. Exceptions are type, url, path, and \
+                the keys that only elasticsearch or syslog outputs have. This output's default for program_name is \
+                \"audisp-json\". Its ssl_verify and curl_verbose are yes unless the value begins with \"no\".",
         section: "",
         keys: || [about(http::LEGACY_URL_KEYS), about(file::LEGACY_PATH_KEYS)].concat(),
     },
@@ -59,30 +59,31 @@ pub(super) static GROUPS: &[Group] = &[
     Group {
         name: "input",
         locations: &[Input],
-        title: "Where records come from.",
+        title: "The input.",
         section: "[input]",
         keys: || about(sequence::KEYS),
     },
     Group {
         name: "filter",
         locations: &[Filter],
-        title: "Filters: any number of sections, each with a name, evaluated in this order. The first that matches an event \
-                decides; an event that none matches is kept. All keys of a filter must match; of a list (with commas), one \
-                entry. `auship convert --config FILE LOG` shows what is left of a log.",
+        title: "Filters: any number of sections, each with its own name. They are evaluated in the order of the file. \
+                The first filter that matches an event decides. An event that no filter matches is kept. A filter \
+                matches if all its keys match. A list (with commas) matches if one entry matches. `auship convert \
+                --config FILE LOG` shows the events of a log that the filters keep.",
         section: ";[filter:noise]",
         keys: || about(filter::KEYS),
     },
     Group {
         name: "metrics",
         locations: &[Metrics],
-        title: "Where metrics go. docs/metrics.md lists them.",
+        title: "Metrics. docs/metrics.md lists all of them.",
         section: "[metrics]",
         keys: || about(metrics::KEYS),
     },
     Group {
         name: "type",
         locations: &[Output],
-        title: "Outputs: any number of sections, each with a name, its own format, queue and sink.",
+        title: "Outputs: any number of sections, each with its own name, format, queue and sink.",
         section: ";[output:siem]",
         keys: || about(output::TYPE_KEYS),
     },
@@ -106,15 +107,16 @@ pub(super) static GROUPS: &[Group] = &[
     Group {
         name: "spool",
         locations: &[Top, Output],
-        title: "Outputs of type http, elasticsearch or syslog: the spool, a queue on disk behind the ring. What the server \
-                doesn't take now is kept there, and delivered in order when it does, also after a crash or a restart.",
+        title: "Outputs of type http, elasticsearch or syslog: the spool, a queue on disk behind the ring. While the \
+                server fails, events are kept there. They are delivered in order when it works again, also after a \
+                crash or a restart.",
         section: "",
         keys: || [about(queue::SPOOL_KEYS), about(queue::DEAD_LETTER_KEYS)].concat(),
     },
     Group {
         name: "retry",
         locations: &[Top, Output],
-        title: "Outputs of type http, elasticsearch or syslog: when the server fails.",
+        title: "Outputs of type http, elasticsearch or syslog: failures of the server.",
         section: "",
         keys: || about(retry::KEYS),
     },
@@ -142,9 +144,9 @@ pub(super) static GROUPS: &[Group] = &[
     Group {
         name: "elasticsearch",
         locations: &[Output],
-        title: "Outputs of type elasticsearch: Elasticsearch from 7 on, and OpenSearch. Run `auship setup` before the first \
-                document is sent: it installs the fields' types and a policy for the indexes' age. `auship setup \
-                --dry-run` says what it would do.",
+        title: "Outputs of type elasticsearch: Elasticsearch 7 or later, and OpenSearch. Run `auship setup` before the \
+                first document is sent. It installs the types of fields and a policy for the age of indexes. `auship \
+                setup --dry-run` only shows what it would change.",
         section: "",
         keys: || {
             [about(elasticsearch::URL_KEYS), about(elasticsearch::KEYS), about(elasticsearch::TOKEN_KEYS)].concat()
@@ -160,8 +162,8 @@ pub(super) static GROUPS: &[Group] = &[
     Group {
         name: "syslog",
         locations: &[Output],
-        title: "Outputs of type syslog. Receivers cut long messages unless configured for them: maxMessageSize of rsyslog, \
-                log-msg-size() of syslog-ng.",
+        title: "Outputs of type syslog. Receivers cut long messages unless their limit is raised: maxMessageSize of \
+                rsyslog, log-msg-size() of syslog-ng.",
         section: "",
         keys: || [about(syslog::DESTINATION_KEYS), about(syslog::KEYS)].concat(),
     },
@@ -181,12 +183,12 @@ pub(super) static GROUPS: &[Group] = &[
     },
 ];
 
-/// All keys, each as often as there are things that it is about.
+/// The descriptions of all keys. A key that is in several groups is there several times.
 pub fn keys() -> Vec<About> {
     GROUPS.iter().flat_map(|group| (group.keys)()).collect()
 }
 
-/// The keys that may stand in a place.
+/// The names of the keys that may stand in a place.
 pub(super) fn allowed(location: Location) -> Vec<&'static str> {
     let groups = GROUPS.iter().filter(|group| group.locations.contains(&location));
     groups.flat_map(|group| (group.keys)()).map(|about| about.name).collect()

@@ -1,4 +1,4 @@
-//! Where records come from, and how serials are watched: keys of `[input]`.
+//! The keys of `[input]`: the source of records, and the watching of serials.
 
 use super::{
     key::{About, Key, one, put},
@@ -6,24 +6,24 @@ use super::{
 };
 use std::time::Duration;
 
-/// Where records come from.
+/// The source of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Source {
-    /// Standard input: what auditd starts a plugin with.
+    /// Standard input, where auditd writes records for a plugin.
     #[default]
     Stdin,
 }
 
-/// How serials are watched.
+/// The settings for watching serials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sequence {
-    /// Whether they are.
+    /// Whether serials are watched.
     pub track: bool,
-    /// Say which events came out of order.
+    /// Whether events that come out of order are logged.
     pub log_out_of_order: bool,
-    /// A serial that is so far behind the newest one will not come any more.
+    /// A serial counts as missing when it is this far behind the newest one.
     pub max_out_of_order: u64,
-    /// Neither will one that stayed away for so long.
+    /// A serial also counts as missing when it hasn't come for this time.
     pub gap_after: Duration,
 }
 
@@ -40,8 +40,8 @@ pub(super) static KEYS: &[Key<(Source, Sequence)>] = &[
             name: "source",
             value: "**stdin**",
             default: "stdin",
-            doc: "Where records come from. **stdin**: standard input, as auditd starts a plugin. There is no other \
-                  source.",
+            doc: "The source of records. **stdin** is standard input, where auditd writes records for a plugin. There \
+                  is no other source.",
             ..About::NONE
         },
         set: |(source, _), value| match value.text {
@@ -55,11 +55,11 @@ pub(super) static KEYS: &[Key<(Source, Sequence)>] = &[
             name: "track_sequence",
             value: "*YES-OR-NO*",
             default: "yes",
-            doc: "Report serials that don't come. The kernel numbers its events, so a missing number is an event that \
-                  was lost before it came here.",
-            more: "A gap is reported as a warning, and to every output as an event of its own (*category* \
-                   *audit_gap*). Each node has its own serials. Records of auditd itself (*DAEMON_START* and the like) \
-                   are numbered by auditd and are not watched.",
+            doc: "Report missing serials. The kernel numbers its events, so a missing serial is an event that was lost \
+                  before **auship** got it.",
+            more: "A gap is logged as a warning, and sent to every output as an event (*category* *audit_gap*). Each \
+                   node has its own serials. auditd numbers its own records (*DAEMON_START* and the like) itself, so \
+                   they are not watched.",
             ..About::NONE
         },
         set: |(_, sequence), value| put(&mut sequence.track, values::yes(value.text)),
@@ -83,9 +83,9 @@ pub(super) static KEYS: &[Key<(Source, Sequence)>] = &[
             default: "500",
             doc: "A serial counts as missing when the newest serial is more than this number beyond it. From 1 to \
                   1000000.",
-            more: "It also counts as missing when it stays away for **gap_after**, and at the end of the input. \
-                   Serials more than this number below the newest mean that the host was started again, or that this \
-                   is an older log.",
+            more: "It also counts as missing when it hasn't come for the time **gap_after**, and at the end of the \
+                   input. Serials that are more than this number below the newest one mean that the host was \
+                   restarted, or that this is an older log.",
             ..About::NONE
         },
         set: |(_, sequence), value| {
@@ -99,7 +99,7 @@ pub(super) static KEYS: &[Key<(Source, Sequence)>] = &[
             name: "gap_after",
             value: "*TIME*",
             default: "10s",
-            doc: "A serial also counts as missing when it stays away for this time.",
+            doc: "A serial also counts as missing when it hasn't come for this time after a later one.",
             ..About::NONE
         },
         set: |(_, sequence), value| put(&mut sequence.gap_after, values::time(value.text)),

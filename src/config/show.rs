@@ -1,9 +1,9 @@
-//! Values as a configuration file must have them.
+//! Values in the syntax of a configuration file.
 
 use super::ini;
 use std::path::Path;
 
-/// A text: quoted where that keeps something.
+/// A text, in quotes if it needs them.
 pub(super) fn text(text: &str) -> String {
     let (sections, _) = ini::read(&format!("k = {text}"));
     let reads_back = sections[0].entries.first().is_some_and(|e| e.value == text);
@@ -15,7 +15,7 @@ pub(super) fn path(path: &Path) -> String {
     text(&path.display().to_string())
 }
 
-/// A path that may not be set.
+/// A path, if it is set.
 pub(super) fn optional_path(value: &Option<impl AsRef<Path>>) -> Option<String> {
     value.as_ref().map(|value| path(value.as_ref()))
 }

@@ -1,4 +1,4 @@
-//! Keys of a syslog output.
+//! The keys of a syslog output.
 
 use super::{
     key::{About, Dialect, Key, none, one, put, put_some, read, show as show_keys},
@@ -18,26 +18,26 @@ use std::{
 /// Settings of a syslog sink.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Syslog {
-    /// Where messages go.
+    /// The destination of messages.
     pub destination: Destination,
-    /// What stands before a message's text.
+    /// The format of a message's header.
     pub protocol: Protocol,
     /// Facility and severity in one number (RFC 5424, 6.2.1).
     pub priority: Priority,
-    /// What the program is called in messages.
+    /// The name of the program in messages.
     pub tag: String,
-    /// Limit for a connection: name lookup, connecting, TLS.
+    /// The limit for connecting, including name lookup and TLS handshake.
     pub connect_timeout: Duration,
-    /// How long the receiver may take nothing before the connection is given up.
+    /// The limit for sending: if the receiver accepts no data for this time, the connection is closed.
     pub timeout: Duration,
-    /// What happens when the receiver takes nothing.
+    /// The handling of failures.
     pub retry: Retry,
 }
 
-/// Where messages go, and how.
+/// The destination of messages, with the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// A datagram socket of this machine, as `/dev/log` is.
+    /// A datagram socket of this machine, such as `/dev/log`.
     Unix(PathBuf),
     /// A stream socket of this machine.
     UnixStream(PathBuf),
@@ -45,20 +45,20 @@ pub enum Destination {
     Udp(HostPort),
     /// TCP with octet counting.
     Tcp(HostPort),
-    /// That with TLS.
+    /// TCP with octet counting over TLS.
     Tls(HostPort, Tls),
 }
 
-/// What a message looks like.
+/// The format of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
-    /// The old one, as syslog(3) writes it.
+    /// The old format, as syslog(3) writes it.
     Rfc3164,
-    /// The new one.
+    /// The new format.
     Rfc5424,
 }
 
-/// Facility and severity: eight times the one and the other.
+/// Eight times the facility plus the severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Priority(pub u8);
 
@@ -70,13 +70,13 @@ const FACILITIES: [&str; 24] = [
 /// The severities by their numbers (RFC 5424, table 2).
 const SEVERITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
-/// Where syslog(3) writes to.
+/// The socket of syslog(3).
 const DEV_LOG: &str = "/dev/log";
-/// RFC 5426, 3.3; for TCP it is what everybody uses.
+/// The port for UDP (RFC 5426, 3.3), and by convention for TCP.
 const PORT: u16 = 514;
-/// RFC 5425, 4.1.
+/// The port for TLS (RFC 5425, 4.1).
 const TLS_PORT: u16 = 6514;
-/// RFC 5424, 6.
+/// The longest tag (RFC 5424, 6).
 const LONGEST_TAG: usize = 48;
 
 impl Default for Priority {
@@ -108,12 +108,12 @@ impl Destination {
         }
     }
 
-    /// True when it is a socket of this machine.
+    /// True if it is a socket of this machine.
     pub fn is_unix(&self) -> bool {
         matches!(self, Self::Unix(_) | Self::UnixStream(_))
     }
 
-    /// True when each message is a datagram.
+    /// True if each message is a datagram.
     pub fn is_datagram(&self) -> bool {
         matches!(self, Self::Unix(_) | Self::Udp(_))
     }
@@ -133,11 +133,11 @@ impl Syslog {
 /// `HOST`, `HOST:PORT`, `[IPV6]:PORT` or an IPv6 address alone.
 fn address(text: &str, port: u16) -> Result<HostPort, String> {
     HostPort::parse(text, Some(port)).ok_or_else(|| {
-        format!("is {text:?}, must be a host and perhaps a port, as in logs.example.com:{port} or [::1]:{port}")
+        format!("is {text:?}, must be a host, with or without a port, as in logs.example.com:{port} or [::1]:{port}")
     })
 }
 
-/// A socket that need not be there yet.
+/// The path of a socket, which need not exist yet.
 fn socket(text: &str) -> Result<PathBuf, String> {
     /// `sun_path` of unix(7), which ends in a NUL.
     const LONGEST: usize = 107;
@@ -145,7 +145,7 @@ fn socket(text: &str) -> Result<PathBuf, String> {
     if !path.is_absolute() {
         Err(format!("is {text:?}, must be the absolute path of a socket, as in {DEV_LOG}"))
     } else if text.len() > LONGEST {
-        Err(format!("is longer than a socket's path can be, {LONGEST} bytes"))
+        Err(format!("is longer than {LONGEST} bytes, the limit for the path of a socket"))
     } else {
         Ok(path.into())
     }
@@ -175,10 +175,10 @@ impl Network {
     }
 }
 
-/// What the keys of a syslog output are read into.
+/// The values of a syslog output's keys while they are read.
 pub(super) struct Draft {
     network: Network,
-    /// What it is depends on the network.
+    /// A path or a host, depending on the network.
     address: Option<String>,
     protocol: Option<Protocol>,
     priority: Option<u8>,
@@ -205,19 +205,19 @@ impl Default for Draft {
     }
 }
 
-/// Where messages go.
+/// The keys of the destination.
 pub(super) static DESTINATION_KEYS: &[Key<Draft, Syslog>] = &[
     Key {
         about: About {
             name: "network",
             value: "**unix** | **unix-stream** | **udp** | **tcp** | **tls**",
             default: "unix",
-            doc: "How messages are sent. **unix**: datagrams to a socket of this host. **unix-stream**: lines to a \
+            doc: "The transport of messages. **unix**: datagrams to a socket of this host. **unix-stream**: lines to a \
                   stream socket. **udp**: one datagram a message (RFC 5426). **tcp**: octet counting (RFC 6587). \
-                  **tls**: that over TLS 1.2 or later (RFC 5425).",
-            more: "On a stream socket a newline in a document, which JSON has none of, becomes a blank. A document that \
-                   is larger than a datagram can be (over UDP 65507 bytes with what stands before it) goes to the \
-                   dead-letter file.",
+                  **tls**: octet counting over TLS 1.2 or later (RFC 5425).",
+            more: "On a stream socket, a newline in a message becomes a blank. JSON documents have no newlines. A \
+                   message that is too large for a datagram (over UDP more than 65507 bytes with its header) goes to \
+                   the dead-letter file.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -232,8 +232,8 @@ pub(super) static DESTINATION_KEYS: &[Key<Draft, Syslog>] = &[
             value: "*PATH* | *HOST* | *HOST:PORT*",
             default: "/dev/log",
             example: "logs.example.com",
-            doc: "The socket, or the receiver. Required for **udp**, **tcp** and **tls**. The port is 514, for **tls** \
-                  6514, unless given.",
+            doc: "The path of the socket, or the host of the receiver. Required for **udp**, **tcp** and **tls**. The \
+                  default port is 514, and 6514 for **tls**.",
             more: "An IPv6 address with a port is written in brackets: `[::1]:514`.",
         },
         set: |draft, value| put_some(&mut draft.address, Ok::<_, String>(value.text.to_string())),
@@ -244,7 +244,7 @@ pub(super) static DESTINATION_KEYS: &[Key<Draft, Syslog>] = &[
     },
 ];
 
-/// What messages look like, and how long sending may take.
+/// The keys of the format of messages, and of time limits.
 pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
     Key {
         about: About {
@@ -252,12 +252,12 @@ pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
             value: "**rfc3164** | **rfc5424**",
             default: "rfc3164 for sockets of this host, else rfc5424",
             example: "rfc5424",
-            doc: "The format of what stands before the text of a message.",
-            more: "With **rfc3164** on a socket of this host there is no host name, as syslog(3) writes it. The time is \
-                   the local time of sending; the event's own time is in the document. With **rfc5424** MSGID is \
-                   *audit*, there is no structured data, and no byte order mark before the text.\n\n\
-                   On a host's own socket receivers expect RFC 3164. For **rfc5424** configure them: rsyslog's imuxsock \
-                   with *useSpecialParser=\"off\" parseHostname=\"on\"*, syslog-ng's unix-dgram() with \
+            doc: "The format of the header of a message.",
+            more: "**rfc3164** on a socket of this host has no host name, like syslog(3). Its time is the local time \
+                   of sending. The time of the event is in the document. **rfc5424** has the MSGID *audit*, no \
+                   structured data, and no byte order mark before the text.\n\n\
+                   On a socket of this host, receivers expect RFC 3164. For **rfc5424** configure rsyslog's imuxsock \
+                   with *useSpecialParser=\"off\" parseHostname=\"on\"*, or syslog-ng's unix-dgram() with \
                    *flags(syslog-protocol)*.",
         },
         set: |draft, value| {
@@ -314,8 +314,8 @@ pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
             name: "priority",
             value: "*NUMBER*",
             example: "132",
-            doc: "**facility** and **severity** in one number from 0 to 191, in place of them: eight times the facility \
-                  plus the severity.",
+            doc: "One number in place of **facility** and **severity**: eight times the facility plus the severity, \
+                  from 0 to 191.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -332,12 +332,12 @@ pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
             name: "tag",
             value: "*TEXT*",
             default: "auship",
-            doc: "The name of the program in messages: TAG of RFC 3164, APP-NAME of RFC 5424. 1 to 48 ASCII characters \
-                  without blanks, `:`, `[` and `]`.",
+            doc: "The name of the program in messages: TAG of RFC 3164, APP-NAME of RFC 5424. It has 1 to 48 ASCII \
+                  characters, but no blanks, `:`, `[` and `]`.",
             ..About::NONE
         },
         set: |draft, value| {
-            // Receivers take the tag for what stands before a colon or bracket.
+            // For receivers, the tag ends at a colon or a bracket.
             let is_good = value.text.bytes().all(|b| b.is_ascii_graphic() && !b":[]".contains(&b));
             let tag = Some(value.text.to_string()).filter(|tag| is_good && tag.len() <= LONGEST_TAG);
             put(&mut draft.tag, tag.ok_or("1 to 48 ASCII characters without blanks, ':', '[' and ']'"))
@@ -349,7 +349,7 @@ pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
             name: "connect_timeout",
             value: "*TIME*",
             default: "5s",
-            doc: "The limit for connecting, with name lookup and TLS handshake. Must be above 0.",
+            doc: "The limit for connecting, including name lookup and TLS handshake. Must be above 0.",
             ..About::NONE
         },
         set: |draft, value| put(&mut draft.connect_timeout, values::time_above_0(value.text)),
@@ -360,7 +360,8 @@ pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
             name: "timeout",
             value: "*TIME*",
             default: "30s",
-            doc: "How long the receiver may take nothing before the connection is given up. Must be above 0.",
+            doc: "The limit for sending. If the receiver accepts no data for this time, the connection is closed. Must \
+                  be above 0.",
             ..About::NONE
         },
         set: |draft, value| put(&mut draft.timeout, values::time_above_0(value.text)),
@@ -373,7 +374,7 @@ impl Syslog {
         let mut draft = Draft::default();
         let lines = [given.line("priority"), given.line("facility").or(given.line("severity"))];
         if let [Some(line), Some(_)] = lines {
-            let what = "is facility and severity in one number; set it or them";
+            let what = "can't be used together with facility or severity; set the one or the others";
             validator.fault(line, given.section, "priority", what);
         }
         let address_line = given.line("address").unwrap_or(line);
@@ -394,7 +395,7 @@ impl Syslog {
     }
 }
 
-/// Where messages go; none when it can't be told.
+/// The destination of messages. `None` if it is wrong or missing.
 fn destination(
     draft: &Draft,
     given: &mut SectionValues,
@@ -406,7 +407,7 @@ fn destination(
         let names: Vec<&str> = super::tls::KEYS.iter().map(|key| key.about.name).collect();
         validator.no_meaning_of(given, &names, &format!("network = {}", network.name()));
     }
-    // Its faults are worth being told even when there is no address.
+    // TLS keys are read even if there is no address, so that their faults are reported too.
     let tls = (network == Network::Tls).then(|| Tls::read(given, Dialect::Auship, validator));
     let text = draft.address.as_deref();
     let path = || text.map_or(Ok(DEV_LOG.into()), socket);
@@ -429,7 +430,7 @@ fn priority(draft: &Draft) -> Priority {
     let priority = draft.priority.unwrap_or(default);
     let facility = draft.facility.unwrap_or(usize::from(priority / 8));
     let severity = draft.severity.unwrap_or(usize::from(priority % 8));
-    // 24 facilities and 8 severities: it is below 192.
+    // With 24 facilities and 8 severities the number is below 192.
     Priority(u8::try_from(8 * facility + severity).unwrap_or(default))
 }
 

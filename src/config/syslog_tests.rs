@@ -36,7 +36,7 @@ fn what_is_wrong_is_said() {
         ("facility = local8\n", "x:3: [output:s] facility: is \"local8\""),
         ("severity = warn\n", "must be emerg,"),
         ("priority = 192\n", "0 to 191"),
-        ("facility = user\npriority = 9\n", "x:4: [output:s] priority: is facility and severity in one number"),
+        ("facility = user\npriority = 9\n", "x:4: [output:s] priority: can't be used together"),
         ("tag = a b\n", "x:3: [output:s] tag:"),
         ("tag = a[1]\n", "x:3: [output:s] tag:"),
         (

@@ -13,7 +13,7 @@ fn config(text: &str) -> Config {
     parse(Path::new("/etc/x.conf"), text).unwrap()
 }
 
-/// As the audisp-json that is replaced ships and documents it.
+/// A configuration as audisp-json ships and documents it.
 const LEGACY: &str = r#"
 mozdef_url = http://127.0.0.1:8080/events
 SSL_Verify = no
@@ -181,7 +181,7 @@ fn what_one_output_writes_no_other_does() {
 fn keys_of_the_queue_are_checked() {
     let dir = tempfile::tempdir().unwrap();
     let output = |keys: &str| format!("[output:a]\ntype = http\nurl = http://h/e\n{keys}\n");
-    // The dead letters' place is shown, in a directory that will be made.
+    // The path of the dead-letter file is shown, in a directory that doesn't exist yet.
     let first = config(&output(&format!("spool_dir = {}/spool", dir.path().display())));
     assert!(config(&first.to_string()).outputs[0].is_as(&first.outputs[0]), "{first}");
     let said = |keys: &str| faults(&output(keys)).concat();

@@ -1,4 +1,4 @@
-//! TLS, the same for every sink that speaks it.
+//! The keys of TLS, for all sinks that use it.
 
 use super::{
     key::{About, Dialect, Key, none, one, put, put_some, read, some},
@@ -13,10 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// How a server is verified, and what it is shown.
+/// The settings of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// Verify the server's certificate and name.
+    /// Whether the server's certificate and name are verified.
     pub verify: bool,
     /// CA certificates (PEM) to verify with, in place of the system's.
     pub ca_file: Option<PathBuf>,
@@ -34,7 +34,7 @@ impl Tls {
 
     pub(super) fn read(given: &mut SectionValues, dialect: Dialect, validator: &mut Validator) -> Self {
         if let Some(line) = given.line("curl_cainfo").and(given.line("ca_cert")) {
-            validator.fault(line, given.section, "ca_cert", "is curl_cainfo by another name; set one of them");
+            validator.fault(line, given.section, "ca_cert", "means the same as curl_cainfo; set one of them");
         }
         let key_line = given.line("client_key");
         let mut tls = Self { verify: true, ca_file: None, cert: None, key: None };
@@ -88,9 +88,9 @@ pub(super) static KEYS: &[Key<Tls>] = &[
             value: "*PATH*",
             example: "/etc/auship/client.pem",
             doc: "A PEM file with this host's certificate.",
-            more: "An output of type **http** or **elasticsearch** looks at this file, at **client_key** and at \
-                   **ca_cert** every second. When one has changed, the next request uses a new connection; no request \
-                   is interrupted. An output of type **syslog** reads them for each connection.",
+            more: "An output of type **http** or **elasticsearch** checks this file, **client_key** and **ca_cert** \
+                   every second. When one of them has changed, the next request uses a new connection. Running \
+                   requests are not interrupted. An output of type **syslog** reads the files for each connection.",
             ..About::NONE
         },
         set: |tls, value| {
@@ -107,7 +107,7 @@ pub(super) static KEYS: &[Key<Tls>] = &[
             value: "*PATH*",
             default: "the file of client_cert",
             example: "/etc/auship/client.key",
-            doc: "A PEM file with this host's private key. Others must not be able to read it.",
+            doc: "A PEM file with this host's private key. Other users must not have access to it.",
             ..About::NONE
         },
         set: |tls, value| put_some(&mut tls.key, private_key(value.text)),
@@ -115,11 +115,11 @@ pub(super) static KEYS: &[Key<Tls>] = &[
     },
 ];
 
-/// Why a file can't serve.
+/// The reason why a PEM file can't be used.
 enum PemError {
-    /// It can't be read.
+    /// The file can't be read.
     Unreadable(String, std::io::Error),
-    /// It holds no PEM of that kind.
+    /// The file has no PEM of this kind.
     Missing(String, &'static str),
 }
 
@@ -139,7 +139,7 @@ fn certificates(text: &str) -> Result<PathBuf, String> {
     })
 }
 
-/// Whether a file can serve as a private key, and is kept from others.
+/// Checks the file of a private key, and that not everybody has access to it.
 fn private_key(text: &str) -> Result<PathBuf, String> {
     pem(text, "private key").map_err(|e| e.to_string())?;
     let path = PathBuf::from(text);
@@ -148,15 +148,15 @@ fn private_key(text: &str) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-/// Whether a file can serve as a list of certificates, or as a key.
+/// Checks that a file has a PEM.
 fn pem(path: &str, what: &'static str) -> Result<(), PemError> {
-    // All of the world's CAs take a quarter of a megabyte; a device would never end.
+    // The certificates of all public CAs take a quarter of a megabyte. The limit is for endless files.
     const MOST: u64 = 64 << 20;
     let read = || {
         let mut pem = Vec::new();
         let file = File::open(path)?;
         if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("it is no regular file"));
+            return Err(std::io::Error::other("it is not a regular file"));
         }
         file.take(MOST).read_to_end(&mut pem)?;
         Ok(pem)

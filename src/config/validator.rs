@@ -1,4 +1,4 @@
-//! Collects what is wrong while sections are read.
+//! Collects faults while sections are read.
 
 use super::{
     fault::Fault,
@@ -7,35 +7,36 @@ use super::{
 };
 use std::path::{Path, PathBuf};
 
-/// How messages name the keys that stand before any section.
+/// The name in messages for the place before any section.
 const TOP: &str = "before any section";
-/// What standard output is called here.
+/// The path that stands for standard output.
 pub(super) const STDOUT: &str = "-";
 
-/// What happens when a section sets a key twice.
+/// The handling of a key that a section sets twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeated {
     /// It is a fault.
     Fault,
-    /// The last one counts, as audisp-json had it.
+    /// The last one counts, as in audisp-json.
     LastCounts,
 }
 
-/// The values of one section by key, each taken out as it is understood.
+/// The values of one section. Each is removed when it is read.
 pub(super) struct SectionValues<'a> {
     pub(super) section: &'a str,
     pub(super) entries: Vec<&'a ini::Entry>,
 }
 
 impl<'a> SectionValues<'a> {
-    /// The last value of a key, with its line.
+    /// Removes a key, and returns its last value and the line.
     pub(super) fn take(&mut self, key: &str) -> Option<(&'a str, usize)> {
         let found = self.entries.iter().rev().find(|e| e.key == key).map(|e| (e.value.as_str(), e.line));
         self.entries.retain(|e| e.key != key);
         found
     }
 
-    /// All keys that `name` stands for, which is one as a rule: key, value, line. Of a key that is set again the last.
+    /// Removes all keys that `name` stands for, usually one. Returns key, value and line of each. If a key is set
+    /// several times, the last value counts.
     pub(super) fn take_all(&mut self, name: &str) -> Vec<(&'a str, &'a str, usize)> {
         let mut found: Vec<(&str, &str, usize)> = Vec::new();
         for entry in self.entries.iter().filter(|e| is_named(&e.key, name)) {
@@ -46,28 +47,28 @@ impl<'a> SectionValues<'a> {
         found
     }
 
-    /// The line of a key that is given.
+    /// The line of a key, if it is set.
     pub(super) fn line(&self, key: &str) -> Option<usize> {
         self.entries.iter().rev().find(|e| e.key == key).map(|e| e.line)
     }
 
-    /// The value of a key, which stays.
+    /// The value of a key, without removing it.
     pub(super) fn value(&self, key: &str) -> Option<&'a str> {
         self.entries.iter().rev().find(|e| e.key == key).map(|e| e.value.as_str())
     }
 
-    /// True when the key is given.
+    /// True if the key is set.
     pub(super) fn has(&self, key: &str) -> bool {
         self.line(key).is_some()
     }
 
-    /// Passes over keys.
+    /// Removes keys without reading them.
     pub(super) fn ignore(&mut self, names: &[&str]) {
         self.entries.retain(|e| !names.iter().any(|name| is_named(&e.key, name)));
     }
 }
 
-/// A file or directory that a key of a section names, and that belongs to it alone.
+/// A file or directory that only one key of one section may use.
 struct PathClaim {
     path: PathBuf,
     section: String,
@@ -82,24 +83,24 @@ pub(super) struct Validator<'a> {
 }
 
 impl<'a> Validator<'a> {
-    /// For a file of that name.
+    /// A validator for a configuration file. `path` is for messages.
     pub(super) fn new(path: &'a Path) -> Self {
         Self { path, faults: Vec::new(), claims: Vec::new() }
     }
 
-    /// Notes a fault in a line; `key` is empty when it is the whole line's.
+    /// Adds a fault in a line. `key` is empty if the fault is about the whole line.
     pub(super) fn fault(&mut self, line: usize, section: &str, key: &str, what: impl Into<String>) {
         let section = if section.is_empty() { TOP } else { section };
         let place = format!("[{section}] {key}").trim_end().to_string();
         self.faults.push(Fault { file: self.path.into(), line: Some(line), place, what: what.into() });
     }
 
-    /// Notes a fault of the whole file.
+    /// Adds a fault of the whole file.
     pub(super) fn fault_of_all(&mut self, what: &str) {
         self.faults.push(Fault { file: self.path.into(), line: None, place: String::new(), what: what.into() });
     }
 
-    /// The entries of a section whose keys are `allowed` there; others are faults.
+    /// The entries of a section whose keys are `allowed`. Other keys are faults.
     pub(super) fn given<'s>(
         &mut self,
         section: &'s ini::Section,
@@ -114,7 +115,7 @@ impl<'a> Validator<'a> {
                     let what = format!("is set twice; the first is in line {}", first.line);
                     self.fault(entry.line, &section.name, &entry.key, what);
                 }
-                // A key without a value is as good as none.
+                // A key without a value counts as not set.
                 if !entry.value.is_empty() {
                     entries.push(entry);
                 }
@@ -128,14 +129,14 @@ impl<'a> Validator<'a> {
         SectionValues { section: &section.name, entries }
     }
 
-    /// What is left of a section's keys has no meaning for what it is about.
+    /// Reports all keys that were not read: they have no meaning for `of`.
     pub(super) fn no_meaning(&mut self, given: &mut SectionValues, of: &str) {
         for entry in given.entries.drain(..) {
             self.fault(entry.line, given.section, &entry.key, format!("has no meaning for {of}"));
         }
     }
 
-    /// These keys have no meaning for what the section is about.
+    /// Reports those of the named keys that are set: they have no meaning for `of`.
     pub(super) fn no_meaning_of(&mut self, given: &mut SectionValues, names: &[&str], of: &str) {
         for name in names {
             for (key, _, line) in given.take_all(name) {
@@ -144,9 +145,10 @@ impl<'a> Validator<'a> {
         }
     }
 
-    /// Notes that a key's section writes there; a fault when another does already: they would spoil each other's.
+    /// Notes that an output writes to a path. If another one already does, this is a fault: they would damage each
+    /// other's data.
     pub(super) fn claim_path(&mut self, line: usize, section: &str, key: &'static str, path: &Path) {
-        // Devices and pipes are as their reader likes it.
+        // Several outputs may write to the same device or pipe.
         if path.metadata().is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
             return;
         }
@@ -164,7 +166,7 @@ impl<'a> Validator<'a> {
     }
 }
 
-/// A path without links and dots, as far as it is there.
+/// A path without symbolic links and dots, as far as it exists.
 fn resolved(path: &Path) -> PathBuf {
     match (path.canonicalize(), path.parent(), path.file_name()) {
         (Ok(real), ..) => real,
@@ -173,7 +175,7 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-/// A file in a directory that exists.
+/// Checks the absolute path of a file. Its directory must exist.
 pub(super) fn file_in_directory(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.parent().filter(|_| path.is_absolute()) {

@@ -1,8 +1,8 @@
-//! Values of keys: times, sizes, yes and no.
+//! Reads and shows values of keys: times, sizes, yes and no.
 
 use std::time::Duration;
 
-/// What a bad value should have been.
+/// A description of the expected value, for messages.
 pub(super) type Expected = &'static str;
 
 /// A count of at least 1.
@@ -24,7 +24,7 @@ pub(super) fn time(text: &str) -> Result<Duration, Expected> {
     number.checked_mul(thousandth).map(Duration::from_millis).ok_or(EXPECTED)
 }
 
-/// A time that limits something: none would be no limit to libcurl.
+/// A time limit above 0. libcurl would take 0 as no limit.
 pub(super) fn time_above_0(text: &str) -> Result<Duration, Expected> {
     time(text).and_then(|time| if time.is_zero() { Err("a time above 0, as in 10s") } else { Ok(time) })
 }
@@ -52,7 +52,7 @@ pub(super) fn yes(text: &str) -> Result<bool, Expected> {
     }
 }
 
-/// As audisp-json read it: anything that doesn't begin with "no" is yes.
+/// Reads yes or no like audisp-json: every value that doesn't begin with "no" means yes.
 pub(super) fn yes_unless_no(text: &str) -> bool {
     !text.to_lowercase().starts_with("no")
 }
@@ -62,7 +62,7 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((text[..digits].parse().ok()?, text[digits..].trim()))
 }
 
-/// A time as it is written: the largest unit that leaves no rest.
+/// A time in the largest unit that gives a whole number.
 pub(super) fn show_time(time: Duration) -> String {
     let ms = time.as_millis();
     match ms {
@@ -73,7 +73,7 @@ pub(super) fn show_time(time: Duration) -> String {
     }
 }
 
-/// A size as it is written.
+/// A size in the largest unit that gives a whole number.
 pub(super) fn show_size(size: u64) -> String {
     match size {
         _ if size.is_multiple_of(1 << 30) => format!("{}GiB", size >> 30),
@@ -83,9 +83,10 @@ pub(super) fn show_size(size: u64) -> String {
     }
 }
 
-/// The candidate that is the beginning of the word, or begins with it; else the one with the fewest changed characters.
+/// The candidate that is nearest to a word: one that begins with the word or the other way round, or else the one with
+/// the fewest different characters.
 pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> &'a str {
-    // Three letters in common at least, or every key that begins with a u would be near "u".
+    // At least three letters must match, or every key that begins with a u would be near "u".
     let extends = |a: &str, b: &str| b.len() >= 3 && a.starts_with(b);
     candidates
         .min_by_key(|candidate| {
@@ -95,12 +96,12 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
         .unwrap_or_default()
 }
 
-/// True when `key` is `name`, or one of the many that `name` stands for.
+/// True if `key` is `name`, or begins with it if `name` ends in a dot.
 pub(super) fn is_named(key: &str, name: &str) -> bool {
     if name.ends_with('.') { key.strip_prefix(name).is_some_and(|rest| !rest.is_empty()) } else { key == name }
 }
 
-/// A faulty value as a message may have it: what stands before an `@` may be a password.
+/// A wrong value for a message. The part before an `@` is hidden, because it may be a password.
 pub(super) fn redacted(text: &str) -> String {
     match text.rfind('@') {
         Some(at) => format!("…{}", &text[at..]),

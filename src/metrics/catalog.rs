@@ -1,5 +1,5 @@
-//! The one list of metrics. The Prometheus file, statsd, the report, the status line and the table in `docs/metrics.md`
-//! are made from it; a test compares the table.
+//! The list of all metrics. The Prometheus file, statsd, the report and the status line are made from it. A test
+//! compares it with the table in `docs/metrics.md`.
 
 use super::{
     metric::{
@@ -327,7 +327,7 @@ fn losses(output: &OutputMetrics) -> Vec<Series<'_>> {
 /// The states of a circuit breaker.
 pub(super) const BREAKER_STATES: [&str; 3] = ["closed", "open", "half_open"];
 
-/// The state's name.
+/// The name of a state.
 pub(super) fn breaker_state(breaker: BreakerState) -> &'static str {
     match breaker {
         BreakerState::Closed => BREAKER_STATES[0],

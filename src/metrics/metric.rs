@@ -1,10 +1,10 @@
-//! What a row of the catalog is, and what values it has.
+//! A row of the catalog, and its values.
 
 use super::snapshot::{OutputMetrics, Snapshot};
 use crate::timing::{Histogram, Latency};
 use std::{borrow::Cow, time::Duration};
 
-/// What a metric does over time.
+/// The kind of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// It only grows.
@@ -13,12 +13,12 @@ pub enum Kind {
     Gauge,
     /// A gauge that is 1 for the current state and 0 for all others. Its last label is the state.
     StateSet,
-    /// The number and the sum of times, and perhaps quantiles.
+    /// The number and the sum of times, with or without quantiles.
     Summary,
 }
 
 impl Kind {
-    /// What Prometheus calls it.
+    /// The name of the kind in Prometheus.
     pub fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -28,13 +28,13 @@ impl Kind {
     }
 }
 
-/// A name that statsd has for a metric, behind `auship.HOST.`. `<label>` stands for that label's value. Values that get
-/// the same name are added up.
+/// The name of a metric in statsd, after the prefix `auship.HOST.`. `<label>` stands for the value of that label.
+/// Values with the same name are added up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatsdName {
-    /// Of the program, or of all outputs.
+    /// A name for the program's value, or for the values of all outputs.
     All(&'static str),
-    /// Only of outputs that speak HTTP: pauditd, whose name this is, had no others.
+    /// A name only for outputs that speak HTTP. The name comes from pauditd, which had no other outputs.
     Http(&'static str),
 }
 
@@ -52,26 +52,26 @@ impl StatsdName {
 pub struct Metric {
     /// The name in the Prometheus file and in the report.
     pub name: &'static str,
-    /// What it does over time.
+    /// Its kind.
     pub kind: Kind,
     /// The names of its labels. The values of each output have the label `output` before these.
     pub labels: &'static [&'static str],
-    /// What it means, on one line.
+    /// Its meaning, on one line.
     pub help: &'static str,
-    /// The names that statsd has for it.
+    /// Its names in statsd.
     pub statsd: &'static [StatsdName],
-    /// The word for it in the status line.
+    /// Its name in the status line.
     pub status: Option<&'static str>,
-    /// Where its values come from.
+    /// The function that gets its values.
     pub(super) get: Get,
 }
 
-/// Where a metric's values come from.
+/// The function that gets the values of a metric.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Get {
-    /// The program has it.
+    /// The program has the metric.
     Program(for<'a> fn(&'a Snapshot) -> Vec<Series<'a>>),
-    /// Each output has it.
+    /// Each output has the metric.
     Output(for<'a> fn(&'a OutputMetrics) -> Vec<Series<'a>>),
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Series<'a> {
     pub(super) value: Value<'a>,
 }
 
-/// What a series is at.
+/// The value of a series.
 #[derive(Clone, Debug)]
 pub(super) enum Value<'a> {
     Number(u64),
@@ -91,20 +91,20 @@ pub(super) enum Value<'a> {
     Summary(Summary<'a>),
 }
 
-/// Many times in short.
+/// A summary of many times.
 #[derive(Clone, Debug)]
 pub(super) struct Summary<'a> {
     pub(super) quantiles: Vec<(&'static str, Duration)>,
     pub(super) count: u64,
     pub(super) sum: Duration,
-    /// Single times since the snapshot before.
+    /// The single times since the previous snapshot.
     pub(super) samples: &'a [Duration],
 }
 
 /// A line of the Prometheus file or the report.
 #[derive(Debug)]
 pub(super) struct Line<'a> {
-    /// Behind the metric's name: `_sum` or `_count` of a summary.
+    /// The end of the name: `_sum` or `_count` for a summary, otherwise empty.
     pub(super) suffix: &'static str,
     pub(super) labels: Vec<(&'static str, &'a str)>,
     pub(super) amount: Amount,
@@ -118,7 +118,7 @@ pub(super) enum Amount {
 }
 
 impl Metric {
-    /// Its values, if the program has it.
+    /// The program's values, if this is a metric of the program.
     pub(super) fn of_program<'a>(&self, snapshot: &'a Snapshot) -> Vec<Series<'a>> {
         match self.get {
             Get::Program(get) => get(snapshot),
@@ -126,7 +126,7 @@ impl Metric {
         }
     }
 
-    /// Its values of an output, if outputs have it.
+    /// An output's values, if this is a metric of outputs.
     pub(super) fn of_output<'a>(&self, output: &'a OutputMetrics) -> Vec<Series<'a>> {
         match self.get {
             Get::Program(_) => Vec::new(),
@@ -134,7 +134,7 @@ impl Metric {
         }
     }
 
-    /// All its values, with the outputs that have them.
+    /// All values, each with its output if it has one.
     pub(super) fn series<'a>(&self, snapshot: &'a Snapshot) -> Vec<(Option<&'a OutputMetrics>, Series<'a>)> {
         let of_program = self.of_program(snapshot).into_iter().map(|series| (None, series));
         let of_outputs = snapshot
@@ -144,17 +144,17 @@ impl Metric {
         of_program.chain(of_outputs).collect()
     }
 
-    /// True when each output has values of its own.
+    /// True if each output has its own values.
     pub fn is_of_output(&self) -> bool {
         matches!(self.get, Get::Output(_))
     }
 
-    /// The labels of a series, with their names.
+    /// The names and values of a series' labels.
     pub(super) fn labels_of<'a>(&self, series: &'a Series) -> Vec<(&'static str, &'a str)> {
         self.labels.iter().copied().zip(series.labels.iter().map(AsRef::as_ref)).collect()
     }
 
-    /// A series as the Prometheus file and the report have it.
+    /// The lines of a series for the Prometheus file and the report.
     pub(super) fn lines<'a>(&self, series: &'a Series) -> Vec<Line<'a>> {
         let labels = self.labels_of(series);
         let line = |suffix, amount| Line { suffix, labels: labels.clone(), amount };
@@ -175,7 +175,7 @@ impl Metric {
 }
 
 impl Value<'_> {
-    /// As something that can be added up.
+    /// The value as a number, if it is one.
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(*number),
@@ -189,17 +189,17 @@ pub(super) fn labelled<'a, L: Into<Cow<'a, str>>, const N: usize>(labels: [L; N]
     Series { labels: labels.map(Into::into).into(), value: Value::Number(number) }
 }
 
-/// A metric's only value.
+/// A single value without labels.
 fn only(value: Value) -> Vec<Series> {
     vec![Series { labels: Vec::new(), value }]
 }
 
-/// A number.
+/// A single number.
 pub(super) fn number(number: u64) -> Vec<Series<'static>> {
     only(Value::Number(number))
 }
 
-/// A time.
+/// A single time.
 pub(super) fn seconds(time: Duration) -> Vec<Series<'static>> {
     only(Value::Seconds(time))
 }
@@ -210,15 +210,15 @@ pub(super) fn latency(latency: &Latency) -> Vec<Series<'_>> {
     only(Value::Summary(Summary { quantiles: Vec::new(), count, sum, samples: latency.samples() }))
 }
 
-/// As [`latency`], of what isn't always measured.
+/// Like [`latency`], but without a value if nothing was measured.
 pub(super) fn latency_if_measured(measured: &Latency) -> Vec<Series<'_>> {
     if measured.count == 0 { Vec::new() } else { latency(measured) }
 }
 
-/// Shares of all times that a histogram's quantiles are for.
+/// The quantiles of a histogram.
 const QUANTILES: [(f64, &str); 3] = [(0.5, "0.5"), (0.99, "0.99"), (0.999, "0.999")];
 
-/// Quantiles, and the number and the sum of times.
+/// The quantiles, the number and the sum of times.
 pub(super) fn histogram(times: &Histogram) -> Vec<Series<'static>> {
     let quantile = |(share, name): (f64, &'static str)| Some((name, times.quantile(share)?));
     let quantiles = QUANTILES.into_iter().filter_map(quantile).collect();

@@ -1,19 +1,19 @@
-//! Metrics: what became of everything. The reader takes a snapshot about once a second, and a thread of its own writes
-//! it, so neither a disk nor a socket makes the reader wait. `docs/metrics.md` lists all metrics.
+//! Metrics of all events and documents. The reader takes a snapshot about once a second. A separate thread writes it,
+//! so the reader never waits for a disk or a socket. `docs/metrics.md` lists all metrics.
 //!
-//! The equation, in every snapshot:
+//! These equations hold in every snapshot:
 //!
 //! - `events + gaps = filtered + dispatched`
 //! - for each output: `events + recovered = delivered + skipped + dead_lettered + lost + ring + spool`
-//! - for an output that was there from the start: `events = dispatched`
+//! - for an output that runs since the start: `events = dispatched`
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
 //! | `snapshot.rs` | all counters at one moment |
-//! | `catalog.rs` | the one list of metrics |
-//! | `metric.rs` | what a row of the list is, and what values it has |
-//! | `prometheus.rs`, `statsd.rs`, `status_report.rs` | where they go |
-//! | `publisher.rs` | the thread that writes them |
+//! | `catalog.rs` | the list of all metrics |
+//! | `metric.rs` | a row of the list, and its values |
+//! | `prometheus.rs`, `statsd.rs`, `status_report.rs` | the formats of metrics |
+//! | `publisher.rs` | the thread that writes metrics |
 
 mod catalog;
 mod metric;

@@ -1,7 +1,7 @@
-//! Prometheus' text format, in a file for node_exporter's textfile collector.
+//! The text format of Prometheus, in a file for node_exporter's textfile collector.
 //!
-//! The crates for it (`prometheus-client`, `metrics`) keep a registry of atomics and read one after another. Here all
-//! values come from one snapshot, so they add up.
+//! The crates `prometheus-client` and `metrics` aren't used: they keep a registry of atomics and read one after
+//! another. Here all values come from one snapshot, so they add up.
 
 use super::{
     catalog::METRICS,

@@ -1,5 +1,5 @@
-//! The thread that writes metrics. A snapshot that isn't written when a newer one comes never will be: only the newest
-//! one counts.
+//! The thread that writes metrics. It writes only the newest snapshot: if a newer one comes first, an older one is
+//! never written.
 
 use super::{prometheus, snapshot::Snapshot, statsd::Statsd, status_report};
 use crate::{atomic_file, lock::locked, log};
@@ -16,12 +16,12 @@ use std::{
 
 /// How often the Prometheus file is written.
 const PROMETHEUS: Duration = Duration::from_secs(15);
-/// A statsd server that comes later than this, with a reload, isn't told what was before.
+/// If a reload adds a statsd server later than this, the server doesn't get the counts from before the reload.
 const LATE: Duration = Duration::from_secs(10);
-/// How long the end waits until the last metrics are written.
+/// How long the program waits at its end until the last metrics are written.
 const LAST: Duration = Duration::from_secs(2);
 
-/// The newest snapshot that nobody has written yet.
+/// The newest snapshot that is not yet written.
 #[derive(Debug, Default)]
 struct Mailbox {
     newest: Mutex<Option<Box<Snapshot>>>,
@@ -44,11 +44,11 @@ impl Mailbox {
     }
 }
 
-/// Where the reader hands its snapshots.
+/// Passes the snapshots of the reader to the thread.
 #[derive(Debug)]
 pub struct Publisher {
     mailbox: Arc<Mailbox>,
-    /// Ends when the thread does.
+    /// Is closed when the thread ends.
     ended: Receiver<()>,
 }
 
@@ -56,7 +56,7 @@ impl Publisher {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When it can't be started.
+    /// When the thread can't be started.
     pub fn start() -> io::Result<Self> {
         let mailbox = Arc::new(Mailbox::default());
         let (alive, ended) = bounded(0);
@@ -69,7 +69,7 @@ impl Publisher {
         Ok(Self { mailbox, ended })
     }
 
-    /// Hands over a snapshot; waits for nobody.
+    /// Hands over a snapshot without waiting.
     pub fn hand_over(&self, mut snapshot: Snapshot) {
         debug_assert!(snapshot.balances(), "{snapshot:?}");
         let mut newest = self.mailbox.newest();
@@ -81,7 +81,7 @@ impl Publisher {
         self.mailbox.came.notify_one();
     }
 
-    /// Hands over the last snapshot, and waits until it is written, but not for long.
+    /// Hands over the last snapshot, and waits until it is written, for [`LAST`] at most.
     pub fn finish(self, mut snapshot: Snapshot) {
         snapshot.last = true;
         self.hand_over(snapshot);
@@ -91,14 +91,14 @@ impl Publisher {
     }
 }
 
-/// What the thread remembers.
+/// The state of the thread.
 struct Writer {
     started: Instant,
     status: Instant,
     prometheus: Option<Instant>,
     sent: Instant,
     statsd: Option<Statsd>,
-    /// A file that couldn't be written was complained about.
+    /// The log says that the Prometheus file can't be written.
     complained: bool,
 }
 
@@ -108,7 +108,7 @@ impl Writer {
         Self { started: now, status: now, prometheus: None, sent: now, statsd: None, complained: false }
     }
 
-    /// Writes what is due; false when there is nothing more to come.
+    /// Writes everything that is due. False after the last snapshot.
     fn write(&mut self, snapshot: &Snapshot) -> bool {
         let settings = &snapshot.settings;
         if let Some(path) = &settings.prometheus_file
@@ -138,7 +138,7 @@ impl Writer {
                 log::info(format_args!("metrics are written to {} again", path.display()));
             }
             Ok(()) => (),
-            // Once: it is tried every few seconds.
+            // Only the first failure is logged: the file is tried again every few seconds.
             Err(e) if !self.complained => {
                 self.complained = true;
                 log::error(format_args!("can't write metrics to {}: {e}; trying again", path.display()));

@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-/// What an output is at.
+/// The state of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OutputState {
     /// It has ended.
     Ended,
-    /// A reload took it away; it delivers what it has.
+    /// A reload removed it, and it delivers its remaining documents.
     Closing,
     /// It takes events.
     Running,
@@ -33,29 +33,29 @@ impl OutputState {
     }
 }
 
-/// The metrics of an output, or of all that had its name.
+/// The metrics of an output, or of all outputs of one name.
 #[derive(Clone, Debug)]
 pub struct OutputMetrics {
     /// Its name.
     pub name: String,
     /// Its `type`.
     pub kind: &'static str,
-    /// What it is at.
+    /// Its state.
     pub state: OutputState,
-    /// What came of its events.
+    /// Its counters of events.
     pub counters: Counters,
     /// Bytes in the ring.
     pub ring_bytes: u64,
     /// Bytes of the spool's files.
     pub spool_bytes: u64,
-    /// Where its circuit breaker stands, if it has one.
+    /// The state of its circuit breaker, if it has one.
     pub breaker: Option<BreakerState>,
-    /// What its server answered.
+    /// Its requests and the answers of its server.
     pub requests: RequestStats,
 }
 
 impl OutputMetrics {
-    /// True when there is a server that answers requests.
+    /// True if it sends HTTP requests.
     pub fn speaks_http(&self) -> bool {
         matches!(self.kind, "http" | "elasticsearch")
     }
@@ -66,13 +66,13 @@ impl OutputMetrics {
     }
 }
 
-/// Adds an output's metrics to those of others of its name.
+/// Adds the metrics of an output to those of other outputs of the same name.
 pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
     let Some(sum) = all.iter_mut().find(|other| other.name == one.name) else {
         all.push(one);
         return;
     };
-    // What one left in the spool the next has found there.
+    // Documents that one output left in the spool are those that the next one found there.
     let handed_on = sum.counters[Counter::Spool].min(one.counters[Counter::Recovered]);
     sum.counters[Counter::Spool] -= handed_on;
     one.counters[Counter::Recovered] -= handed_on;
@@ -92,7 +92,7 @@ pub struct InputMetrics {
     pub events: u64,
     /// Events that filters dropped.
     pub filtered: u64,
-    /// How often each filter decided.
+    /// The number of events that each filter decided about.
     pub filters: Vec<(String, u64)>,
     /// Gaps that were reported as events of their own.
     pub gaps: u64,
@@ -102,11 +102,11 @@ pub struct InputMetrics {
     pub dispatched: u64,
     /// Times between two reads while input waited.
     pub pauses: Histogram,
-    /// Times from the bytes of one read to the documents in the rings; while statsd is configured.
+    /// Times from the bytes of one read to the documents in the rings. Measured only while statsd is configured.
     pub parse: Latency,
-    /// Times that the filters took for an event; while statsd is configured.
+    /// Times that the filters took for an event. Measured only while statsd is configured.
     pub filtering: Latency,
-    /// Ages of events when their documents were in the rings; while statsd is configured.
+    /// Ages of events when their documents were in the rings. Measured only while statsd is configured.
     pub latency: Latency,
 }
 
@@ -123,30 +123,30 @@ impl InputMetrics {
 pub struct Snapshot {
     /// When it was taken.
     pub at: SystemTime,
-    /// Since when the program runs.
+    /// When the program started.
     pub started: SystemTime,
     /// How long it has been running.
     pub uptime: Duration,
     /// The configuration file.
     pub config: PathBuf,
-    /// Where metrics go.
+    /// The settings of the metrics.
     pub settings: Metrics,
-    /// What came in.
+    /// The metrics of the input.
     pub input: InputMetrics,
     /// Lines that could not be read.
     pub unreadable: u64,
     /// Events that came out of order.
     pub out_of_order: u64,
-    /// Of all outputs, by name.
+    /// The metrics of all outputs, one entry a name.
     pub outputs: Vec<OutputMetrics>,
-    /// Somebody asked for a report.
+    /// SIGUSR1 asked for a report.
     pub asked: bool,
-    /// The last one.
+    /// This is the last snapshot.
     pub last: bool,
 }
 
 impl Snapshot {
-    /// True when they add up.
+    /// True if the equations hold.
     pub fn balances(&self) -> bool {
         let input = &self.input;
         let output_balances =
@@ -154,7 +154,7 @@ impl Snapshot {
         input.events + input.gaps == input.filtered + input.dispatched && self.outputs.iter().all(output_balances)
     }
 
-    /// Takes over what an older snapshot, which nobody has seen, was to bring.
+    /// Takes over the samples and the request for a report from an older snapshot that was never written.
     pub(super) fn supersede(&mut self, mut older: Self) {
         self.asked |= older.asked;
         let Self { input, outputs, .. } = self;
@@ -172,9 +172,9 @@ impl Snapshot {
 /// When the program started.
 #[derive(Clone, Copy, Debug)]
 pub struct StartTime {
-    /// For people.
+    /// As the time of day, for people.
     pub wall: SystemTime,
-    /// For how long it has been running: nobody sets this clock.
+    /// On a clock that nobody can set, for the uptime.
     pub monotonic: Instant,
 }
 

@@ -1,7 +1,8 @@
-//! statsd, over UDP: counters as differences, none of which is lost while nobody listens.
+//! statsd over UDP. Counters are sent as differences. While nobody listens on the port, the differences are kept and
+//! sent later.
 //!
-//! The crate `cadence` doesn't do for this: its UDP sinks send from unconnected sockets, which never hear that a port
-//! is closed, so that differences would be lost; without its sinks it brings three lines of formatting.
+//! The crate `cadence` isn't used: its UDP sinks send from unconnected sockets. Such a socket never learns that a port
+//! is closed, so differences would be lost. Without its sinks, the crate would save only three lines of formatting.
 
 use super::{
     catalog::METRICS,
@@ -22,23 +23,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Bytes of a datagram that every Ethernet carries in one piece.
+/// The size of a datagram, in bytes. It fits into one Ethernet frame.
 const DATAGRAM: usize = 1400;
-/// Single times sent at once at most; more would only push counters out of the receiver's buffer.
+/// The number of single times that are sent at once. More could overflow the receiver's buffer, and counters would be
+/// lost.
 const TIMES: usize = 1000;
-/// Single times kept until then.
+/// The number of single times that are kept until the next sending.
 const KEPT: usize = 8192;
-/// How long the answer that nobody listens may take where it matters: on this machine and near it.
+/// How long to wait for the answer that nobody listens on the port. It is enough for this machine and a near network.
 const ANSWER: Duration = Duration::from_millis(20);
-/// How long a server's address is believed.
+/// How long the address of a server is used before it is looked up again.
 const RESOLVE: Duration = Duration::from_secs(600);
 
 /// Single times of one name.
 #[derive(Debug, Default)]
 struct Times {
     kept: Vec<Duration>,
-    /// How many there were until the last sending, and are now.
+    /// The number of times at the last sending.
     before: u64,
+    /// The number of times now.
     now: u64,
 }
 
@@ -48,13 +51,13 @@ pub(super) struct Statsd {
     to: HostPort,
     prefix: String,
     socket: Option<(UdpSocket, Instant)>,
-    /// Counters as the server has them.
+    /// The counts that the server has got.
     sent: BTreeMap<String, u64>,
     times: BTreeMap<String, Times>,
     failing: bool,
 }
 
-/// Lines that go together, and what the counters among them stand at then.
+/// The lines of one datagram, and the counts that the server has after it.
 #[derive(Debug, Default)]
 struct Datagram {
     text: String,
@@ -62,7 +65,7 @@ struct Datagram {
 }
 
 impl Statsd {
-    /// For a server. `late`: what was before now isn't for it.
+    /// Sets up sending to a server. If `late`, the server doesn't get the counts from before.
     pub(super) fn new(to: &HostPort, late: bool, snapshot: &Snapshot) -> Self {
         let prefix = format!("auship.{}.", short_host());
         let mut new = Self {
@@ -81,7 +84,7 @@ impl Statsd {
         new
     }
 
-    /// Sends to that server from now on, if it is another.
+    /// From now on sends to this server.
     pub(super) fn redirect(&mut self, to: &HostPort) {
         if self.to != *to {
             self.to = to.clone();
@@ -103,7 +106,7 @@ impl Statsd {
         }
     }
 
-    /// Times of long ago say nothing of now.
+    /// Discards the single times: old times say nothing about the present.
     fn forget_times(&mut self) {
         for times in self.times.values_mut() {
             times.kept.clear();
@@ -111,7 +114,7 @@ impl Statsd {
         }
     }
 
-    /// Sends everything there is to say.
+    /// Sends all metrics of a snapshot.
     pub(super) fn send(&mut self, snapshot: &Snapshot) {
         let datagrams = self.datagrams(snapshot);
         match self.send_all(datagrams) {
@@ -131,7 +134,7 @@ impl Statsd {
         self.forget_times();
     }
 
-    /// Counters first: they are what must arrive.
+    /// The datagrams of a snapshot. Counters come first, because they must arrive.
     fn datagrams(&self, snapshot: &Snapshot) -> Vec<Datagram> {
         let mut all = Vec::new();
         for (name, value) in totals(snapshot, Kind::Counter) {
@@ -152,7 +155,7 @@ impl Statsd {
             let rate = number as f64 / happened.max(1) as f64;
             let at_rate = if number as u64 == happened { String::new() } else { format!("|@{rate:.6}") };
             for n in 0..number {
-                // Evenly over all of them.
+                // The samples are spread evenly over all kept times.
                 let time = times.kept[n * times.kept.len() / number].as_secs_f64() * 1e3;
                 put(&mut all, &format!("{}{name}:{time:.3}|ms{at_rate}", self.prefix));
             }
@@ -167,7 +170,7 @@ impl Statsd {
             self.socket = Some((socket, Instant::now()));
         }
         let Some((socket, _)) = &self.socket else { return Ok(()) };
-        // Of what was sent long ago.
+        // This discards an error of an earlier sending.
         let _ = socket.take_error();
         let last = datagrams.len().saturating_sub(1);
         for (n, datagram) in datagrams.into_iter().enumerate() {
@@ -175,7 +178,7 @@ impl Statsd {
             if n == 0 || n == last {
                 thread::sleep(ANSWER);
             }
-            // What says that nobody listens says it about this one: it is sent again, whole.
+            // The error means that nobody listens. It counts for this datagram, which is sent again as a whole.
             if let Some(e) = socket.take_error()? {
                 return Err(e);
             }
@@ -204,20 +207,20 @@ fn connect(to: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// `$HOSTNAME`, else the system's name, up to the first dot.
+/// `$HOSTNAME`, or else the kernel's name of the host, up to the first dot.
 fn short_host() -> String {
     let name = env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(host::kernel_name);
     let short = net::short_name(&name);
     part(if short.is_empty() { "localhost" } else { short })
 }
 
-/// A part of a name: dots would make two of it, and colons and bars end it.
+/// Makes a text fit for one part of a name. A dot would split it, and a colon or a bar would end it.
 fn part(text: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     text.chars().map(plain).collect()
 }
 
-/// Calls `f` with every name that statsd has for a metric, and the value that goes there.
+/// Calls `f` with each statsd name of a metric and each value for it.
 fn for_each_name(metric: &Metric, snapshot: &Snapshot, mut f: impl FnMut(String, &Series)) {
     if metric.statsd.is_empty() {
         return;
@@ -231,14 +234,14 @@ fn for_each_name(metric: &Metric, snapshot: &Snapshot, mut f: impl FnMut(String,
     }
 }
 
-/// A name with the labels' values in place of `<label>`.
+/// Replaces each `<label>` in a name by the value of the label.
 fn fill_in(template: &str, metric: &Metric, output: Option<&OutputMetrics>, series: &Series) -> String {
     let output = output.map(|output| ("output", output.name.as_str()));
     let labels = output.into_iter().chain(metric.labels_of(series));
     labels.fold(template.to_string(), |name, (label, value)| name.replace(&format!("<{label}>"), &part(value)))
 }
 
-/// Every name of a kind, and the sum of the values that go there.
+/// All statsd names of metrics of one kind, each with the sum of its values.
 fn totals(snapshot: &Snapshot, kind: Kind) -> BTreeMap<String, u64> {
     let mut totals = BTreeMap::new();
     for metric in METRICS.iter().filter(|metric| metric.kind == kind) {

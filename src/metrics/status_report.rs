@@ -1,4 +1,4 @@
-//! Metrics for people: the report that SIGUSR1 asks for, and the status line.
+//! Metrics for people: the report on SIGUSR1, and the status line.
 
 use super::{
     catalog::{METRICS, breaker_state},
@@ -71,7 +71,7 @@ pub(super) fn status(snapshot: &Snapshot) -> String {
     out
 }
 
-/// Writes ` word=value`, if the metric is one of the status line. Values that differ in their labels are added up.
+/// Writes ` word=value` if the metric belongs to the status line. Values with different labels are added up.
 fn write_word(out: &mut String, prefix: &str, metric: &Metric, all: &[Series]) {
     let Some(word) = metric.status.filter(|_| !all.is_empty()) else { return };
     let value = if metric.kind == Kind::StateSet {
@@ -83,7 +83,7 @@ fn write_word(out: &mut String, prefix: &str, metric: &Metric, all: &[Series]) {
     let _ = write!(out, " {prefix}{word}={value}");
 }
 
-/// How long the reader let its input wait; nothing when it never did.
+/// A message about how long input waited for the reader. `None` if it never waited.
 pub fn pauses(snapshot: &Snapshot) -> Option<String> {
     let pauses = &snapshot.input.pauses;
     let (most, longest) = (show(pauses.quantile(0.999)?), show(pauses.max()));

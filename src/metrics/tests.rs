@@ -29,7 +29,7 @@ fn siem() -> OutputMetrics {
     }
 }
 
-/// An hour with 964 events.
+/// A snapshot after an hour with 964 events.
 fn snapshot(outputs: Vec<OutputMetrics>) -> Snapshot {
     Snapshot {
         at: UNIX_EPOCH,
@@ -46,7 +46,7 @@ fn snapshot(outputs: Vec<OutputMetrics>) -> Snapshot {
     }
 }
 
-/// One in which everything has happened.
+/// A snapshot in which every metric has a value.
 pub(super) fn full() -> Snapshot {
     let mut output = siem();
     output.counters[Counter::Events] += 3;

@@ -1,13 +1,13 @@
-//! Why a run could not start or go on.
+//! The errors that end a run.
 
 use crate::{outputs::StartError, source};
 use std::{io, path::PathBuf};
 use thiserror::Error;
 
-/// Why a run could not start or go on.
+/// The reason why a run could not start or continue.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// An output of that configuration file can't be used: exit status 2.
+    /// An output in the configuration file can't be started: exit status 2.
     #[error("{}:{}: [output:{}]: {}", .0.display(), .1.line, .1.output, .1.error)]
     Config(PathBuf, StartError),
     /// Something failed while running: exit status 1.

@@ -1,4 +1,4 @@
-//! Waiting for the input and for signals at once.
+//! Waits for the input and for signals at the same time.
 
 use crate::{signals::Signals, source::Source};
 use nix::{
@@ -7,23 +7,23 @@ use nix::{
 };
 use std::{io, os::fd::AsFd, time::Duration};
 
-/// What there is to do.
+/// The work that is ready.
 pub(super) struct Ready {
     /// A signal came.
     pub(super) signal: bool,
     /// The source can be read.
     pub(super) input: bool,
-    /// It was so before anybody waited for it.
+    /// One of them was ready before the wait began.
     pub(super) at_once: bool,
 }
 
 impl Ready {
-    /// Waits for input or a signal, at most `wait`.
+    /// Waits for input or a signal, for `wait` at most.
     pub(super) fn wait(source: Option<&Source>, signals: &Signals, wait: Duration) -> io::Result<Self> {
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         let fds = std::iter::once(signals.as_fd()).chain(source.into_iter().flat_map(Source::fds));
         let mut fds: Vec<PollFd> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        // Asked without waiting first, to know which of the two waited for the other.
+        // The first poll doesn't wait. It shows whether the input waited for the reader, or the reader for the input.
         let mut ready = poll(&mut fds, PollTimeout::ZERO);
         let at_once = ready.is_ok_and(|number| number > 0);
         if !at_once {

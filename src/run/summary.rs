@@ -1,11 +1,11 @@
-//! The last words of a run: what came of all events.
+//! The last messages of a run: the totals of all events.
 
 use crate::{
     log,
     metrics::{self, Snapshot},
 };
 
-/// Logs the totals; `left` events were lost because time was up.
+/// Logs the totals. `left` is the number of events that were lost because time was up.
 pub(super) fn log(snapshot: &Snapshot, left: u64) {
     let input = &snapshot.input;
     if !input.filters.is_empty() {

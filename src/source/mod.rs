@@ -1,7 +1,7 @@
-//! Sources: where records come from. One file (or room) each, and one line in [`Source`].
+//! Sources of records. Each source has its own file (or folder) and one variant of [`Source`].
 //!
-//! A source reads records, has them grouped into events, and passes these on to [`Events`]. It never waits: who runs it
-//! polls its file descriptors first.
+//! A source reads records, joins them into events, and passes these to [`Events`]. It never waits: the caller polls its
+//! file descriptors first.
 
 mod progress;
 mod stdin;
@@ -11,7 +11,7 @@ pub use progress::{Error, Progress};
 use std::os::fd::{AsFd, BorrowedFd};
 use stdin::Stdin;
 
-/// The sources there are.
+/// A source of records.
 pub enum Source {
     /// auditd's dispatcher, on standard input.
     Stdin(Stdin),
@@ -35,14 +35,14 @@ impl Source {
         Ok(Self::Stdin(Stdin::new()?))
     }
 
-    /// What to poll: when one of these is readable, [`Source::read`] has something to do.
+    /// The file descriptors to poll. When one of them is readable, [`Source::read`] has something to read.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         match self {
             Self::Stdin(stdin) => std::iter::once(stdin.as_fd()),
         }
     }
 
-    /// Reads what there is, at most some 64 KiB, and passes on the events that became whole.
+    /// Reads the available input, about 64 KiB at most, and passes on the events that are complete.
     ///
     /// # Errors
     /// When reading fails, or there is no memory.
@@ -52,21 +52,21 @@ impl Source {
         }
     }
 
-    /// True while an event is unfinished, so that [`Source::tick`] is to be called soon: its end may never come.
+    /// True while an event is incomplete. Its last record may never come, so [`Source::tick`] is to be called soon.
     pub fn is_mid_event(&self) -> bool {
         match self {
             Self::Stdin(stdin) => stdin.parser.is_waiting(),
         }
     }
 
-    /// To be called when nothing came for a while: passes on events whose end hasn't come in time.
+    /// Passes on events whose last record hasn't come in time. To be called when no input came for a while.
     pub fn tick(&mut self, to: &mut impl Events) {
         match self {
             Self::Stdin(stdin) => stdin.parser.age(to),
         }
     }
 
-    /// The end: passes on what is left, whole or not.
+    /// Ends the input: passes on all remaining events, complete or not.
     ///
     /// # Errors
     /// When there is no memory.
@@ -76,14 +76,14 @@ impl Source {
         }
     }
 
-    /// Forgets names of users and groups, which have changed.
+    /// Forgets the names of users and groups, because they have changed.
     pub fn forget_names(&mut self) {
         match self {
             Self::Stdin(stdin) => stdin.parser.forget_names(),
         }
     }
 
-    /// Lines, or other pieces of input, that could not be read so far.
+    /// The number of lines, or other pieces of input, that could not be read so far.
     pub fn unreadable(&self) -> u64 {
         match self {
             Self::Stdin(stdin) => stdin.parser.unreadable(),

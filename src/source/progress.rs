@@ -1,24 +1,24 @@
-//! What comes of reading a source.
+//! The results of reading a source.
 
 use crate::auparse::OutOfMemory;
 use std::io;
 use thiserror::Error;
 
-/// What a read brought.
+/// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Records, and the events that they completed.
+    /// Records came. The events that they completed are passed on.
     Read,
-    /// Nothing for now.
+    /// No input is available now.
     Idle,
-    /// The end: no more records will come.
+    /// The input has ended: no more records will come.
     Ended,
 }
 
-/// Why a source can't go on.
+/// The reason why a source can't continue.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// What can't be read, and why.
+    /// The name of the input that can't be read, and the error.
     #[error("can't read {0}: {1}")]
     Read(&'static str, io::Error),
     /// libauparse has no memory.

@@ -8,7 +8,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
 };
 
-/// Size of a read, in bytes: all that a pipe holds.
+/// Size of a read, in bytes: the capacity of a pipe.
 const BLOCK: usize = 64 << 10;
 
 /// Linux audit records on standard input.
@@ -19,7 +19,7 @@ pub struct Stdin {
 }
 
 impl Stdin {
-    /// Nothing is read yet.
+    /// Sets up the parser. Reads nothing yet.
     ///
     /// # Errors
     /// When libauparse has no memory.
@@ -27,7 +27,7 @@ impl Stdin {
         Ok(Self { input: io::stdin(), block: vec![0; BLOCK], parser: Parser::new()? })
     }
 
-    /// Reads once and passes on the events that became whole.
+    /// Reads once and passes on the events that are complete.
     ///
     /// # Errors
     /// When reading fails, or libauparse has no memory.
@@ -39,7 +39,7 @@ impl Stdin {
                 Ok(Progress::Read)
             }
             Err(Errno::EINTR | Errno::EAGAIN) => Ok(Progress::Idle),
-            // auditd went away without closing its end.
+            // auditd ended without closing its end of the socket.
             Err(Errno::ECONNRESET) => Ok(Progress::Ended),
             Err(e) => Err(Error::Read("standard input", e.into())),
         }

@@ -1,14 +1,14 @@
-//! How often something took how long, in a small and fixed amount of memory.
+//! A histogram of times that uses a small, fixed amount of memory.
 
 use std::time::Duration;
 
-/// Each power of two has so many buckets: a quantile is at most an eighth too large.
+/// The number of buckets for each power of two. With 8, a quantile is at most an eighth too large.
 const STEPS: u64 = 8;
 const STEPS_LOG: u32 = STEPS.trailing_zeros();
-/// All powers of two that a number of nanoseconds has.
+/// The number of buckets for all powers of two of a 64-bit number of nanoseconds.
 const BUCKETS: usize = (64 - STEPS_LOG as usize + 1) * STEPS as usize;
 
-/// Counts of times in buckets that grow with the times.
+/// Counts of times in buckets. The buckets of longer times are wider.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     buckets: Box<[u64]>,
@@ -23,8 +23,8 @@ impl Default for Histogram {
     }
 }
 
-/// The bucket of so many nanoseconds: below [`STEPS`] one each; above that the highest bit says which power of two,
-/// the next ones which step in it.
+/// The bucket of a number of nanoseconds. Below [`STEPS`] each number has its own bucket. Above that, the highest bit
+/// gives the power of two, and the next bits give the step in it.
 fn bucket(nanos: u64) -> usize {
     let power = nanos.checked_ilog2().unwrap_or(0).saturating_sub(STEPS_LOG);
     let step = nanos >> power;
@@ -51,22 +51,22 @@ impl Histogram {
         self.max = self.max.max(time);
     }
 
-    /// How many times were recorded.
+    /// The number of recorded times.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// All of them together.
+    /// The sum of the recorded times.
     pub fn sum(&self) -> Duration {
         self.sum
     }
 
-    /// The longest.
+    /// The longest recorded time.
     pub fn max(&self) -> Duration {
         self.max
     }
 
-    /// A time that this share of all times didn't exceed; none when there are none.
+    /// The time that this share of all times didn't exceed. `None` if no time was recorded.
     pub fn quantile(&self, share: f64) -> Option<Duration> {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share of a count
         let wanted = (self.count as f64 * share).ceil().max(1.0) as u64;

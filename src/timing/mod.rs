@@ -1,23 +1,23 @@
-//! How long things take, and what servers answered. Nothing here knows any other module.
+//! Statistics of times and of answers of servers. This module uses no other module.
 
 mod histogram;
 
 pub use histogram::Histogram;
 use std::{collections::BTreeMap, ops::AddAssign, time::Duration};
 
-/// Samples kept at most; of more, only the count, the sum and the maximum are known.
+/// The number of samples that are kept. Further times only change the count, the sum and the maximum.
 const MAX_SAMPLES: usize = 4096;
 
-/// How long something took each time.
+/// The times that an operation took.
 #[derive(Clone, Debug, Default)]
 pub struct Latency {
-    /// How often it was measured.
+    /// The number of times.
     pub count: u64,
-    /// All times together.
+    /// The sum of all times.
     pub sum: Duration,
     /// The longest time.
     pub max: Duration,
-    /// The single times since they were taken last.
+    /// The single times since they were last taken.
     samples: Vec<Duration>,
 }
 
@@ -32,36 +32,36 @@ impl Latency {
         }
     }
 
-    /// The single times that nobody has taken yet.
+    /// The single times that are not yet taken.
     pub fn samples(&self) -> &[Duration] {
         &self.samples
     }
 
-    /// Takes the samples away, so that each is reported once.
+    /// Removes and returns the samples, so that each is reported once.
     pub fn take_samples(&mut self) -> Vec<Duration> {
         std::mem::take(&mut self.samples)
     }
 
-    /// Adds samples that were taken elsewhere, without counting them again.
+    /// Adds samples that were taken from another value, without counting them again.
     pub fn add_samples(&mut self, samples: Vec<Duration>) {
         let room = MAX_SAMPLES.saturating_sub(self.samples.len());
         self.samples.extend(samples.into_iter().take(room));
     }
 
-    /// A copy for a report. It takes the samples with it.
+    /// A copy for a report. The samples move into the copy.
     pub fn snapshot(&mut self) -> Self {
         Self { samples: self.take_samples(), ..*self }
     }
 }
 
-/// What servers answered.
+/// The requests to a server and its answers.
 #[derive(Clone, Debug, Default)]
 pub struct RequestStats {
     /// Requests sent.
     pub count: u64,
     /// Requests without an answer.
     pub errors: u64,
-    /// Answers by their status.
+    /// The number of answers with each status.
     pub codes: BTreeMap<u32, u64>,
     /// Times from sending a request to receiving its whole answer.
     pub latency: Latency,
@@ -78,7 +78,7 @@ impl RequestStats {
         self.latency.record(time);
     }
 
-    /// A copy for a report. It takes the samples with it.
+    /// A copy for a report. The samples move into the copy.
     pub fn snapshot(&mut self) -> Self {
         Self { latency: self.latency.snapshot(), codes: self.codes.clone(), ..*self }
     }
