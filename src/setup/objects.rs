@@ -20,6 +20,7 @@ const COMPONENTS: [(&str, &str); 3] = [
 ];
 /// The base of a template's priority. The length of its pattern without `*` is added. Elastic's own templates have the
 /// priorities 100 and 200. Elastic leaves priorities above 500 to others:
+/// <https://www.elastic.co/guide/en/elasticsearch/reference/current/index-templates.html>
 const PRIORITY: usize = 500;
 /// The characters that are percent-encoded in a URL: all except RFC 3986's unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
