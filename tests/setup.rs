@@ -274,7 +274,7 @@ fn somebody_elses_change_is_not_undone() {
     assert_eq!(status, 1);
     assert!(said.contains("ISM policy auship: PUT "), "{said}");
     assert!(said.contains("?if_seq_no=0&if_primary_term=1: status 409: [auship]: version conflict"), "{said}");
-    assert!(said.contains("; somebody else changed it meanwhile, run this again"), "{said}");
+    assert!(said.contains("; somebody else has changed it meanwhile: run this again"), "{said}");
 }
 
 #[test]
@@ -334,8 +334,14 @@ fn each_output_has_its_cluster() {
     assert!(said.starts_with("auship: output three: "), "{said}");
 
     for (args, part) in [
-        (["--output", "four"], "no output of type = elasticsearch is named \"four\"; there is one, two, three"),
-        (["--output", "file"], "no output of type = elasticsearch is named \"file\"; there is one, two, three"),
+        (
+            ["--output", "four"],
+            "no output of type = elasticsearch is named \"four\"; outputs of that type: one, two, three",
+        ),
+        (
+            ["--output", "file"],
+            "no output of type = elasticsearch is named \"file\"; outputs of that type: one, two, three",
+        ),
     ] {
         let (status, _, said) = setup(&path, &args);
         assert!(status == 2 && said.contains(part), "{said}");

@@ -30,7 +30,10 @@ fn defaults_are_those_of_syslog_3() {
 fn what_is_wrong_is_said() {
     for (keys, what) in [
         ("network = tcp\n", "x:1: [output:s] address: is missing"),
-        ("network = udp\naddress = h:0\n", "x:4: [output:s] address: is \"h:0\", must be a host and perhaps a port"),
+        (
+            "network = udp\naddress = h:0\n",
+            "x:4: [output:s] address: is \"h:0\", must be a host, with or without a port",
+        ),
         ("network = pigeon\n", "x:3: [output:s] network: is \"pigeon\", must be unix,"),
         ("address = log\n", "x:3: [output:s] address: is \"log\", must be the absolute path"),
         ("facility = local8\n", "x:3: [output:s] facility: is \"local8\""),

@@ -1,22 +1,22 @@
-//! Whether what a cluster holds is what is wanted.
+//! Compares a cluster's objects with the wanted ones.
 //!
-//! Servers give things back otherwise than they got them: numbers and truth values as strings, settings nested under
-//! `index` or flat, and defaults added.
+//! Servers don't return objects in the form that they received. Numbers and truth values become strings, settings are
+//! flat or nested under `index`, and defaults are added.
 
 use serde_json::{Map, Value};
 
-/// What a member that is there and isn't wanted means.
+/// True for a path where a member that isn't wanted counts as a difference.
 pub(super) type IsClosed = fn(path: &str) -> bool;
 
-/// The members that differ, by their paths; empty when all that is wanted is there. Where `is_closed` says so of a
-/// path, nothing else may be there.
+/// The paths of the members that differ; empty when all wanted members are there. Where `is_closed` is true for a path,
+/// additional members differ too.
 pub(super) fn differences(wanted: &Value, there: &Value, is_closed: IsClosed) -> Vec<String> {
     let mut found = Vec::new();
     walk("", &normal("", wanted), &normal("", there), is_closed, &mut found);
     found
 }
 
-/// The value as it would be if all servers wrote alike.
+/// The value in one common form, whichever server wrote it.
 fn normal(path: &str, value: &Value) -> Value {
     match value {
         Value::Bool(_) | Value::Number(_) => Value::String(value.to_string()),
@@ -26,7 +26,7 @@ fn normal(path: &str, value: &Value) -> Value {
             flatten("", members, &mut flat);
             Value::Object(flat)
         }
-        // Elasticsearch 7 knows mappings by the name of their one type.
+        // Elasticsearch 7 nests mappings under the name of their only type.
         Value::Object(members) if path == "template.mappings" && members.len() == 1 && members.contains_key("_doc") => {
             normal(path, &members["_doc"])
         }
@@ -38,7 +38,8 @@ fn normal(path: &str, value: &Value) -> Value {
     }
 }
 
-/// `{"number_of_shards": 1}`, `{"index": {"number_of_shards": 1}}` and `{"index.number_of_shards": "1"}` are one.
+/// Flattens settings. `{"number_of_shards": 1}`, `{"index": {"number_of_shards": 1}}` and `{"index.number_of_shards":
+/// "1"}` become the same.
 fn flatten(prefix: &str, members: &Map<String, Value>, flat: &mut Map<String, Value>) {
     for (key, value) in members {
         let name = join(prefix, key);
@@ -82,7 +83,7 @@ fn walk(path: &str, wanted: &Value, there: &Value, is_closed: IsClosed, found: &
     }
 }
 
-/// `"aliases": {}` says nothing.
+/// True for an empty object, such as `"aliases": {}`. It counts as missing.
 fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty)
 }

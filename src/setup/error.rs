@@ -1,25 +1,25 @@
-//! Why a cluster isn't set up.
+//! The errors of `auship setup`.
 
 use crate::sink::{Failure, Product, ProductError};
 use std::io;
 use thiserror::Error;
 
-/// Why nothing was done.
+/// Why `auship setup` stopped.
 #[derive(Debug, Error)]
 pub enum Error {
     /// The task, the files or the configuration are wrong.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// Nobody can be told.
+    /// The report can't be written.
     #[error("can't write: {0}")]
     Write(#[from] io::Error),
 }
 
-/// What is wrong before anything is asked of a cluster.
+/// An error that is found before the first request to a cluster.
 #[derive(Debug, Error)]
 pub enum Invalid {
     /// A file of `--from` can't be read.
-    #[error("can't read {file}: {error}; --from names a copy of the directory elasticsearch, whole")]
+    #[error("can't read {file}: {error}; --from must name a complete copy of the directory elasticsearch")]
     Unreadable {
         /// The file.
         file: String,
@@ -34,24 +34,24 @@ pub enum Invalid {
         /// Why.
         error: serde_json::Error,
     },
-    /// A file holds something else than an object.
+    /// A file doesn't hold a JSON object.
     #[error("{0} must hold one JSON object")]
     NotAnObject(String),
-    /// No output has a cluster.
+    /// No output is of type elasticsearch.
     #[error("no output has type = elasticsearch, so there is nothing to set up")]
     NoOutput,
-    /// The output that was named has none, or isn't there.
+    /// The named output doesn't exist, or isn't of type elasticsearch.
     #[error("no output of type = elasticsearch is named {name:?}; {}", there_is(.others))]
     UnknownOutput {
         /// The name.
         name: String,
-        /// The names of those that have one.
+        /// The names of the outputs of that type.
         others: Vec<String>,
     },
-    /// The template for an output's indexes would be one for all that there are.
+    /// The template for an output's indexes would apply to all indexes.
     #[error(
-        "output {output}: index = {pattern} has nothing but a date, so that a template for it would be one for all indexes \
-         there are; give it a name, as in auship-{pattern}"
+        "output {output}: index = {pattern} has nothing but a date, so its template would apply to all indexes; add a \
+         name, as in auship-{pattern}"
     )]
     PatternOfAll {
         /// The output.
@@ -59,10 +59,10 @@ pub enum Invalid {
         /// Its index.
         pattern: String,
     },
-    /// Two outputs of one cluster would replace each other's things, again and again.
+    /// Two outputs of one cluster would replace each other's objects, again and again.
     #[error(
-        "outputs {first} and {second}: the template for {second_pattern} and that for {first_pattern} would both be called \
-         {name}; give one of them an index that differs in more than its date and the marks around it"
+        "outputs {first} and {second}: the templates for {second_pattern} and {first_pattern} would both be called \
+         {name}; give one output an index that differs in more than its date and the marks around it"
     )]
     Clash {
         /// One output.
@@ -73,13 +73,13 @@ pub enum Invalid {
         second: String,
         /// The pattern of its indexes.
         second_pattern: String,
-        /// What both templates would be called.
+        /// The name that both templates would have.
         name: String,
     },
 }
 
 fn there_is(others: &[String]) -> String {
-    if others.is_empty() { "there is none".into() } else { format!("there is {}", others.join(", ")) }
+    if others.is_empty() { "there is none".into() } else { format!("outputs of that type: {}", others.join(", ")) }
 }
 
 /// Why one cluster can't be set up.
@@ -88,7 +88,7 @@ pub(super) enum ClusterError {
     /// libcurl's log can't be opened.
     #[error(transparent)]
     Log(io::Error),
-    /// No host answers; each says why.
+    /// No host answers; the reason of each.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     NoHost(Vec<Self>),
     /// A host gave no answer.
@@ -99,22 +99,22 @@ pub(super) enum ClusterError {
         /// Why.
         failure: Failure,
     },
-    /// A host is no server that this program knows.
+    /// A host isn't a supported server.
     #[error("{host} {error}")]
     Product {
         /// The host's URL.
         host: String,
-        /// What it is instead.
+        /// Why it isn't supported.
         error: ProductError,
     },
-    /// A host is too old for it.
+    /// A host's version is too old.
     #[error("{host} is {product}; auship setup needs at least Elasticsearch {}.{}, or OpenSearch", .least.0, .least.1)]
     TooOld {
         /// The host's URL.
         host: String,
-        /// What it is.
+        /// Its product and version.
         product: Product,
-        /// The oldest that would do.
+        /// The oldest supported version.
         least: (u32, u32),
     },
     /// A request got no answer.
@@ -122,7 +122,7 @@ pub(super) enum ClusterError {
     Request {
         /// The request's method.
         method: &'static str,
-        /// What it was about.
+        /// Its URL.
         url: String,
         /// Why.
         failure: Failure,
@@ -132,22 +132,22 @@ pub(super) enum ClusterError {
     Refused {
         /// The request's method.
         method: &'static str,
-        /// What it was about.
+        /// Its URL.
         url: String,
         /// The answer's status.
         status: u32,
         /// The server's reason.
         reason: String,
-        /// What one can do about it; may be empty.
+        /// A remedy; may be empty.
         way_out: &'static str,
     },
-    /// An answer is about something else.
-    #[error("GET {0}: the answer isn't about that")]
+    /// An answer doesn't hold the requested object.
+    #[error("GET {0}: the answer doesn't hold the requested object")]
     OtherAnswer(String),
-    /// Something can't be brought there.
+    /// An object can't be installed.
     #[error("{kind} {name}: {error}")]
     Object {
-        /// What kind of thing.
+        /// Its kind.
         kind: &'static str,
         /// Its name.
         name: String,

@@ -1,10 +1,10 @@
-//! What is to be installed, as it stands in files.
+//! The files that hold the objects to install.
 
 use super::error::Invalid;
 use serde_json::Value;
 use std::{fs, path::Path};
 
-/// The files, by their names; see conf/elasticsearch.
+/// The built-in files by name; they are those of conf/elasticsearch.
 const FILES: [(&str, &str); 9] = [
     ("mappings-ecs.json", include_str!("../../conf/elasticsearch/mappings-ecs.json")),
     ("mappings-auditd.json", include_str!("../../conf/elasticsearch/mappings-auditd.json")),
@@ -17,14 +17,14 @@ const FILES: [(&str, &str); 9] = [
     ("ism-data-stream.json", include_str!("../../conf/elasticsearch/ism-data-stream.json")),
 ];
 
-/// All files, read.
+/// The content of all files.
 pub(super) struct Files(Vec<(&'static str, Value)>);
 
 impl Files {
-    /// From a directory, or those that are built into the program.
+    /// Reads the files of a directory, or those that are built into the program.
     ///
     /// # Errors
-    /// When one can't be read, or isn't an object in JSON.
+    /// When a file can't be read, or doesn't hold a JSON object.
     pub(super) fn read(dir: Option<&Path>) -> Result<Self, Invalid> {
         let read = |&(name, built_in): &(&'static str, &str)| {
             let (shown, text) = match dir {

@@ -1,4 +1,4 @@
-//! `auship setup`: brings policies and templates into a cluster, and changes nothing that is already right.
+//! `auship setup`: installs policies and templates in a cluster. It changes nothing that is already right.
 
 mod compare;
 mod error;
@@ -20,25 +20,25 @@ use std::{
     path::Path,
 };
 
-/// How many members that differ are named.
+/// The most differing members that a line names.
 const NAMED: usize = 5;
 
-/// What is to be done.
+/// The options of `auship setup`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Task<'a> {
-    /// For this output alone.
+    /// Set up only this output.
     pub output: Option<&'a str>,
-    /// Only say what would be done.
+    /// Only report the changes; make none.
     pub dry_run: bool,
-    /// Where the files are, if not in the program.
+    /// The directory of the files; none for the built-in files.
     pub from: Option<&'a Path>,
 }
 
-/// Sets up the clusters of a configuration. What is done is written to `out`, a line for each thing; the returned
-/// complaints, an output's each, tell what couldn't be done.
+/// Sets up the clusters of a configuration. Writes a line to `out` for each object. Returns a complaint for each output
+/// whose cluster couldn't be set up.
 ///
 /// # Errors
-/// When it doesn't begin, or `out` can't be written.
+/// When the task, the files or the configuration are wrong, or `out` can't be written.
 pub fn setup(config: &Config, task: Task, out: &mut impl Write) -> Result<Vec<String>, Error> {
     let files = Files::read(task.from)?;
     let outputs = chosen(config, task.output)?;
@@ -57,7 +57,7 @@ pub fn setup(config: &Config, task: Task, out: &mut impl Write) -> Result<Vec<St
     Ok(complaints)
 }
 
-/// An output that has a cluster.
+/// An output of type elasticsearch.
 struct Chosen<'a> {
     output: &'a Output,
     elasticsearch: &'a Elasticsearch,
@@ -78,7 +78,7 @@ impl<'a> Chosen<'a> {
     }
 }
 
-/// The outputs that have a cluster.
+/// The outputs of type elasticsearch.
 fn clusters(config: &Config) -> impl Iterator<Item = (&Output, &Elasticsearch)> {
     config.outputs.iter().filter_map(|output| match &output.sink {
         Sink::Elasticsearch(elasticsearch) => Some((output, elasticsearch.as_ref())),
@@ -86,7 +86,7 @@ fn clusters(config: &Config) -> impl Iterator<Item = (&Output, &Elasticsearch)> 
     })
 }
 
-/// The outputs that the task is about.
+/// The outputs that the task selects.
 fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<Chosen<'a>>, Invalid> {
     let fit = clusters(config).filter(|(output, _)| name.is_none_or(|name| output.name == name));
     let fit: Vec<_> =
@@ -101,7 +101,7 @@ fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<Vec<Chosen<'a>>,
     }
 }
 
-/// Two outputs of one cluster mustn't want things of one name that differ.
+/// Refuses two outputs of one cluster whose objects have the same name but different content.
 fn check_clashes(config: &Config) -> Result<(), Invalid> {
     let outputs: Vec<_> = clusters(config)
         .filter_map(|(output, elasticsearch)| Some((output, elasticsearch, IndexTarget::new(&elasticsearch.target)?)))
@@ -113,9 +113,9 @@ fn check_clashes(config: &Config) -> Result<(), Invalid> {
         if let Some((other, _, its)) = clash {
             return Err(Invalid::Clash {
                 first: other.name.clone(),
-                first_pattern: target.pattern.clone(),
+                first_pattern: its.pattern.clone(),
                 second: output.name.clone(),
-                second_pattern: its.pattern.clone(),
+                second_pattern: target.pattern.clone(),
                 name: target.name.clone(),
             });
         }
@@ -123,32 +123,32 @@ fn check_clashes(config: &Config) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// What one thing came to.
+/// The result for one object.
 enum Outcome {
     Right,
-    /// Also when it would have been, but for `dry_run`.
+    /// Created or updated; with `dry_run`, it would have been.
     Changed,
-    /// The server doesn't know such things.
+    /// The server doesn't know objects of this kind.
     Unknown,
 }
 
-/// What to do when a server doesn't know things of that kind.
+/// The reaction to a server that doesn't know objects of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OnUnknown {
-    /// Do without.
+    /// Leave the object out.
     Skip,
-    /// It is refused.
+    /// Stop with an error.
     Fail,
 }
 
-/// A cluster, while things are brought there.
+/// A cluster that is being set up.
 struct Cluster {
     server: Server,
     dry_run: bool,
 }
 
 impl Cluster {
-    /// Brings everything there, up to the first thing that is refused.
+    /// Installs all objects. Stops at the first one that fails.
     fn install_all(&mut self, wanted: &Wanted, out: &mut impl Write) -> io::Result<Result<(), ClusterError>> {
         let policy = match self.install_one(&wanted.policy, OnUnknown::Skip, out)? {
             Ok(outcome) => !matches!(outcome, Outcome::Unknown),

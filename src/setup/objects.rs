@@ -1,4 +1,4 @@
-//! What is installed for one output, and how servers know it.
+//! The objects that `auship setup` installs for one output, and their paths on the server.
 
 use super::{
     compare::{IsClosed, differences},
@@ -12,28 +12,29 @@ use crate::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
 
-/// What all outputs share in a cluster, by name and file.
+/// The component templates that all outputs of a cluster share: name and file.
 const COMPONENTS: [(&str, &str); 3] = [
     ("auship-ecs", "mappings-ecs.json"),
     ("auship-auditd", "mappings-auditd.json"),
     ("auship-settings", "settings.json"),
 ];
-/// The priority of the shortest pattern. Elastic's own templates have 100 and 200, and leave what is above 500 to others:
+/// The base of a template's priority. The length of its pattern without `*` is added. Elastic's own templates have the
+/// priorities 100 and 200. Elastic leaves priorities above 500 to others:
 /// <https://www.elastic.co/guide/en/elasticsearch/reference/current/index-templates.html>
 const PRIORITY: usize = 500;
-/// What can't stand in a URL as it is: all but RFC 3986's unreserved characters.
+/// The characters that are percent-encoded in a URL: all except RFC 3986's unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// One thing to install.
+/// One object to install.
 #[derive(Clone, Debug)]
 pub(super) struct Object {
     pub(super) kind: Kind,
     pub(super) name: String,
-    /// As it should be.
+    /// The wanted content.
     pub(super) body: Value,
 }
 
-/// Kinds of things.
+/// The kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     IlmPolicy,
@@ -43,7 +44,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// What messages call it.
+    /// The kind's name in messages.
     pub(super) fn shown(self) -> &'static str {
         match self {
             Self::IlmPolicy => "ILM policy",
@@ -53,10 +54,10 @@ impl Kind {
         }
     }
 
-    /// Where more than what is wanted is a difference.
+    /// The paths where an additional member counts as a difference.
     fn is_closed(self) -> IsClosed {
         match self {
-            // Servers add defaults to actions, never phases or actions.
+            // Servers add defaults inside actions. They never add phases or actions.
             Self::IlmPolicy => |path| path == "policy.phases" || path.ends_with(".actions"),
             Self::IsmPolicy => |_| false,
             Self::Component | Self::IndexTemplate => |path| path == "template" || path.starts_with("template."),
@@ -64,16 +65,17 @@ impl Kind {
     }
 }
 
-/// What a server has in an object's place.
+/// The object that a server has at an [`Object`]'s path.
 pub(super) struct Found {
-    /// Comparable with [`Object::body`].
+    /// Its content, comparable with [`Object::body`].
     body: Value,
-    /// What an update has to say behind its path so that it doesn't undo somebody else's.
+    /// The query string of an update. With it the server refuses the update if somebody else has changed the object
+    /// since.
     pub(super) condition: String,
 }
 
 impl Object {
-    /// Its path.
+    /// The object's path on the server.
     pub(super) fn path(&self) -> String {
         let place = match self.kind {
             Kind::IlmPolicy => "_ilm/policy",
@@ -84,7 +86,7 @@ impl Object {
         format!("/{place}/{}", encoded(&self.name))
     }
 
-    /// What is in its place, from the answer to a GET; none when the answer has something else.
+    /// Reads the answer to a GET. Returns none when the answer doesn't hold this object.
     pub(super) fn found(&self, answer: &Value) -> Option<Found> {
         let body = match self.kind {
             Kind::IlmPolicy => answer.get(&self.name)?.clone(),
@@ -99,51 +101,52 @@ impl Object {
         body.is_object().then_some(Found { body, condition })
     }
 
-    /// The members that differ.
+    /// The paths of the members that differ.
     pub(super) fn differences(&self, found: &Found) -> Vec<String> {
         differences(&self.body, &found.body, self.kind.is_closed())
     }
 }
 
-/// A name in a URL's path.
+/// Percent-encodes a name for a URL's path.
 fn encoded(name: &str) -> PercentEncode<'_> {
     utf8_percent_encode(name, ENCODED)
 }
 
-/// Which indexes an output writes to.
+/// The indexes that an output writes to.
 #[derive(Debug)]
 pub(super) struct IndexTarget {
-    /// Their names, as templates and policies have it.
+    /// Their pattern in templates and policies.
     pub(super) pattern: String,
-    /// What things for them are called.
+    /// The name of their template and policy.
     pub(super) name: String,
-    /// Of the files' names.
+    /// The end of the files' names.
     suffix: &'static str,
 }
 
 impl IndexTarget {
-    /// From the output's target.
+    /// Reads an output's target.
     ///
-    /// None when its pattern would be everybody's.
+    /// Returns none when the pattern would match all indexes of a cluster.
     pub(super) fn new(target: &Target) -> Option<Self> {
         Some(match target {
             Target::Index(index) => Self { pattern: pattern(index)?, name: name(index), suffix: "indexes" },
             Target::DataStream(stream) => Self {
                 pattern: stream.clone(),
-                // A name of its own, so that it never is that of indexes.
+                // The suffix keeps this name apart from the names for indexes.
                 name: format!("{}-data-stream", prefixed(stream)),
                 suffix: "data-stream",
             },
         })
     }
 
-    /// Things for both would have one name, and differ.
+    /// True when the objects for both would have the same name but different content.
     pub(super) fn clashes(&self, other: &Self) -> bool {
         self.name == other.name && (&self.pattern, self.suffix) != (&other.pattern, other.suffix)
     }
 }
 
-/// All that one output needs: its policy first, and what refers to others behind them.
+/// All objects that one output needs. The policy is installed first, and the template last, because it refers to the
+/// others.
 #[derive(Debug)]
 pub(super) struct Wanted {
     pub(super) policy: Object,
@@ -152,10 +155,10 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// From the files.
+    /// Makes the objects from the files.
     pub(super) fn new(files: &Files, product: &Product, place: IndexTarget) -> Self {
         let IndexTarget { pattern, name, suffix } = place;
-        // Of two patterns that an index fits, the one that says more is for it. Servers want that settled beforehand.
+        // When two patterns match an index, the longer one applies. Servers need a different priority for each.
         let priority = PRIORITY + pattern.chars().filter(|c| *c != '*').count();
         let (kind, file) =
             if product.kind == sink::Kind::OpenSearch { (Kind::IsmPolicy, "ism") } else { (Kind::IlmPolicy, "ilm") };
@@ -181,10 +184,10 @@ impl Wanted {
         }
     }
 
-    /// The index template; with `policy`, in a cluster that has the policy.
+    /// The index template. With `policy`, the cluster has the policy, and the template names it.
     pub(super) fn template(&self, policy: bool) -> Object {
         let mut template = self.template.clone();
-        // An ISM policy names its indexes itself.
+        // An ISM policy holds its index patterns itself.
         if policy && self.policy.kind == Kind::IlmPolicy {
             let path = ["template", "settings", "index", "lifecycle", "name"];
             set(&mut template.body, &path, json!(self.policy.name));
@@ -193,8 +196,8 @@ impl Wanted {
     }
 }
 
-/// Sets a member, and makes the objects on the way to it. Where something else is in the way nothing happens: the server
-/// will say what is wrong with it.
+/// Sets a member and creates the objects that lead to it. If another value is in the way, nothing is set: the server
+/// will report the error.
 fn set(value: &mut Value, path: &[&str], new: Value) {
     match path {
         [] => *value = new,
@@ -209,8 +212,8 @@ fn set(value: &mut Value, path: &[&str], new: Value) {
     }
 }
 
-/// The names that an index pattern makes, as templates have it: `auship-%Y.%m.%d` becomes `auship-*`. None for a pattern
-/// that has nothing but a date.
+/// The wildcard pattern for an index pattern: `auship-%Y.%m.%d` becomes `auship-*`. Returns none for a pattern that
+/// holds only a date.
 fn pattern(index: &IndexPattern) -> Option<String> {
     let text = index.text();
     let (Some(first), Some(last)) = (text.find('%'), text.rfind('%')) else {
@@ -220,7 +223,7 @@ fn pattern(index: &IndexPattern) -> Option<String> {
     (pattern.len() > 1).then_some(pattern)
 }
 
-/// What an index pattern's template and policy are called: the pattern without its date.
+/// The name of an index pattern's template and policy: the pattern without its date.
 fn name(index: &IndexPattern) -> String {
     let mut fixed = String::new();
     let mut letters = index.text().chars();
@@ -234,7 +237,7 @@ fn name(index: &IndexPattern) -> String {
     prefixed(fixed.trim_matches(['-', '.', '_']))
 }
 
-/// Others' things may have the same name; ours tell whose they are.
+/// Adds the prefix `auship-`, so that the name differs from those of other programs' objects.
 fn prefixed(name: &str) -> String {
     if name == "auship" || name.starts_with("auship-") { name.to_string() } else { format!("auship-{name}") }
 }

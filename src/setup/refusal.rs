@@ -1,22 +1,22 @@
-//! What a server says when it refuses a request.
+//! Reads a server's answer to a request that it refuses.
 
 use super::error::ClusterError;
 use serde_json::Value;
 
-/// How much of a server's reason is quoted, in characters.
+/// The most characters of a server's reason that a message quotes.
 const QUOTED: usize = 500;
 
-/// What a refusal is about.
+/// The kind of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The server doesn't have that part: OpenSearch without its plugins, Elasticsearch's OSS distribution.
+    /// The server lacks the feature: OpenSearch without its plugins, or Elasticsearch's OSS distribution.
     UnknownFeature,
-    /// Something else.
+    /// Any other refusal.
     Other,
 }
 
 impl Refusal {
-    /// Reads an answer that isn't a success. The texts are the servers' own.
+    /// Reads an answer that isn't a success. The texts are those that servers send.
     pub(super) fn of(status: u32, answer: &Value) -> Self {
         let said = answer["error"].as_str().or_else(|| answer["error"]["reason"].as_str()).unwrap_or_default();
         match status {
@@ -28,11 +28,11 @@ impl Refusal {
     }
 }
 
-/// What a server said, and what one can do about it.
+/// Makes the error for a refused request, with the server's reason and a remedy.
 pub(super) fn refused(method: &'static str, url: &str, status: u32, answer: &Value) -> ClusterError {
     let error = &answer["error"];
     let mut reason = error["reason"].as_str().or(error.as_str()).unwrap_or("no reason given").to_string();
-    // Elasticsearch puts the reason proper behind one that only tells what was tried.
+    // Elasticsearch's first reason only names the operation that failed. The real reason is in `caused_by`.
     let mut cause = &error["caused_by"];
     while let Some(deeper) = cause["reason"].as_str() {
         reason = format!("{reason}: {deeper}");
@@ -40,10 +40,10 @@ pub(super) fn refused(method: &'static str, url: &str, status: u32, answer: &Val
     }
     let reason = reason.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let way_out = match status {
-        401 => "; set user and password_file, or api_key_file, to what the cluster takes",
+        401 => "; set user and password_file, or api_key_file, to credentials that the cluster accepts",
         403 => "; the user needs the cluster's privileges to manage index templates and policies",
-        409 => "; somebody else changed it meanwhile, run this again",
-        429 | 500.. => "; see the cluster's log, and run this again when it is well",
+        409 => "; somebody else has changed it meanwhile: run this again",
+        429 | 500.. => "; see the cluster's log, and run this again when the cluster works",
         _ => "",
     };
     ClusterError::Refused { method, url: url.to_string(), status, reason, way_out }

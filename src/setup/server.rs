@@ -1,4 +1,4 @@
-//! A cluster's host, and requests of it.
+//! Requests to a cluster's host.
 
 use super::{error::ClusterError, refusal::refused};
 use crate::{
@@ -19,10 +19,11 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// The first of an output's hosts that answers, and what it is.
+    /// Finds the first of an output's hosts that answers, and its product.
     ///
     /// # Errors
-    /// When none does, or it can't be set up; with each host's reason.
+    /// When no host answers (with the reason of each), the host that answers isn't supported, or libcurl's log can't be
+    /// opened.
     pub(super) fn find(output: &str, config: &Elasticsearch) -> Result<(Self, Product), ClusterError> {
         let mut requester = Requester::new(output, config).map_err(ClusterError::Log)?;
         let mut whys = Vec::new();
@@ -54,7 +55,7 @@ impl Server {
         ClusterError::Request { method, url: format!("{}{path}", self.shown), failure }
     }
 
-    /// GETs a path: status and answer.
+    /// Sends a GET for a path. Returns the status and the answer.
     ///
     /// # Errors
     /// When there is no answer.
@@ -63,7 +64,7 @@ impl Server {
         answer.map(|(status, body)| (status, json(&body))).map_err(|failure| self.unanswered("GET", path, failure))
     }
 
-    /// PUTs something at a path: status and answer.
+    /// Sends a PUT of `body` to a path. Returns the status and the answer.
     ///
     /// # Errors
     /// When there is no answer.
@@ -73,7 +74,7 @@ impl Server {
     }
 }
 
-/// An answer; one that isn't JSON says nothing.
+/// An answer as JSON. An answer that isn't JSON becomes null.
 fn json(answer: &[u8]) -> Value {
     serde_json::from_slice(answer).unwrap_or(Value::Null)
 }

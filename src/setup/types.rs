@@ -1,12 +1,12 @@
-//! Types of fields that not every product has.
+//! Field types that some products lack.
 
 use crate::sink::{Kind, Product};
 use serde_json::{Value, json};
 
-/// The longest text, in characters, whose UTF-8 is sure to fit in one term (32,766 bytes).
+/// The most characters whose UTF-8 always fits into one term (32,766 bytes).
 const LONGEST_KEYWORD: u64 = 8191;
 
-/// Puts a mapping's types that a product doesn't have yet in terms of those it has.
+/// Replaces a mapping's types that the product lacks by types that it has.
 pub(super) fn fit(mapping: &mut Value, product: &Product) {
     match mapping {
         Value::Object(members) => {
@@ -43,7 +43,7 @@ fn has_wildcard(product: &Product) -> bool {
     }
 }
 
-/// OpenSearch 1 and 2 can be told to say that they are 7.10 (`compatibility.override_main_response_version`).
+/// OpenSearch 1 and 2 can be configured to report version 7.10 (`compatibility.override_main_response_version`).
 fn hides_its_version(product: &Product) -> bool {
     product.version == (7, 10)
 }

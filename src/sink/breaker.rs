@@ -1,8 +1,8 @@
-//! The circuit breaker in front of a server: closed while it answers, open while it doesn't, so that nothing waits on
-//! a dead server; half-open when it is time for one request to find out.
+//! The circuit breaker in front of a server. It is closed while the server answers, and open while it doesn't, so that
+//! nothing waits for a dead server. It is half-open while one request tests the server.
 //!
-//! Written by hand: the crates for it refuse calls. Here workers wait together until it closes, for as long as a server's
-//! `Retry-After` says, and leave at once when they are told to.
+//! The crates for this don't fit: while open, they refuse calls. Here, workers wait together until the breaker closes.
+//! They wait as long as a server's `Retry-After` says, and leave at once when they are told to.
 
 use crate::lock::locked;
 use std::{
@@ -12,13 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Requests whose outcome is remembered.
+/// The number of requests whose outcome is remembered.
 const WINDOW: usize = 100;
-/// A share of fewer requests than this says nothing.
+/// With fewer remembered requests than this, the share of failures is ignored.
 const MIN_SAMPLES: usize = 20;
-/// So many failures in a row open it anyway.
+/// This many failures in a row open the breaker, whatever the share.
 const CONSECUTIVE_LIMIT: u32 = 5;
-/// How often one who waits looks whether it should leave.
+/// How often a waiting worker checks whether it should leave.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest time that a server may ask for with `Retry-After`.
 const LONGEST_REQUEST: Duration = Duration::from_secs(3600);
@@ -26,36 +26,37 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(3600);
 /// How long to wait before trying again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Backoff {
-    /// Before the second attempt.
+    /// The pause before the second attempt.
     pub(super) least: Duration,
-    /// Never longer than this, unless a server asks for it.
+    /// The longest pause, unless a server asks for a longer one.
     pub(super) most: Duration,
 }
 
 impl Backoff {
-    /// The pause after so many failures in a row: doubled with each, and somewhere between half of that and all, so
-    /// that ten thousand hosts don't come back at the same moment. At least what the server asked for.
+    /// The pause after this many failures in a row. It doubles with each failure. A random part of up to a half is
+    /// taken off, so that ten thousand hosts don't come back at the same moment. If the server asked for a pause, it is
+    /// at least that long.
     pub(super) fn pause(self, failures: u32, asked: Option<Duration>) -> Duration {
         let doubled = self.least.saturating_mul(1 << failures.saturating_sub(1).min(20));
         let whole = doubled.min(self.most.max(self.least));
         let random = RandomState::new().build_hasher().finish() % 1000;
         let jittered = whole / 2 + whole.mul_f64(random as f64 / 2000.0);
         match asked {
-            // Ten thousand hosts were asked the same.
+            // The server may have asked ten thousand hosts for the same pause.
             Some(asked) => asked.min(LONGEST_REQUEST) + jittered / 4,
             None => jittered,
         }
     }
 }
 
-/// Where the breaker stands.
+/// The breaker's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {
     /// Requests go through.
     Closed,
-    /// No requests until then.
+    /// No requests go through until this time.
     Open(Instant),
-    /// One request is on its way to find out.
+    /// One request tests the server.
     HalfOpen,
 }
 
@@ -65,7 +66,7 @@ struct State {
     /// Outcomes of the last requests: true for a failure.
     window: VecDeque<bool>,
     in_a_row: u32,
-    /// Times it opened since the last success.
+    /// The number of times it has opened since the last success.
     opened: u32,
 }
 
@@ -79,7 +80,7 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    /// One that opens when more than this share of the last requests failed.
+    /// A breaker that opens when at least this share of the last requests failed.
     pub(super) fn new(ratio: f64, backoff: Backoff) -> Self {
         let state = State { position: BreakerState::Closed, window: VecDeque::new(), in_a_row: 0, opened: 0 };
         Self { ratio, backoff, state: Mutex::new(state), changed: Condvar::new() }
@@ -89,12 +90,12 @@ impl Breaker {
         locked(&self.state)
     }
 
-    /// Where it stands.
+    /// The current state.
     pub(super) fn position(&self) -> BreakerState {
         self.state().position
     }
 
-    /// Waits until a request may be made; false when `leave` says not to wait any longer.
+    /// Waits until a request is allowed. Returns false when `leave` ends the wait.
     pub(super) fn enter(&self, leave: impl Fn() -> bool) -> bool {
         let mut state = self.state();
         loop {
@@ -121,7 +122,7 @@ impl Breaker {
         }
     }
 
-    /// A request was answered as it should be. True when that closes the breaker.
+    /// Records a success. Returns true when that closes the breaker.
     pub(super) fn success(&self) -> bool {
         let mut state = self.state();
         let was_open = state.position != BreakerState::Closed;
@@ -136,7 +137,7 @@ impl Breaker {
         was_open
     }
 
-    /// A request failed; the server may have asked for a pause. True when that opens the breaker.
+    /// Records a failure, with the pause that the server asked for. Returns true when that opens the breaker.
     pub(super) fn failure(&self, asked: Option<Duration>) -> bool {
         let mut state = self.state();
         state.in_a_row += 1;
@@ -146,7 +147,7 @@ impl Breaker {
         let opens = match state.position {
             BreakerState::Closed => too_many || state.in_a_row >= CONSECUTIVE_LIMIT || asked.is_some(),
             BreakerState::HalfOpen => true,
-            // One that was on its way when it opened.
+            // This request was already on its way when the breaker opened.
             BreakerState::Open(_) => false,
         };
         if opens {
@@ -159,7 +160,7 @@ impl Breaker {
         false
     }
 
-    /// A request was given up before its outcome was known.
+    /// Records that a request was given up before its outcome was known.
     pub(super) fn unknown(&self) {
         let mut state = self.state();
         if state.position == BreakerState::HalfOpen {

@@ -1,4 +1,5 @@
-//! The dead-letter file: documents that the server will never take, one JSON object a line, with what it said.
+//! The dead-letter file. It holds the documents that the server will never take, one JSON object a line, with the
+//! reason for each.
 
 use super::file;
 use crate::{atomic_file, config, document::Document, format::json, lock::locked, time::rfc3339};
@@ -15,14 +16,14 @@ pub(super) struct DeadLetters {
     output: String,
     path: Option<PathBuf>,
     limit: u64,
-    /// Documents are JSON as they are: nothing stands before or after them.
+    /// Documents are plain JSON: no text is configured before or after them.
     plain: bool,
-    /// One line at a time.
+    /// Held while a line is written, so that lines don't mix.
     writing: Mutex<()>,
 }
 
 impl DeadLetters {
-    /// As an output's configuration says.
+    /// Takes the settings from an output's configuration.
     pub(super) fn new(config: &config::Output) -> Self {
         Self {
             output: config.name.clone(),
@@ -33,7 +34,7 @@ impl DeadLetters {
         }
     }
 
-    /// Where they go.
+    /// The path of the file, if one is configured.
     pub(super) fn path(&self) -> Option<&PathBuf> {
         self.path.as_ref()
     }
@@ -46,7 +47,7 @@ impl DeadLetters {
         line.extend_from_slice(b",\"why\":");
         json::string(&mut line, why.as_bytes());
         line.extend_from_slice(b",\"document\":");
-        // What another configuration left in the spool may have had something around it.
+        // A document in the spool may come from another configuration, and have text around it.
         if self.plain && serde_json::from_slice::<serde::de::IgnoredAny>(document).is_ok() {
             line.extend_from_slice(document);
         } else {
@@ -60,7 +61,7 @@ impl DeadLetters {
     /// afterwards.
     ///
     /// # Errors
-    /// When there is no such file, it is at its limit, or the disk refuses: the document is lost then.
+    /// When no file is configured, the file is at its limit, or the disk refuses. The document is lost then.
     pub(super) fn write(&self, document: &Document, why: &str) -> io::Result<()> {
         let path = self.path.as_ref().ok_or_else(|| io::Error::other("there is no dead_letter_file"))?;
         let line = self.line(&document.body, why);

@@ -1,4 +1,4 @@
-//! Delivery to a server, until each document is delivered or never will be: what all network sinks have in common.
+//! Delivery to a server, for all network sinks. Each document is tried until it is delivered or given up.
 
 use super::{
     breaker::{Backoff, Breaker},
@@ -19,47 +19,47 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The log says at most this often that a server fails.
+/// The shortest time between two warnings that a server fails.
 const WARN_EVERY: Duration = Duration::from_secs(30);
 
-/// What a server made of documents.
+/// The result of sending documents to a server.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum SendResult {
-    /// It has them all.
+    /// The server has all documents.
     Delivered,
-    /// Not now; it may have asked for a pause.
+    /// The server can't take them now: the reason, and the pause that it asks for.
     Retry(String, Option<Duration>),
-    /// It will never take them as they are. Of several documents only one may be to blame.
+    /// The server will never take them as they are. If there are several documents, only one may be the cause.
     Rejected(String),
-    /// It says of each, in their order, what it made of it.
+    /// The server gave a result for each document, in their order.
     PerItem(Vec<ItemResult>),
-    /// Nobody waits for the answer any more.
+    /// The sink was told to stop, so the request was given up.
     Aborted,
 }
 
-/// What a server made of one document of several.
+/// The result for one document of several.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ItemResult {
-    /// It has it.
+    /// The server has the document.
     Delivered,
-    /// It had it already.
+    /// The server had the document already.
     Duplicate,
-    /// Not now.
+    /// The server can't take it now.
     Retry(String),
-    /// Not now, since the place where it is to go takes nothing; others do.
+    /// The document's index takes nothing now; other indexes do.
     IndexBlocked(String),
-    /// It will never take it.
+    /// The server will never take it.
     Rejected(String),
 }
 
-/// Why documents are to be tried again.
+/// Why documents must be tried again.
 struct Pending {
     why: String,
     /// The pause that the server asks for.
     asked: Option<Duration>,
-    /// It refuses these, but takes others: the server works.
+    /// The server refuses these documents but takes others: it works.
     only_these: bool,
-    /// It will for some time: nobody is to wait for it.
+    /// The documents' indexes are blocked for some time: no worker should wait for them.
     blocked: bool,
 }
 
@@ -73,32 +73,32 @@ pub(super) struct DeliveryWorker {
     dead_letters: DeadLetters,
     /// The server, for messages.
     server: String,
-    /// How often a document is tried where there is no spool.
+    /// How often a document is tried when there is no spool.
     attempts: u32,
     health: Mutex<Health>,
 }
 
-/// What the log says about the server.
+/// The server's state as the log has reported it.
 #[derive(Debug, Default)]
 struct Health {
-    /// When it said last that the server fails.
+    /// The time of the last warning that the server fails.
     warned: Option<Instant>,
-    /// It has yet to say that the server works again.
+    /// The log has still to report that the server works again.
     failing: bool,
 }
 
-/// What is better left as it is.
+/// Why a worker stops trying, and for which documents.
 enum StopReason {
-    /// Everything: time is up, or the server is gone at the end.
+    /// All documents: time is up, or the server fails at shutdown.
     All,
-    /// These documents: the server takes others.
+    /// Only these documents: the server takes others.
     These,
-    /// These documents, for so long.
+    /// Only these documents, until this time.
     Until(Instant),
 }
 
 impl DeliveryWorker {
-    /// For an output's workers.
+    /// Sets up delivery for an output's workers.
     pub(super) fn new(
         config: &config::Output,
         shared: &Arc<SinkStatus>,
@@ -140,7 +140,8 @@ impl DeliveryWorker {
         most: usize,
         send: &mut impl FnMut(&[Document]) -> SendResult,
     ) -> Result<(), StopReason> {
-        // Ranges yet to be sent, the first one last. What a process before this one held may be a larger batch.
+        // The ranges still to be sent, in reverse order. A batch that an earlier process left may be larger than
+        // `most`.
         let all = batch.documents.len();
         let mut ranges: Vec<Range<usize>> = (0..all).step_by(most).map(|at| at..all.min(at + most)).rev().collect();
         while let Some(range) = ranges.pop() {
@@ -157,7 +158,8 @@ impl DeliveryWorker {
         Ok(())
     }
 
-    /// Sends until the server has the documents, or says that it will never take those that are left of them, and why.
+    /// Sends a range of documents until the server has them. If the server will never take those that are left, returns
+    /// their range and the reason.
     fn send(
         &self,
         batch: &mut Batch,
@@ -167,7 +169,7 @@ impl DeliveryWorker {
         let mut failures = 0;
         let mut progress = false;
         while !range.is_empty() {
-            // At the end each is tried at once, whatever the breaker says.
+            // At shutdown each document is tried at once, whatever the breaker's state.
             self.breaker.enter(|| self.shared.is_aborted() || self.queue.is_closed());
             if self.shared.is_aborted() {
                 return Err(StopReason::All);
@@ -206,8 +208,8 @@ impl DeliveryWorker {
         Ok(None)
     }
 
-    /// Records the outcomes that the server has decided. What is left of the range is to be tried again, for the reason
-    /// that is returned; also says whether that is only that their indices are blocked.
+    /// Records the outcomes that are final. The range is reduced to the documents that must be tried again. Returns the
+    /// reason for that, and whether it is only that their indexes are blocked.
     fn record_each(&self, batch: &mut Batch, range: &mut Range<usize>, items: Vec<ItemResult>) -> (String, bool) {
         let (mut delivered, mut duplicates, mut rejected, mut again) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let (mut whys, mut first) = (Vec::new(), None);
@@ -247,12 +249,12 @@ impl DeliveryWorker {
             self.dead_letter(batch, &why);
             range.start += 1;
         }
-        let why = first.unwrap_or_else(|| "no word about some documents".into());
+        let why = first.unwrap_or_else(|| "the answer leaves out some documents".into());
         let why = if refused == 1 && all == 1 { why } else { format!("{refused} of {all} documents: {why}") };
         (why, refused > 0 && blocked == refused)
     }
 
-    /// After a failure: pauses, or gives documents up that were tried too often.
+    /// Handles a failure: pauses, or gives up documents that were tried too often.
     fn try_again(
         &self,
         batch: &mut Batch,
@@ -263,7 +265,7 @@ impl DeliveryWorker {
     ) -> Result<(), StopReason> {
         let Pending { why, asked, only_these, blocked } = refused;
         if *only_these {
-            // It takes others: whoever else has some may send them.
+            // The server takes other documents, so other workers may send theirs.
             self.breaker.unknown();
         } else {
             self.breaker.failure(*asked);
@@ -280,7 +282,7 @@ impl DeliveryWorker {
         if on_disk {
             self.warn_waiting(why, *only_these);
             if ending {
-                // The next process goes on.
+                // The documents stay in the spool for the next process.
                 return Err(if *only_these { StopReason::These } else { StopReason::All });
             }
         }
@@ -301,10 +303,10 @@ impl DeliveryWorker {
         }
     }
 
-    /// Says why events wait. `works`: the server takes others.
+    /// Warns that events wait, with the reason. `works`: the server takes others.
     fn warn_waiting(&self, why: &str, works: bool) {
         let mut health = locked(&self.health);
-        // Also when it worked in between: one that fails now and then mustn't fill the log.
+        // The limit also holds when the server worked in between: one that fails now and then mustn't fill the log.
         if health.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY) {
             *health = Health { warned: Some(Instant::now()), failing: health.failing || !works };
             let (name, server) = (&self.shared.name, &self.server);
@@ -313,7 +315,7 @@ impl DeliveryWorker {
         }
     }
 
-    /// Gives up the next document that has no outcome.
+    /// Gives up the next document that has no outcome yet.
     fn dead_letter(&self, batch: &mut Batch, why: &str) {
         let Some(document) = batch.next() else { return };
         match self.dead_letters.write(document, why) {
@@ -324,7 +326,12 @@ impl DeliveryWorker {
             Err(e) if self.dead_letters.path().is_none() => {
                 self.drop_as(batch, 1, Loss::Refused, &format!("{}: {why}, and {e}", self.server));
             }
-            Err(e) => self.drop_as(batch, 1, Loss::DeadLetters, &format!("{}: {why}; not kept: {e}", self.server)),
+            Err(e) => self.drop_as(
+                batch,
+                1,
+                Loss::DeadLetters,
+                &format!("{}: {why}; not in the dead-letter file: {e}", self.server),
+            ),
         }
     }
 

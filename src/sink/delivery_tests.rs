@@ -1,4 +1,4 @@
-//! Tests of the delivery worker: what it makes of a server's answers.
+//! Tests of the delivery worker: how it handles a server's answers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
@@ -21,7 +21,7 @@ struct Running {
     shared: Arc<SinkStatus>,
 }
 
-/// With a spool in `dir`, or with so many attempts.
+/// An output with a spool in `dir`, or without a spool and with this many attempts.
 fn output(dir: &Path, attempts: Option<u32>) -> Running {
     let kept = match attempts {
         None => format!("spool_dir = {}/spool", dir.display()),
@@ -47,8 +47,8 @@ fn put(output: &mut Running, texts: &[&str]) {
     assert!(texts.iter().all(|text| output.sender.push(document(text), None).is_ok()));
 }
 
-/// What a server makes of documents by what they are called: `n…` are rejected, `k…` are known, `a…` are refused
-/// and the index of `b…` is blocked, the last two while that is so `again`.
+/// A server's result for each document, by the document's first letter: `n…` is rejected, `k…` is known, `a…` is
+/// refused for now, and the index of `b…` is blocked. The last two hold only while `again` is true.
 fn items(documents: &[Document], again: bool) -> SendResult {
     let item = |document: &Document| match document.body[0] {
         b'n' => ItemResult::Rejected("a fault".into()),
@@ -134,7 +134,7 @@ fn a_server_that_refuses_all_is_one_that_fails() {
         requests += 1;
         if requests == 6 {
             assert_ne!(shared.breaker(), Some(BreakerState::Closed), "after five in a row");
-            // The end: what isn't taken now stays in the spool.
+            // Shutdown: documents that aren't taken now stay in the spool.
             sender = None;
         }
         items(documents, true)
@@ -205,7 +205,7 @@ fn documents_whose_index_is_blocked_make_way_for_others() {
                 others += 1;
                 assert!(sender.push(document(&format!("d{others}")), None).is_ok());
             }
-            // The last of all tries, at the end.
+            // The last attempt, at shutdown.
             _ => sender = None,
         }
         items(documents, sender.is_some())

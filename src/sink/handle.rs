@@ -1,4 +1,4 @@
-//! A running sink, as the output that it belongs to has it.
+//! The handle of a running sink, for its output.
 
 use super::status::SinkStatus;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -7,12 +7,12 @@ use std::{
     time::Instant,
 };
 
-/// A running sink: its threads empty the queue until no more comes.
+/// A running sink. Its threads empty the queue until the queue ends.
 #[derive(Debug)]
 pub struct SinkHandle {
     /// Its metrics and switches.
     pub status: Arc<SinkStatus>,
-    /// Ends when the last thread does.
+    /// Disconnected when the last thread has ended.
     ended: Receiver<()>,
 }
 
@@ -21,12 +21,12 @@ impl SinkHandle {
         Self { status, ended }
     }
 
-    /// Opens files anew.
+    /// Makes the sink reopen its files.
     pub fn reopen(&self) {
         self.status.reopen.store(true, Ordering::Release);
     }
 
-    /// Waits for the sink to empty the queue, which gets no more; false when it didn't by `deadline`.
+    /// Waits until the sink has emptied the queue, which must be closed. Returns false when it hasn't by `deadline`.
     pub fn wait(&self, deadline: Instant) -> bool {
         self.ended.recv_deadline(deadline) == Err(RecvTimeoutError::Disconnected)
     }
@@ -36,7 +36,7 @@ impl SinkHandle {
         self.wait(Instant::now())
     }
 
-    /// Makes the sink leave what it hasn't delivered.
+    /// Makes the sink stop without delivering the rest of the queue.
     pub fn abort(&self) {
         self.status.abort.store(true, Ordering::Release);
     }

@@ -1,7 +1,7 @@
-//! The HTTP sink: each delivery keeps one connection and posts one document, or one array of documents, after the other.
+//! The HTTP sink. Each worker keeps one connection and posts one document, or one array of documents, at a time.
 //!
-//! Delivered means a 2xx answer, whole. 400, 413 and 422 mean that these documents will never be taken; everything
-//! else is tried again.
+//! Documents are delivered when the server answers 2xx and the answer is complete. 400, 413 and 422 mean that the
+//! server will never take these documents. After any other result they are tried again.
 
 use super::{
     connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
@@ -42,7 +42,7 @@ pub(super) fn start(
         let mut connection = Connection::new(&http.client, shared, log_file.clone(), 1);
         thread::Builder::new().name(format!("http {n} {}", shared.name)).spawn(move || {
             delivery.run(&limits, |documents| post(&mut connection, &http, documents));
-            // With it the spool: who waits for the end may open it then.
+            // This closes the spool too. Whoever waits for the end may open the spool then.
             drop(delivery);
             drop(alive);
         })?;
@@ -50,7 +50,7 @@ pub(super) fn start(
     Ok(())
 }
 
-/// Posts documents: an array of them when batches are configured, else the one.
+/// Posts documents: an array when batches are configured, else a single document.
 fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]) -> SendResult {
     let request = Request {
         url: &http.url,

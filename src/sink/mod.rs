@@ -1,4 +1,4 @@
-//! Sinks: where documents go. One file (or room) each, and one line in [`start`].
+//! Sinks: the destinations of documents. Each has its own file or folder, and one line in [`start`].
 
 mod breaker;
 mod connection;

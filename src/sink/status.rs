@@ -1,4 +1,4 @@
-//! What a sink's threads share with the output that they belong to.
+//! The state that a sink's threads share with their output.
 
 use super::breaker::{Breaker, BreakerState};
 use crate::{lock::locked, losses::LossReporter, timing::RequestStats};
@@ -12,25 +12,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Tells [`super::SinkHandle`] that a thread has ended, by going away with it.
+/// Tells [`super::SinkHandle`] that a thread has ended: the thread drops its guard.
 pub(super) type ShutdownGuard = Sender<()>;
 
-/// What a sink's threads share with the output they belong to.
+/// The state that a sink's threads share with their output.
 #[derive(Debug)]
 pub struct SinkStatus {
     /// The output's name.
     pub name: String,
-    /// Reports what the sink gave up.
+    /// Reports the documents that the sink gave up.
     pub refused: LossReporter,
-    /// Reports what the server will never take.
+    /// Reports the documents that the server will never take.
     pub dead_lettered: LossReporter,
-    /// What servers answered.
+    /// The statistics of requests and answers.
     pub(super) requests: Mutex<RequestStats>,
-    /// In front of a server.
+    /// The circuit breaker in front of a server.
     pub(super) breaker: OnceLock<Arc<Breaker>>,
-    /// The queue is to be left as it is: time is up.
+    /// Time is up: the sink must leave the queue as it is.
     pub(super) abort: AtomicBool,
-    /// Files are to be opened anew.
+    /// The sink must reopen its files.
     pub(super) reopen: AtomicBool,
 }
 
@@ -50,12 +50,12 @@ impl SinkStatus {
         }
     }
 
-    /// What servers answered so far.
+    /// The statistics of requests and answers so far.
     pub fn requests(&self) -> MutexGuard<'_, RequestStats> {
         locked(&self.requests)
     }
 
-    /// Where the circuit breaker stands, if there is a server to break with.
+    /// The circuit breaker's state, if the sink has one.
     pub fn breaker(&self) -> Option<BreakerState> {
         self.breaker.get().map(|breaker| breaker.position())
     }
@@ -64,12 +64,12 @@ impl SinkStatus {
         self.abort.load(Ordering::Acquire)
     }
 
-    /// Sleeps, but not beyond an abort; false when it was aborted.
+    /// Sleeps for `length`, or until an abort. Returns false after an abort.
     pub(super) fn pause(&self, length: Duration) -> bool {
         self.pause_unless(length, || false)
     }
 
-    /// As [`SinkStatus::pause`]; false too when `leave` says not to wait.
+    /// Like [`SinkStatus::pause`], but `leave` can end the sleep too. Returns false then.
     pub(super) fn pause_unless(&self, length: Duration, leave: impl Fn() -> bool) -> bool {
         let end = Instant::now() + length;
         while !self.is_aborted() && !leave() {
@@ -82,7 +82,7 @@ impl SinkStatus {
         false
     }
 
-    /// To be called about once a second: reports what was held back.
+    /// Writes the reports that were held back. Must be called about once a second.
     pub fn tick(&self) {
         self.refused.tick();
         self.dead_lettered.tick();

@@ -1,8 +1,8 @@
-//! Servers that are not verified.
+//! The warning about servers that aren't verified.
 
 use crate::{config, log};
 
-/// Says that a server could be anybody, where that is so.
+/// Warns if a server's identity isn't verified.
 pub(super) fn warn_of_no_verification(output: &str, tls: &config::Tls, server: &str) {
     if !tls.verify {
         log::warning(format_args!(

@@ -1,4 +1,4 @@
-//! What libcurl says about its work, for who looks for a fault.
+//! The log of libcurl's work, for finding faults.
 
 use crate::{
     config::{HttpClient, is_secret_header},
@@ -13,12 +13,12 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-/// Where libcurl's words go, when not to standard error.
+/// The file for libcurl's log. Without one, the log goes to standard error.
 #[derive(Clone)]
 pub(in crate::sink) struct CurlLog(Option<Arc<(PathBuf, Mutex<File>)>>);
 
 impl CurlLog {
-    /// Opens the file, if one is wanted.
+    /// Opens the file, if one is configured.
     pub(in crate::sink) fn new(client: &HttpClient) -> io::Result<Self> {
         Ok(Self(match &client.log_file {
             Some(path) if client.verbose => Some(Arc::new((path.clone(), Mutex::new(Self::open(path)?)))),
@@ -31,7 +31,7 @@ impl CurlLog {
         file.map_err(|e| io::Error::new(e.kind(), format!("can't open {}: {e}", path.display())))
     }
 
-    /// Opens the file anew, after logrotate moved it.
+    /// Reopens the file after logrotate has moved it.
     pub(super) fn reopen(&self) {
         let Some(log) = &self.0 else { return };
         match Self::open(&log.0) {
@@ -43,7 +43,7 @@ impl CurlLog {
     /// Writes a line, without the secret that it may hold.
     pub(super) fn line(&self, mark: &str, line: &str) {
         let line = without_secret(line);
-        // Nobody is left to tell when the debug log can't be written.
+        // There is no place to report that the debug log can't be written.
         let _ = match &self.0 {
             Some(log) => writeln!(locked(&log.1), "{mark} {line}"),
             None => writeln!(io::stderr(), "{mark} {line}"),
@@ -51,7 +51,7 @@ impl CurlLog {
     }
 }
 
-/// A header that holds a secret, without it.
+/// A line of the log. If it is a header with a secret, only the header's name.
 fn without_secret(line: &str) -> &str {
     match line.split_once(':') {
         Some((name, _)) if is_secret_header(name) => name,

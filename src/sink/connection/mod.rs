@@ -1,4 +1,4 @@
-//! libcurl as all use it that speak HTTP: one worker's connections, and the requests on them, one after the other.
+//! HTTP requests with libcurl: one worker's connections, and the requests on them, one at a time.
 
 mod log;
 
@@ -21,19 +21,19 @@ use std::{
 use thiserror::Error;
 use uuid::Uuid;
 
-/// How much of a server's answer a report quotes, in bytes.
+/// The most bytes of a server's answer that a report quotes.
 const QUOTED: usize = 200;
-/// How often certificates and secrets are looked at.
+/// How often the files of certificates and secrets are checked for changes.
 const LOOK: Duration = Duration::from_secs(1);
-/// Bodies larger than this are not kept for the next request.
+/// The memory of bodies larger than this isn't kept for the next request.
 const KEEP_BODY: usize = 2 << 20;
-/// So many connections libcurl keeps anyway.
+/// The number of connections that libcurl keeps by default.
 const CONNECTIONS: usize = 5;
 
 /// A request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request<'a> {
-    /// Where it goes.
+    /// Its URL.
     pub(super) url: &'a str,
     pub(super) method: Method,
     /// How long it may take.
@@ -42,7 +42,7 @@ pub(super) struct Request<'a> {
     pub(super) answer: Wanted,
 }
 
-/// What is to be done there; with a body, its type.
+/// The HTTP method. If there is a body, also its content type.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Method {
     Get,
@@ -67,29 +67,29 @@ impl Method {
     }
 }
 
-/// What is wanted of an answer.
+/// How much of an answer is wanted.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wanted {
     /// Enough of its beginning for a report.
     Beginning,
-    /// All of it; one with more bytes than this is none.
+    /// All of it. An answer with more bytes than this is an error.
     All(usize),
 }
 
-/// A server's answer, whole.
+/// A server's complete answer.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u32,
-    /// What was wanted of it.
+    /// The part of the body that was wanted.
     pub(super) body: Vec<u8>,
     /// The pause that the server asks for.
     pub(super) retry_after: Option<Duration>,
-    /// The request's UUID, if requests have one, as a report's end.
+    /// The request's UUID, if requests have one, as the end of a report.
     pub(super) traced: String,
 }
 
 impl Reply {
-    /// Its status, and the beginning of what it says, for a report.
+    /// Its status and the beginning of its body, for a report.
     pub(super) fn report(&self) -> String {
         let Self { status, body, traced, .. } = self;
         let quoted = String::from_utf8_lossy(&body[..body.len().min(QUOTED)]);
@@ -103,15 +103,15 @@ impl Reply {
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// The server, the way to it, or this host's files.
+    /// A fault of the server, of the network, or of this host's files.
     #[error("{0}")]
     Failed(String),
-    /// Nobody waits for it any more.
+    /// The sink was told to stop.
     #[error("given up")]
     Aborted,
 }
 
-/// Takes what libcurl hands back.
+/// Receives the answer from libcurl.
 struct Exchange {
     shared: Arc<SinkStatus>,
     answer: Vec<u8>,
@@ -127,7 +127,7 @@ impl Handler for Exchange {
                 let room = QUOTED.saturating_sub(self.answer.len());
                 self.answer.extend_from_slice(&data[..data.len().min(room)]);
             }
-            // Taking less than all ends the request.
+            // Taking fewer bytes than there are ends the request.
             Wanted::All(most) if self.answer.len() + data.len() > most => return Ok(0),
             Wanted::All(_) => self.answer.extend_from_slice(data),
         }
@@ -169,7 +169,7 @@ fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or(Duration::ZERO))
 }
 
-/// What tells that a file has changed.
+/// The attributes that show whether a file has changed.
 type Seen = Option<(u64, u64, i64, i64)>;
 
 fn look(path: &Path) -> Seen {
@@ -181,10 +181,10 @@ pub(super) struct Connection {
     client: HttpClient,
     shared: Arc<SinkStatus>,
     log: CurlLog,
-    /// How many hosts there are.
+    /// The number of hosts.
     hosts: usize,
     easy: Option<Easy2<Exchange>>,
-    /// What the headers that are set are for.
+    /// The content type that the current headers are for.
     headers_for: Option<Option<&'static str>>,
     /// Certificates, keys and secrets as they were when the connection was set up.
     files: Vec<(PathBuf, Seen)>,
@@ -193,7 +193,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// For one worker, to so many hosts; nothing is connected yet.
+    /// The connections of one worker to this many hosts. Doesn't connect yet.
     pub(super) fn new(client: &HttpClient, shared: &Arc<SinkStatus>, log: CurlLog, hosts: usize) -> Self {
         let secret = client.login.as_ref().map(|login| login.secret().0.as_path());
         let files = client.tls.files().chain(secret).map(|path| (path.to_path_buf(), look(path))).collect();
@@ -210,7 +210,8 @@ impl Connection {
         }
     }
 
-    /// After certificates, keys or secrets changed the next request is the first of a new connection.
+    /// Makes the next request use a new connection if certificates, keys or secrets have changed. Reopens the log when
+    /// told to.
     fn look_after(&mut self) {
         if self.shared.reopen.swap(false, Ordering::AcqRel) {
             self.log.reopen();
@@ -222,7 +223,7 @@ impl Connection {
         let mut changed = false;
         for (path, seen) in &mut self.files {
             let now = look(path);
-            // While a file is being replaced there is none.
+            // A file may be missing while it is being replaced.
             if now.is_some() && now != *seen {
                 *seen = now;
                 changed = true;
@@ -233,7 +234,7 @@ impl Connection {
         }
     }
 
-    /// A connection, set up for one request after the other.
+    /// Sets up a connection for requests, one after the other.
     fn set_up(&self) -> Result<Easy2<Exchange>, String> {
         let mut easy = Easy2::new(Exchange {
             shared: self.shared.clone(),
@@ -248,7 +249,7 @@ impl Connection {
         };
         let login = login.as_ref().map(|(user, password)| (*user, password.as_str()));
         self.options(&mut easy, login).map_err(|e| format!("libcurl can't be set up: {e}"))?;
-        // Where libcurl has no HTTP/2 this is refused, and HTTP/1.1 it is.
+        // A libcurl without HTTP/2 refuses this, and uses HTTP/1.1.
         let _ = easy.http_version(HttpVersion::V2TLS);
         Ok(easy)
     }
@@ -291,7 +292,7 @@ impl Connection {
             if !client.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 add(&format!("Content-Type: {content_type}"))?;
             }
-            // Without this libcurl asks the server's leave before large documents and waits a second for it.
+            // Without this, libcurl asks the server for permission before large documents, and waits a second for it.
             add("Expect:")?;
             if client.gzip {
                 add("Content-Encoding: gzip")?;
@@ -311,10 +312,10 @@ impl Connection {
         Ok(headers)
     }
 
-    /// Makes a request, with the body that `write` writes, if it is to have one, and waits for its answer.
+    /// Makes a request and waits for its answer. `write` writes the body, if the method has one.
     ///
     /// # Errors
-    /// When there is no answer, or not a whole one.
+    /// When there is no answer, or an incomplete one.
     pub(super) fn request(
         &mut self,
         request: Request,
@@ -351,7 +352,7 @@ impl Connection {
         }
     }
 
-    /// Sets up the connection, if need be, and the next request.
+    /// Sets up the connection, if there is none, and the next request.
     fn prepare(
         &mut self,
         request: Request,
@@ -404,7 +405,7 @@ impl Connection {
     }
 }
 
-/// An API key as it is sent: what its file holds, or, where that is `id:key`, both encoded.
+/// An API key as it is sent: the text of its file. A text of the form `id:key` is encoded first.
 fn api_key(text: &str) -> String {
     if text.contains(':') { openssl::base64::encode_block(text.as_bytes()) } else { text.to_string() }
 }

@@ -1,4 +1,4 @@
-//! Requests of others than the sink, made as the sink makes its own: same certificates, same login, same proxy.
+//! Requests from outside the sink. They use the sink's certificates, login and proxy.
 
 use super::super::{
     connection::{Connection, CurlLog, Failure, Method, Request, Wanted},
@@ -11,14 +11,14 @@ use std::{io, sync::Arc, time::Duration};
 /// The most bytes that an answer may have.
 const MOST_BYTES: usize = 16 << 20;
 
-/// Makes one request after the other.
+/// Makes requests, one at a time.
 pub(crate) struct Requester {
     connection: Connection,
     timeout: Duration,
 }
 
 impl Requester {
-    /// With the settings of an output, which has this name; nothing is connected yet.
+    /// Takes the settings of the output named `output`. Doesn't connect yet.
     ///
     /// # Errors
     /// When libcurl's log can't be opened.
@@ -31,7 +31,7 @@ impl Requester {
         Ok(Self { connection, timeout: client.timeout })
     }
 
-    /// Status and body of the answer to a GET.
+    /// Sends a GET. Returns the answer's status and body.
     ///
     /// # Errors
     /// When there is no answer.
@@ -39,7 +39,7 @@ impl Requester {
         self.request(url, Method::Get, b"")
     }
 
-    /// Status and body of the answer to a PUT of JSON.
+    /// Sends a PUT of JSON. Returns the answer's status and body.
     ///
     /// # Errors
     /// As [`Requester::get`].

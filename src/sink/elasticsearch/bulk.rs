@@ -1,6 +1,7 @@
-//! What a bulk request holds: two lines a document, which say where it goes and under which id, and the document.
+//! The body of a bulk request. It has two lines for each document: the first names its index and its id, the second is
+//! the document.
 //!
-//! The action is `create`: a document that is there already under its id is refused, so that sending it again does no
+//! The action is `create`: the server refuses a document whose id it already has. So sending a document again does no
 //! harm.
 
 use crate::{config::Target, document::Document, event::Timestamp, format::json};
@@ -8,7 +9,7 @@ use ::time::OffsetDateTime;
 use openssl::sha::sha256;
 use std::io::{self, Write};
 
-/// The id under which the server keeps a document: the event's own, else the first half of a hash of the bytes.
+/// The id of a document on the server: the event's own, else the first half of a hash of the document's bytes.
 fn id(document: &Document) -> [u8; 16] {
     document.id.unwrap_or_else(|| {
         let [id @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = sha256(&document.body);
@@ -39,13 +40,13 @@ pub(super) fn write(out: &mut dyn Write, target: &Target, documents: &[Document]
     Ok(())
 }
 
-/// A time as a date. One that no calendar has counts as now.
+/// A time as a date. A time outside the calendar's range counts as now.
 fn date(time: Timestamp) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(time.seconds).unwrap_or_else(|_| OffsetDateTime::now_utc())
 }
 
-/// Writes a document as one line. Where it has line feeds, they are between JSON's words, since texts have them
-/// escaped: there they mean as much as a space.
+/// Writes a document as one line. Line feeds become spaces. In JSON they occur only between tokens, where a space means
+/// the same; inside strings they are escaped.
 fn write_line(out: &mut dyn Write, document: &[u8]) -> io::Result<()> {
     let mut rest = document;
     while let Some(at) = memchr::memchr(b'\n', rest) {

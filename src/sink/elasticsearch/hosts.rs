@@ -1,8 +1,8 @@
-//! The hosts of a cluster: which of them answer, and what they are.
+//! The hosts of a cluster: which of them answer, and which product each runs.
 //!
-//! Requests go round those that answer. One that fails is left out, for a time that grows with each failure; then the
-//! prober asks it, in the background, whether it is back. When none answers, all are tried: whether to, and when, is the
-//! output's breaker's business.
+//! Requests go to the hosts that answer, in turn. A host that fails is left out for a time that grows with each
+//! failure. Then the prober asks it in the background whether it is back. When no host answers, all are tried; the
+//! output's breaker decides when.
 
 use super::{super::breaker::Backoff, product::Product};
 use crate::{lock::locked, log};
@@ -11,17 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// That a host fails is said this often.
+/// The shortest time between two warnings that a host fails.
 const SAY_EVERY: Duration = Duration::from_secs(30);
 
-/// What is known about a host.
+/// The identity of a host, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostIdentity {
-    /// It hasn't been asked.
+    /// The host hasn't been asked.
     Unasked,
-    /// It doesn't say, but may take documents: not everyone who may write into indexes may ask what a server is.
+    /// The host doesn't say, but may take documents: a user who may write to indexes may lack the right to ask.
     Silent,
-    /// It said so.
+    /// The product that the host named.
     Product(Product),
 }
 
@@ -30,7 +30,7 @@ pub(super) enum HostIdentity {
 pub(super) struct Host {
     /// Its URL.
     pub(super) url: String,
-    /// Where documents are posted to.
+    /// The URL that documents are posted to.
     pub(super) bulk: String,
     /// The URL for messages.
     pub(super) shown: String,
@@ -40,14 +40,15 @@ pub(super) struct Host {
 #[derive(Debug)]
 struct State {
     is: HostIdentity,
-    /// What it was said to be.
+    /// The identity that the log reported last.
     said_to_be: Option<HostIdentity>,
-    /// Failures since it answered last.
+    /// The number of failures since it last took a request.
     failures: u32,
-    /// It is left out, until then at least.
+    /// The host is left out until this time, or longer.
     out: Option<Instant>,
-    /// When it was said last that it fails, and whether it is yet to be said that it works again.
+    /// The time of the last warning that it fails.
     said: Option<Instant>,
+    /// The log has still to report that it works again.
     said_failing: bool,
 }
 
@@ -60,7 +61,7 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// Each with its URL, that for bulk requests, and that for messages.
+    /// `urls` has three URLs for each host: its own, the one for bulk requests, and the one for messages.
     pub(super) fn new(output: &str, urls: impl Iterator<Item = (String, String, String)>, backoff: Backoff) -> Self {
         let all = urls.map(|(url, bulk, shown)| Host {
             url,
@@ -78,12 +79,12 @@ impl Hosts {
         Self { output: output.to_string(), all: all.collect(), backoff }
     }
 
-    /// How many there are.
+    /// The number of hosts.
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// One of them.
+    /// A host, by its number.
     pub(super) fn host(&self, host: usize) -> &Host {
         &self.all[host]
     }
@@ -92,7 +93,8 @@ impl Hosts {
         locked(&self.all[host].state)
     }
 
-    /// Whom to try, one after the other: those that answer, a different one first with each turn.
+    /// The hosts to try, in order: those that answer, with a different one first in each turn. If no host answers, all
+    /// hosts.
     pub(super) fn candidates(&self, turn: usize) -> Vec<usize> {
         let all = (0..self.len()).map(|n| turn.wrapping_add(n) % self.len());
         let (mut answering, mut others) = (Vec::new(), Vec::new());
@@ -109,12 +111,12 @@ impl Hosts {
         answering
     }
 
-    /// What a host is, as far as is known.
+    /// The identity of a host, as far as it is known.
     pub(super) fn identity(&self, host: usize) -> HostIdentity {
         self.state(host).is.clone()
     }
 
-    /// Notes what a host is, and says so, unless that is known.
+    /// Records the identity of a host, and logs it if it is new.
     pub(super) fn identified(&self, host: usize, is: HostIdentity) {
         let mut state = self.state(host);
         if state.said_to_be.as_ref() != Some(&is) {
@@ -129,14 +131,13 @@ impl Hosts {
         state.is = is;
     }
 
-    /// A host took what it was sent.
+    /// Records that a host took a request.
     pub(super) fn works(&self, host: usize) {
         self.state(host).failures = 0;
         self.back(host);
     }
 
-    /// A host that failed is there again. Whether it also takes documents is yet to be seen: until then its failures
-    /// count.
+    /// Records that a failed host is back. Its failures still count until it takes documents.
     pub(super) fn back(&self, host: usize) {
         let mut state = self.state(host);
         state.out = None;
@@ -145,18 +146,18 @@ impl Hosts {
         }
     }
 
-    /// A host failed; it may have asked for a pause.
+    /// Records that a host failed, with the pause that it asked for.
     pub(super) fn failed(&self, host: usize, why: &str, asked: Option<Duration>) {
         let mut state = self.state(host);
-        // Until it has answered nobody knows what it comes back as.
+        // The host may be another product or version when it comes back.
         state.is = HostIdentity::Unasked;
         let now = Instant::now();
-        // All of those who were waiting for it fail at once.
+        // All workers that waited for the host fail at once. That counts as one failure.
         if state.out.is_none_or(|until| until <= now) {
             state.failures = state.failures.saturating_add(1);
             state.out = Some(now + self.backoff.pause(state.failures, asked));
         }
-        // Of the only one the output's own report says it.
+        // If there is only one host, the output's own warning is enough.
         if self.len() > 1 && state.said.is_none_or(|at| at.elapsed() >= SAY_EVERY) {
             state.said = Some(now);
             state.said_failing = true;
@@ -164,7 +165,7 @@ impl Hosts {
         }
     }
 
-    /// The host that is due to be asked first whether it is back, and how long that is from now.
+    /// The host to ask next whether it is back, and the time until then.
     pub(super) fn due(&self) -> Option<(usize, Duration)> {
         let out = (0..self.len()).filter_map(|host| Some((self.state(host).out?, host)));
         let (until, host) = out.min()?;

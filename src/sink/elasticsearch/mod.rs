@@ -1,16 +1,16 @@
 //! The Elasticsearch sink: the bulk interface of Elasticsearch and OpenSearch.
 //!
-//! | file | what it holds |
+//! | file | content |
 //! |---|---|
-//! | `bulk.rs` | what a request holds: where each document goes, and under which id |
-//! | `response.rs` | what the answer says about each |
+//! | `bulk.rs` | the body of a request: each document with its index and id |
+//! | `response.rs` | the answer: the result for each document |
 //! | `hosts.rs` | the cluster's hosts, and which of them answer |
-//! | `product.rs` | which server it is |
-//! | `api.rs` | requests of others than the sink, one at a time |
+//! | `product.rs` | the server's product and version |
+//! | `api.rs` | requests from outside the sink, one at a time |
 //!
-//! Delivered means that the server says so of the very document: it has it now (201), or had it already under its id
-//! (409). An answer that is cut, or makes no sense, says nothing, and all are sent again, perhaps to another host: the
-//! ids make that safe.
+//! A document is delivered when the server confirms this very document: it has stored it (201), or had it already under
+//! its id (409). An incomplete or invalid answer confirms nothing. All documents are then sent again, perhaps to
+//! another host. The ids make that safe.
 
 mod api;
 mod bulk;
@@ -36,7 +36,7 @@ use hosts::{HostIdentity, Hosts};
 pub(crate) use product::{Kind, Product, ProductError};
 use std::{io, sync::Arc, thread, time::Duration};
 
-/// Starts the workers, and who asks hosts that failed whether they are back.
+/// Starts the workers, and the prober, which asks failed hosts whether they are back.
 pub(super) fn start(
     output: &config::Output,
     config: &config::Elasticsearch,
@@ -51,7 +51,7 @@ pub(super) fn start(
     warn_of_no_verification(&shared.name, &client.tls, &server);
     let log_file = CurlLog::new(client)?;
     let delivery = Arc::new(DeliveryWorker::new(output, shared, queue, server, &client.retry));
-    // The server is to say what it can't do before this client gives up.
+    // The server must report its own timeout before this client gives up.
     let server_timeout = client.timeout.as_millis() / 2;
     let bulk =
         format!("/_bulk?timeout={server_timeout}ms&filter_path=errors,items.*.status,items.*.error,error,status");
@@ -63,7 +63,7 @@ pub(super) fn start(
     let prober = || Prober {
         connection: Connection::new(client, shared, log_file.clone(), hosts.len()),
         hosts: hosts.clone(),
-        // Who doesn't say within that what it is isn't there.
+        // A host that doesn't identify itself within this time has failed.
         timeout: client.timeout.min(client.connect_timeout.saturating_mul(2)),
     };
     let (failed, wake) = bounded(1);
@@ -72,7 +72,7 @@ pub(super) fn start(
         let mut worker = Worker { prober: prober(), config: config.clone(), turn: n, failed: failed.clone() };
         thread::Builder::new().name(format!("es {n} {}", shared.name)).spawn(move || {
             delivery.run(&limits, |documents| worker.send(documents));
-            // With it the spool: who waits for the end may open it then.
+            // This closes the spool too. Whoever waits for the end may open the spool then.
             drop(delivery);
             drop(alive);
         })?;
@@ -84,13 +84,13 @@ pub(super) fn start(
     Ok(())
 }
 
-/// Why a host didn't do what it was asked.
+/// Why a request to a host failed.
 enum HostFailure {
-    /// The host fails; it may have asked for a pause.
+    /// The host fails: the reason, and the pause that it asks for.
     Failed(String, Option<Duration>),
-    /// It doesn't let this client in: so won't the others.
+    /// The host doesn't accept this client's login. The other hosts won't either.
     Unauthorized(String),
-    /// Nobody waits for it any more.
+    /// The sink was told to stop.
     Aborted,
 }
 
@@ -103,7 +103,7 @@ impl From<Failure> for HostFailure {
     }
 }
 
-/// What a server says that refuses a whole request.
+/// The server's reason for refusing a whole request.
 fn report(reply: &Reply) -> String {
     match response::refusal(&reply.body) {
         Some(why) => format!("status {}: {why}{}", reply.status, reply.traced),
@@ -111,7 +111,7 @@ fn report(reply: &Reply) -> String {
     }
 }
 
-/// Asks hosts what they are.
+/// Asks hosts to identify themselves.
 struct Prober {
     connection: Connection,
     hosts: Arc<Hosts>,
@@ -136,7 +136,7 @@ impl Prober {
         Ok(())
     }
 
-    /// Asks hosts that failed whether they are back, until there are no workers any more.
+    /// Asks failed hosts whether they are back, until all workers have ended.
     fn run(mut self, wake: &Receiver<()>) {
         loop {
             let woken = match self.hosts.due() {
@@ -159,14 +159,14 @@ impl Prober {
 struct Worker {
     prober: Prober,
     config: config::Elasticsearch,
-    /// With each request another host is first.
+    /// The number of the next request. Each request starts with another host.
     turn: usize,
     /// Tells the prober that a host failed.
     failed: Sender<()>,
 }
 
 impl Worker {
-    /// Sends documents to the hosts that answer, one after the other, until one has said what it makes of them.
+    /// Sends documents to the hosts that answer, one after the other, until one gives a result.
     fn send(&mut self, documents: &[Document]) -> SendResult {
         self.turn = self.turn.wrapping_add(1);
         let hosts = self.prober.hosts.clone();
@@ -185,14 +185,14 @@ impl Worker {
                 Err(HostFailure::Aborted) => return SendResult::Aborted,
                 Err(HostFailure::Failed(why, asked)) => {
                     hosts.failed(host, &why, asked);
-                    // It may be awake already.
+                    // The prober may be awake already.
                     let _ = self.failed.try_send(());
                     whys.push(prefix(host) + &why);
                     pauses.push(asked);
                 }
             }
         }
-        // When all hosts ask for a pause it is one.
+        // Only if all hosts ask for a pause does the worker pause: for the shortest of them.
         let asked = pauses.into_iter().reduce(|a, b| Some(a?.min(b?))).flatten();
         SendResult::Retry(whys.join("; "), asked)
     }
@@ -218,7 +218,7 @@ impl Worker {
             }
             401 | 403 => Err(HostFailure::Unauthorized(report(&reply))),
             413 => Ok(SendResult::Rejected(report(&reply))),
-            // Anything between here and there may say 400 too, or it may be about all requests.
+            // Any other 400 may come from a proxy, or apply to all requests.
             400 if response::is_unreadable(&reply.body) => Ok(SendResult::Rejected(report(&reply))),
             _ => Err(HostFailure::Failed(report(&reply), reply.retry_after)),
         }

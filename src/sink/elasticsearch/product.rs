@@ -1,46 +1,46 @@
-//! Which server it is: what `GET /` says.
+//! The server's product and version, from the answer to `GET /`.
 
 use serde::Deserialize;
 use std::{borrow::Cow, fmt};
 use thiserror::Error;
 
-/// The first Elasticsearch whose bulk interface has no types.
+/// The first major version of Elasticsearch whose bulk interface has no types.
 const OLDEST: u32 = 7;
-/// The most bytes that a server may need to say what it is.
+/// The most bytes of an answer to `GET /`.
 pub(super) const MOST_BYTES: usize = 64 << 10;
-/// How long a version is at most that is believed.
+/// The most characters of a version.
 const LONGEST: usize = 40;
 
-/// What documents are sent to.
+/// The product that documents are sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Product {
-    /// Which it is.
+    /// The kind of the product.
     pub(crate) kind: Kind,
-    /// Its version's first two numbers.
+    /// The first two numbers of its version.
     pub(crate) version: (u32, u32),
-    /// Its version, whole.
+    /// Its complete version.
     shown: String,
 }
 
-/// The products there are.
+/// The supported products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Elasticsearch,
-    /// Elasticsearch up to 7.10 with nothing but its free parts.
+    /// The distribution of Elasticsearch up to 7.10 that has only its free parts.
     ElasticsearchOss,
     OpenSearch,
 }
 
-/// Why documents can't be sent to a server; behind the server's name it is a sentence.
+/// Why documents can't be sent to a server. The text continues a sentence that begins with the server's name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub(crate) enum ProductError {
-    /// It answers like no product that is known.
-    #[error("is neither Elasticsearch nor OpenSearch: GET / answers something else")]
+    /// It doesn't answer like a known product.
+    #[error("is neither Elasticsearch nor OpenSearch: the answer to GET / is another server's")]
     OtherAnswer,
-    /// It names a distribution or version that isn't known.
-    #[error("is neither Elasticsearch nor OpenSearch: GET / has another version")]
+    /// It names an unknown distribution or version.
+    #[error("is neither Elasticsearch nor OpenSearch: the answer to GET / names an unknown distribution or version")]
     OtherVersion,
-    /// It can't do what is needed.
+    /// Its version is too old.
     #[error("is Elasticsearch {0}; it must be at least {OLDEST}")]
     TooOld(String),
 }
@@ -78,7 +78,7 @@ impl Product {
     /// Reads the answer to `GET /`.
     ///
     /// # Errors
-    /// When it is another server's, or one that is too old.
+    /// When the answer is that of another server, or of a version that is too old.
     pub(crate) fn read(answer: &[u8]) -> Result<Self, ProductError> {
         let root: Option<Root> = serde_json::from_slice(answer).ok();
         let plain = |text: &str| text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic());
@@ -86,7 +86,7 @@ impl Product {
             return Err(ProductError::OtherAnswer);
         };
         let Version { number, distribution, build_flavor } = version;
-        // An OpenSearch that passes for Elasticsearch 7.10, for old clients' sake, keeps its tagline.
+        // OpenSearch can pass itself off as Elasticsearch 7.10 for old clients. Its tagline still names OpenSearch.
         let passes = tagline.is_some_and(|tagline| tagline.contains("OpenSearch"));
         let kind = match (distribution.as_deref(), build_flavor.as_deref()) {
             (Some("opensearch"), _) => Kind::OpenSearch,

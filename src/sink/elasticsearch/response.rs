@@ -1,19 +1,19 @@
-//! What a bulk request's answer says, item by item. Servers aren't trusted: what doesn't have the right shape, or as
-//! many items as there were documents, says nothing about any of them.
+//! Reads the answer to a bulk request, item by item. Servers aren't trusted. An answer with the wrong shape, or with a
+//! wrong number of items, gives no result for any document.
 
 use crate::sink::delivery::ItemResult;
 use serde::Deserialize;
 use std::borrow::Cow;
 use thiserror::Error as ThisError;
 
-/// How much of an error's type, or of its reason, a report quotes, in bytes.
+/// The most bytes of an error's type, or of its reason, that a report quotes.
 const QUOTED: usize = 300;
-/// Errors within errors that are looked through for what happened in the end.
+/// The most nested errors that are searched for the root cause.
 const DEEP: usize = 8;
 
-/// The most bytes that an answer about so many documents may have.
+/// The most bytes of an answer about this many documents.
 pub(super) fn most_bytes(documents: usize) -> usize {
-    // Some 250 for an item where the server doesn't leave out what nobody asked for, and some thousand for an error.
+    // An item has about 250 bytes if the server sends fields that weren't asked for. An error has some thousand.
     (1 << 20) + documents.saturating_mul(8 << 10)
 }
 
@@ -54,7 +54,7 @@ struct Refusal<'a> {
 }
 
 impl Error<'_> {
-    /// Its type and reason, and what caused it in the end.
+    /// Its type and reason, and its root cause.
     fn report(&self) -> String {
         let mut cause = self;
         for _ in 0..DEEP {
@@ -72,37 +72,37 @@ impl Error<'_> {
     }
 }
 
-/// As much of a server's text as a report quotes.
+/// The part of a server's text that a report quotes.
 fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(QUOTED)]
 }
 
-/// Why an answer says nothing about the documents of a request.
+/// Why an answer gives no results for the documents of a request.
 #[derive(Debug, PartialEq, Eq, ThisError)]
 pub(super) enum AnswerError {
-    /// It has another shape.
-    #[error("not the answer of a bulk request ({0})")]
+    /// It has the wrong shape.
+    #[error("the answer isn't that of a bulk request ({0})")]
     NotBulk(String),
-    /// It is about another number of documents.
-    #[error("answers for {items} documents to {documents}")]
+    /// It has the wrong number of results.
+    #[error("the answer has {items} results for {documents} documents")]
     WrongNumber {
-        /// How many it answers for.
+        /// The number of results.
         items: usize,
-        /// How many were sent.
+        /// The number of documents that were sent.
         documents: usize,
     },
-    /// It says something about one that no server says.
-    #[error("an item with {0}")]
+    /// It has a result that no server gives.
+    #[error("the answer has an unexpected result: {0}")]
     OddItem(String),
 }
 
-/// What became of each document.
+/// The result for each document.
 ///
 /// # Errors
-/// When the answer isn't one about so many documents.
+/// When the answer isn't a bulk answer, or isn't about this many documents.
 pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<ItemResult>, AnswerError> {
     let bulk: Bulk = serde_json::from_slice(answer)
-        // What is wrong names what is there instead, which may be as long as the answer.
+        // The error quotes the value that was found, which may be as long as the answer.
         .map_err(|e| AnswerError::NotBulk(beginning(&e.to_string()).to_string()))?;
     if bulk.items.len() != documents {
         return Err(AnswerError::WrongNumber { items: bulk.items.len(), documents });
@@ -110,31 +110,31 @@ pub(super) fn items(answer: &[u8], documents: usize) -> Result<Vec<ItemResult>, 
     bulk.items.into_iter().map(|item| item_result(&item.create)).collect()
 }
 
-/// True when a whole request was refused because what it holds can't be read: then one of its documents may be to blame.
-/// Everything else that is wrong with a request would be wrong with any.
+/// True when the server refused a whole request because it can't parse the content. Then one of the documents may be
+/// the cause. Any other error would occur with other documents too.
 pub(super) fn is_unreadable(answer: &[u8]) -> bool {
     serde_json::from_slice(answer).is_ok_and(|Refusal { error }| Cause::of(&error) == Cause::Unreadable)
 }
 
-/// What Elasticsearch says about a whole request that it refuses.
+/// The server's reason for refusing a whole request.
 pub(super) fn refusal(answer: &[u8]) -> Option<String> {
     serde_json::from_slice(answer).ok().map(|Refusal { error }| error.report())
 }
 
-/// What an error is about, as its type and its reason tell. The names are the servers' own, and stand here alone.
+/// The cause of an error, from its type and its reason. Only this enum knows the servers' names of errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
-    /// The request can't be read.
+    /// The server can't parse the request.
     Unreadable,
-    /// There is a document under that id.
+    /// The server already has a document with that id.
     VersionConflict,
-    /// The index takes nothing: closed, missing, without a place to write to, or its name is none.
+    /// The index takes nothing: it is closed or missing, has nowhere to write to, or its name is invalid.
     Index,
-    /// The cluster takes nothing for that index.
+    /// The cluster blocks the index.
     Block,
-    /// The cluster has as many shards as it may have: no new index.
+    /// The cluster has reached its limit of shards, so it creates no new index.
     TooManyShards,
-    /// Something else, as a rule in the document.
+    /// Another cause, as a rule in the document.
     Other,
 }
 
@@ -151,7 +151,7 @@ impl Cause {
             "version_conflict_engine_exception" => Self::VersionConflict,
             "cluster_block_exception" => Self::Block,
             "index_closed_exception" | "index_not_found_exception" => Self::Index,
-            // The name that the configuration makes is taken by an alias, or the pattern is no name for this server.
+            // The configured name is taken by an alias, or the server doesn't accept it as the name of an index.
             "invalid_index_name_exception" | "invalid_alias_name_exception" => Self::Index,
             "validation_exception" => Self::TooManyShards,
             "illegal_argument_exception" if reason.starts_with("Malformed") => Self::Unreadable,
@@ -163,8 +163,8 @@ impl Cause {
         }
     }
 
-    /// True when it is the document that is to blame. Where it is the index, the rights in it, or the cluster, somebody
-    /// will put that in order.
+    /// True when the document is the cause. If the cause is the index, the rights in it, or the cluster, somebody will
+    /// repair that.
     fn is_documents(self) -> bool {
         !matches!(self, Self::Index | Self::Block | Self::TooManyShards)
     }
@@ -188,7 +188,7 @@ fn item_result(outcome: &Outcome) -> Result<ItemResult, AnswerError> {
     })
 }
 
-/// True when the index takes nothing, and no other suffers from it; else the cluster is too busy, or parts are missing.
+/// True when only this index takes nothing. Otherwise the cluster is too busy, or parts of it are missing.
 fn is_of_index(status: u16, cause: Option<Cause>) -> bool {
     cause == Some(Cause::Block) || !(status == 429 || status >= 500)
 }

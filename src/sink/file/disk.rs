@@ -1,4 +1,4 @@
-//! The file itself: opening it, and making way for a new one.
+//! Opening and rotating the file.
 
 use crate::config;
 use std::{
@@ -9,8 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Opens the file for appending. A new one gets the mode and the owner that are configured; one that is there keeps
-/// its own.
+/// Opens the file for appending. A new file gets the configured mode and owner; an existing one keeps its own.
 pub(in crate::sink) fn open(config: &config::File) -> io::Result<File> {
     let path = &config.path;
     if let Ok(there) = fs::metadata(path)
@@ -22,13 +21,13 @@ pub(in crate::sink) fn open(config: &config::File) -> io::Result<File> {
         return Ok(file);
     }
     let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path).or_else(|e| {
-        // A pipe or a file that may be written but not read.
+        // This may be a pipe or a file that may be written but not read.
         if e.kind() == io::ErrorKind::PermissionDenied { OpenOptions::new().append(true).open(path) } else { Err(e) }
     })?;
     if file.metadata()?.is_file() && file.metadata()?.len() > 0 {
         let mut last = [0];
         file.seek(SeekFrom::End(-1))?;
-        // What a crash cut in half must not swallow the next document.
+        // A crash may have cut the last line. The next document must begin on a line of its own.
         if matches!(file.read(&mut last), Ok(1)) && last != *b"\n" {
             file.write_all(b"\n")?;
         }
@@ -36,7 +35,7 @@ pub(in crate::sink) fn open(config: &config::File) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes the file, unless there is one.
+/// Creates the file. Returns none if it exists.
 fn create(config: &config::File) -> io::Result<Option<File>> {
     let new = OpenOptions::new().read(true).append(true).create_new(true).mode(config.mode & 0o600).open(&config.path);
     let file = match new {
@@ -53,27 +52,28 @@ fn create(config: &config::File) -> io::Result<Option<File>> {
     let (owner, group) = (number(&config.owner), number(&config.group));
     let given = || {
         if owner.is_some() || group.is_some() {
-            fchown(&file, owner, group).map_err(|e| io::Error::new(e.kind(), format!("can't give it away: {e}")))?;
+            fchown(&file, owner, group)
+                .map_err(|e| io::Error::new(e.kind(), format!("can't change its owner: {e}")))?;
         }
-        // Not before it has its owner, and whatever the umask is.
+        // The mode is set after the owner, and whatever the umask is.
         file.set_permissions(Permissions::from_mode(config.mode))
     };
     if let Err(e) = given() {
-        // The next one who opens it would take it for one that is as it should be.
+        // Otherwise the next process that opens the file would accept it with the wrong owner or mode.
         let _ = fs::remove_file(&config.path);
         return Err(e);
     }
     Ok(Some(file))
 }
 
-/// What a link names that isn't there.
+/// The target of a link that leads to no file.
 fn leads_nowhere(path: &Path) -> Option<PathBuf> {
     let missing = fs::metadata(path).is_err_and(|e| e.kind() == io::ErrorKind::NotFound);
     let target = fs::read_link(path).ok().filter(|_| missing)?;
     Some(path.parent()?.join(target))
 }
 
-/// True when a name leads to an open file.
+/// True when a path leads to an open file.
 pub(super) fn leads_to(path: &Path, file: &File) -> bool {
     let (Ok(named), Ok(open)) = (fs::metadata(path), file.metadata()) else {
         return false;
@@ -81,25 +81,25 @@ pub(super) fn leads_to(path: &Path, file: &File) -> bool {
     (named.dev(), named.ino()) == (open.dev(), open.ino())
 }
 
-/// How large a file is and how old, as far as that matters for rotation.
+/// A file's size and age, for rotation.
 #[derive(Debug)]
 pub(super) struct Age {
     /// Bytes in it.
     pub(super) size: u64,
-    /// When it began: an empty file hasn't.
+    /// The time of its first bytes; none for an empty file.
     begun: Option<SystemTime>,
 }
 
 impl Age {
-    /// Of a file just opened. One that isn't empty began when it was made; where the file system doesn't know when that
-    /// was, when it was last written. `None` for what is no regular file.
+    /// The size and age of a file that was just opened. A file that isn't empty began when it was created. If the file
+    /// system doesn't know that time, the time of the last write counts. `None` if it isn't a regular file.
     pub(super) fn of(file: &File) -> Option<Self> {
         let meta = file.metadata().ok().filter(fs::Metadata::is_file)?;
         let begun = if meta.len() > 0 { meta.created().or_else(|_| meta.modified()).ok() } else { None };
         Some(Self { size: meta.len(), begun })
     }
 
-    /// So many bytes more.
+    /// Adds bytes that were written.
     pub(super) fn grow(&mut self, bytes: usize) {
         if self.begun.is_none() {
             self.begun = Some(SystemTime::now());
@@ -107,7 +107,7 @@ impl Age {
         self.size += bytes as u64;
     }
 
-    /// True when it is time for a new file. A clock that was set back makes it later, not sooner.
+    /// True when it is time for a new file. If the clock was set back, that is later, not sooner.
     pub(super) fn is_over(&self, every: Option<Duration>) -> bool {
         every.is_some_and(|every| self.begun.and_then(|begun| begun.elapsed().ok()).is_some_and(|age| age >= every))
     }
@@ -120,12 +120,12 @@ fn numbered(path: &Path, n: usize) -> PathBuf {
     name.into()
 }
 
-/// Renames `PATH` to `PATH.1`, that one to `PATH.2`, and so on; the last, `PATH.KEEP`, goes. Returns the new file; none
-/// when somebody else has moved the old one, or is about to. After an error the old one has its name still, or again:
-/// whenever this stops, even killed, all documents are in files with names.
+/// Renames `PATH` to `PATH.1`, `PATH.1` to `PATH.2`, and so on. The last, `PATH.KEEP`, is removed. Returns the new
+/// file, or none when somebody else has renamed the old one or is about to. After an error the old file still has its
+/// name, or has it again. If the process is killed at any point, all documents are in files with names.
 pub(super) fn rotate(config: &config::File, keep: usize, file: &File) -> io::Result<Option<File>> {
-    // Two that write the same file (while the configuration is read again there are two) must not both rename: the
-    // second would put the new file in the place of the one just put away.
+    // Two sinks may write the same file while the configuration is read again. They must not both rename it: the second
+    // would put the new file in the place of the one that was just renamed.
     match file.try_lock() {
         Ok(()) => (),
         Err(TryLockError::WouldBlock) => return Ok(None),
@@ -140,10 +140,10 @@ fn rotate_locked(config: &config::File, keep: usize, file: &File) -> io::Result<
     if !leads_to(&config.path, file) {
         return Ok(None);
     }
-    // Where a link leads to the file it goes on leading to the newest.
+    // If a link leads to the file, it goes on leading to the newest file.
     let config = &config::File { path: fs::canonicalize(&config.path)?, ..config.clone() };
     let path = &config.path;
-    // Where a number is free, as after a kill in the middle of this, those behind it stay.
+    // A number is free if a rotation was killed. The files with higher numbers stay then.
     let there = |n: usize| fs::symlink_metadata(numbered(path, n)).is_ok();
     let last = (1..keep).find(|n| !there(*n)).unwrap_or(keep);
     for n in (1..last).rev() {
@@ -152,7 +152,7 @@ fn rotate_locked(config: &config::File, keep: usize, file: &File) -> io::Result<
     fs::rename(path, numbered(path, 1))?;
     match create(config) {
         Ok(Some(new)) => Ok(Some(new)),
-        // Somebody was quicker; it is opened as any file that has the name.
+        // Another process has created it. It is opened like any existing file.
         Ok(None) => Ok(None),
         Err(e) => {
             fs::rename(numbered(path, 1), path)?;
@@ -212,7 +212,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = config::File::new(dir.path().join("f"));
         let file = open(&config).unwrap();
-        // A directory with something in it can't be renamed over.
+        // A file can't be renamed over a directory that isn't empty.
         fs::create_dir_all(dir.path().join("f.1/x")).unwrap();
         assert!(rotate(&config, 1, &file).is_err());
         assert!(leads_to(&config.path, &file));

@@ -1,9 +1,9 @@
 //! The file sink: one document a line, for Fluentd, Fluent Bit, or a person.
 //!
-//! Lines are written whole, in as few writes as come together. The file is opened anew when told to (SIGHUP, after
-//! logrotate) and when it is gone or another one has its name. When it can't be written (a full disk) the line is
-//! tried until it can: the ring fills meanwhile, and the queue's sender decides what that means. Between two
-//! documents it makes way for a new one when that is configured.
+//! Lines are written whole. Lines that come together share a write. The file is reopened when the sink is told to
+//! (SIGHUP, after logrotate), and when the file is gone or another one has its name. If it can't be written (a full
+//! disk), the line is tried until it can be. The ring fills meanwhile, and the queue's sender decides what to do then.
+//! If rotation is configured, the file is rotated between two documents.
 
 mod disk;
 
@@ -30,16 +30,16 @@ use std::{
 
 /// Bytes gathered for one write.
 const SEND_BATCH: usize = 256 << 10;
-/// How long lines wait for others, so that each needs no write and no waking of its own.
+/// How long lines wait for others, so that several share one write and one waking.
 const INTERVAL: Duration = Duration::from_millis(5);
-/// How long a write that failed waits before it is tried again.
+/// The pause before a failed write is tried again.
 const RETRY: Duration = Duration::from_millis(250);
-/// How often an idle sink looks whether its file is still there.
+/// How often an idle sink checks whether its file is still there.
 const IDLE: Duration = Duration::from_millis(250);
-/// How often a rotation that failed is tried again.
+/// The pause before a failed rotation is tried again.
 const ROTATE_AGAIN: Duration = Duration::from_secs(10);
 
-/// Where lines go.
+/// The destination of lines.
 #[derive(Debug)]
 pub(super) enum Target {
     Path(Box<config::File>),
@@ -92,18 +92,18 @@ pub(super) fn start(
 struct FileWriter {
     target: Target,
     file: Option<File>,
-    /// That of a regular file.
+    /// The file's size and age, if it is a regular file.
     age: Option<Age>,
     shared: Arc<SinkStatus>,
     queue: QueueReceiver,
     /// Whole lines to be written.
     gathered: Vec<u8>,
-    /// Where each of them ends.
+    /// The end of each of these lines.
     ends: Vec<usize>,
-    /// Bytes of them that are.
+    /// The number of their bytes that are written.
     written: usize,
     complaints: RateLimitedLog,
-    /// After a rotation that failed: when it may be tried again.
+    /// After a failed rotation, the time when it may be tried again.
     rotate_again: Option<Instant>,
 }
 
@@ -126,7 +126,7 @@ impl FileWriter {
                 self.queue.complete(batch);
                 continue;
             }
-            // Time is up, or nobody reads any more.
+            // Time is up, or the reader is gone.
             if self.shared.is_aborted() {
                 return;
             }
@@ -154,10 +154,10 @@ impl FileWriter {
 
     fn complain(&self, e: &io::Error) {
         let (name, target) = (&self.shared.name, &self.target);
-        self.complaints.error(format_args!("output {name}: can't write {target}: {e}; trying on"));
+        self.complaints.error(format_args!("output {name}: can't write {target}: {e}; trying again"));
     }
 
-    /// Opens the file anew when told to, or when its name doesn't lead to it any more.
+    /// Reopens the file when told to, or when its path no longer leads to it.
     fn look_after(&mut self) {
         let Target::Path(config) = &self.target else {
             return;
@@ -171,25 +171,25 @@ impl FileWriter {
             Ok(file) => {
                 self.age = Age::of(&file);
                 self.file = Some(file);
-                // A line that was cut by the change belongs into the new file whole.
+                // If the change cut a line, the whole line is written to the new file.
                 self.written = self.ends.iter().rev().find(|end| **end <= self.written).copied().unwrap_or(0);
             }
             Err(e) => self.complain(&e),
         }
     }
 
-    /// Waits until a pipe that doesn't block has room, but not for long.
+    /// Waits a short time until a non-blocking pipe has room.
     fn wait_for_room(&self) {
         let output = io::stdout();
         let fd = match &self.file {
             Some(file) => file.as_fd(),
             None => output.as_fd(),
         };
-        // When waiting fails, writing fails too and says why.
+        // If waiting fails, writing fails too and gives the reason.
         let _ = poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], PollTimeout::from(50u8));
     }
 
-    /// Makes way for a new file when that is due; `next` is the length of the line that comes.
+    /// Rotates the file when that is due. `next` is the length of the next line.
     fn rotate(&mut self, next: usize) {
         let (Target::Path(config), Some(file), Some(age)) = (&self.target, &self.file, &self.age) else { return };
         let Some(rotate) = config.rotate else { return };
@@ -212,12 +212,12 @@ impl FileWriter {
         }
     }
 
-    /// Up to where the gathered lines belong into this file, or into a new one that it makes way for.
+    /// The end of the gathered lines that belong in the current file. Rotates the file first when that is due.
     fn end_of_write(&mut self) -> usize {
         let line = self.ends.partition_point(|end| *end <= self.written);
         let start = if line == 0 { 0 } else { self.ends[line - 1] };
         let end = self.ends[line];
-        // A line that was begun is ended in the same file.
+        // A line must end in the file in which it began.
         if self.written == start {
             self.rotate(end - start);
         }
@@ -230,13 +230,13 @@ impl FileWriter {
         self.ends[..fitting].last().map_or(end, |last| end.max(*last))
     }
 
-    /// Writes all that is gathered; false when that has become impossible.
+    /// Writes all gathered lines. Returns false when that has become impossible.
     fn write(&mut self, batch: &mut Batch) -> bool {
         while self.written < self.gathered.len() {
             let end = self.end_of_write();
             let rest = &self.gathered[self.written..end];
             let result = match (&self.target, &self.file) {
-                // Not through the standard library's buffer: what it took and couldn't pass on would come twice.
+                // This avoids the standard library's buffer: lines that it took but couldn't write would come twice.
                 (Target::Stdout, _) => nix::unistd::write(io::stdout(), rest).map_err(io::Error::from),
                 (Target::Path(_), Some(file)) => nix::unistd::write(file, rest).map_err(io::Error::from),
                 (Target::Path(_), None) => Err(io::ErrorKind::NotFound.into()),

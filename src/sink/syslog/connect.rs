@@ -1,7 +1,8 @@
-//! Making connections.
+//! Connecting to the receiver.
 //!
-//! Looking up a name and connecting to a full unix socket can't be told to stop, so a thread of its own does it while
-//! the worker looks whether to leave. There is never more than one: an attempt that is late is waited for again.
+//! Looking up a name can't be interrupted, nor can connecting to a full unix socket. So a thread of its own does it,
+//! while the worker checks whether to leave. There is never more than one such thread: the worker waits again for an
+//! attempt that is late.
 
 use super::{
     super::status::SinkStatus,
@@ -31,7 +32,7 @@ use std::{
 };
 use thiserror::Error;
 
-/// How long a receiver may take to say that it doesn't like our certificate.
+/// How many milliseconds a receiver may take to reject our certificate.
 const LATE_REJECTION_WAIT: u16 = 500;
 
 /// Why there is no connection.
@@ -43,13 +44,13 @@ pub(super) enum ConnectError {
     /// It took too long.
     #[error("no connection within {} s", .0.as_secs_f32())]
     Late(Duration),
-    /// The thread that connects has ended without a word.
-    #[error("connecting ended oddly")]
+    /// The thread that connects has ended without a result.
+    #[error("the thread that connects ended without a result")]
     Ended,
-    /// The socket refuses.
+    /// A call of the socket failed.
     #[error(transparent)]
     Socket(#[from] io::Error),
-    /// OpenSSL refuses.
+    /// A call of OpenSSL failed.
     #[error("TLS can't be set up: {0}")]
     Tls(#[from] ErrorStack),
     /// The receiver can't be found or reached, or it isn't the right one.
@@ -68,18 +69,18 @@ pub(super) struct Connector {
     destination: Destination,
     limit: Duration,
     shared: Arc<SinkStatus>,
-    /// An attempt that was late.
+    /// An attempt that was late and may still succeed.
     pending: Option<Receiver<Result<Socket, ConnectError>>>,
 }
 
 impl Connector {
-    /// As configured.
+    /// Takes the settings from the configuration.
     pub(super) fn new(syslog: &Syslog, shared: &Arc<SinkStatus>) -> Self {
         let (destination, limit) = (syslog.destination.clone(), syslog.connect_timeout);
         Self { destination, limit, shared: shared.clone(), pending: None }
     }
 
-    /// A connection; none when nobody waits for it any more.
+    /// Connects. Returns none when the sink was told to stop.
     pub(super) fn connect(&mut self) -> Result<Option<Socket>, ConnectError> {
         let attempt = match self.pending.take() {
             Some(pending) => pending,
@@ -105,7 +106,7 @@ impl Connector {
         let (sender, receiver) = bounded(1);
         let (destination, limit) = (self.destination.clone(), self.limit);
         thread::Builder::new().name(format!("connect {}", self.shared.name)).spawn(move || {
-            // The program may have ended meanwhile.
+            // The worker may have ended meanwhile.
             let _ = sender.send(open(&destination, limit));
         })?;
         Ok(receiver)
@@ -148,14 +149,15 @@ fn udp(to: SocketAddr) -> io::Result<UdpSocket> {
 
 fn tcp(to: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(&to, limit)?;
-    // Messages are gathered before they are written; the last ones are not to wait for more.
+    // Messages are gathered before they are written, so the last ones must not wait for more.
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
     Ok(stream)
 }
 
-/// RFC 5425, with TLS 1.2 at least (its 4.2 and RFC 9662). Files are read anew for each connection.
+/// Connects with TLS as in RFC 5425. At least TLS 1.2 is required (RFC 5425, 4.2, and RFC 9662). Files are read anew
+/// for each connection.
 fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<SslStream<TcpStream>, ConnectError> {
     let mut connector = SslConnector::builder(SslMethod::tls_client())?;
     connector.set_min_proto_version(Some(SslVersion::TLS1_2))?;
@@ -179,10 +181,11 @@ fn tls(stream: TcpStream, host: &str, config: &Tls, limit: Duration) -> Result<S
     }
     let configured = connector.build().configure()?.verify_hostname(config.verify);
     let mut stream = configured.connect(host, stream).map_err(|e| why(&e, limit))?;
-    // With TLS 1.3 a server looks at our certificate when we have long finished (RFC 8446, 4.4.2.4), and what is written
-    // before it objects is lost. One that agrees says so too, as a rule: with a ticket for the next time.
+    // With TLS 1.3 a server checks our certificate after our side has finished (RFC 8446, 4.4.2.4). Messages that are
+    // written before it rejects the certificate are lost. As a rule, a server that accepts it also says so: it sends a
+    // ticket for the next connection.
     if stream.ssl().version2() == Some(SslVersion::TLS1_3) {
-        // When this fails so does the reading.
+        // If this fails, the read below fails too.
         let _ = poll(
             &mut [PollFd::new(stream.get_ref().as_fd(), PollFlags::POLLIN)],
             PollTimeout::from(LATE_REJECTION_WAIT),

@@ -1,4 +1,4 @@
-//! What a message looks like on the wire.
+//! The form of a message on the wire.
 
 use crate::{
     config::{Priority, Protocol, Syslog},
@@ -8,43 +8,43 @@ use crate::{
 use std::io::Write;
 use time::OffsetDateTime;
 
-/// How messages are kept apart.
+/// How messages are separated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// Each is a datagram.
     Datagram,
-    /// Each is a line: RFC 6587, 3.4.2. What rsyslog's imptcp and syslog-ng read from a unix stream socket.
+    /// Each is a line: RFC 6587, 3.4.2. rsyslog's imptcp and syslog-ng read this from a unix stream socket.
     Lines,
     /// Each is preceded by its length: RFC 6587, 3.4.1, and RFC 5425, 4.3.
     Counted,
 }
 
-/// What stands before each document.
+/// The header before each document.
 #[derive(Debug)]
 pub(super) struct Header {
     protocol: Protocol,
     priority: u8,
-    /// This host and a blank; nothing on this machine's own sockets (RFC 3164 only).
+    /// This host's name and a space. Empty on this machine's own sockets (RFC 3164 only).
     host: String,
     tag: String,
     pid: u32,
 }
 
 impl Header {
-    /// As configured, for a host of that name.
+    /// Takes the settings from the configuration. `hostname` is this host's name.
     pub(super) fn new(syslog: &Syslog, hostname: &str) -> Self {
         let Priority(priority) = syslog.priority;
         let host = match syslog.protocol {
             Protocol::Rfc3164 if syslog.destination.is_unix() => String::new(),
             // RFC 3164, 4.1.2: without the domain.
             Protocol::Rfc3164 => format!("{} ", printable(short_name(hostname))),
-            // RFC 5424, 6.2.4: best with it.
+            // RFC 5424, 6.2.4: preferably with the domain.
             Protocol::Rfc5424 => format!("{} ", printable(hostname)),
         };
         Self { protocol: syslog.protocol, priority, host, tag: syslog.tag.clone(), pid: std::process::id() }
     }
 
-    /// Puts a message behind what `out` holds.
+    /// Appends a message to `out`.
     pub(super) fn write(&self, out: &mut Vec<u8>, framing: Framing, now: OffsetDateTime, document: &[u8]) {
         let header = self.text(now);
         if framing == Framing::Counted {
@@ -56,7 +56,7 @@ impl Header {
             out.extend_from_slice(document);
             return;
         }
-        // JSON has no newline but perhaps a last one.
+        // A newline at the document's end is dropped. Any other newline or NUL becomes a space.
         let document = document.strip_suffix(b"\n").unwrap_or(document);
         let start = out.len();
         out.extend_from_slice(document);
@@ -68,14 +68,15 @@ impl Header {
         let Self { priority, host, tag, pid, .. } = self;
         match self.protocol {
             Protocol::Rfc3164 => format!("<{priority}>{} {host}{tag}[{pid}]: ", rfc3164(now)),
-            // No structured data, and no byte order mark before the text: it is allowed without one as "any octets"
-            // (MSG-ANY), and receivers would store the mark as part of the JSON.
+            // There is no structured data, and no byte order mark before the text. The RFC allows a text without the
+            // mark as "any octets" (MSG-ANY). Receivers would store the mark as part of the JSON.
             Protocol::Rfc5424 => format!("<{priority}>1 {} {host}{tag} {pid} audit - ", rfc3339_local(now)),
         }
     }
 }
 
-/// A host's name as a header can have it: without blanks and odd letters, at most 255 of them (RFC 5424, 6).
+/// A host's name for a header: odd characters and spaces are replaced, and at most 255 characters are kept (RFC 5424,
+/// 6).
 fn printable(name: &str) -> String {
     let name: String = name.chars().take(255).map(|c| if c.is_ascii_graphic() { c } else { '_' }).collect();
     if name.is_empty() { "-".into() } else { name }
@@ -91,7 +92,7 @@ mod tests {
         Header { protocol, priority: 132, host: host.into(), tag: "auship".into(), pid: 42 }
     }
 
-    /// 2026-02-03 04:05:06.007 UTC, seen from an offset.
+    /// 2026-02-03 04:05:06.007 UTC, at an offset.
     fn seen(hours: i8, minutes: i8) -> OffsetDateTime {
         let time = OffsetDateTime::from_unix_timestamp_nanos(1_770_091_506_007_000_000).unwrap();
         time.to_offset(UtcOffset::from_hms(hours, minutes, 0).unwrap())

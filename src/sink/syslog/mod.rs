@@ -1,9 +1,9 @@
 //! The syslog sink: one connection, one message a document, in order.
 //!
-//! Delivered means that the socket took the whole message; syslog has no answers. So a receiver that dies takes with it
-//! what it, or the kernel, had not read yet. To keep that little, a stream is looked at before each write: one that the
-//! receiver has closed isn't written to. When a connection breaks while several messages are being written all of them
-//! are sent again on the next: some may arrive twice, which is better than not at all.
+//! A message is delivered when the socket took all of it, because syslog has no answers. If a receiver dies, the
+//! messages that it, or the kernel, had not read yet are lost. To keep these few, a stream is checked before each
+//! write. If the receiver has closed it, nothing is written to it. If a connection breaks while several messages are
+//! being written, all of them are sent again on the next one. Some may arrive twice, which is better than not at all.
 
 mod connect;
 mod message;
@@ -26,10 +26,10 @@ use socket::{Failure, Socket};
 use std::{io, sync::Arc, thread, time::Duration};
 use time::OffsetDateTime;
 
-/// Messages of one write at most, and their bytes.
+/// The most messages of one write, and their most bytes.
 const SEND_BATCH: (usize, usize) = (1000, 256 << 10);
 
-/// Starts the worker; nothing is connected yet.
+/// Starts the worker. It doesn't connect yet.
 pub(super) fn start(
     output: &config::Output,
     syslog: &config::Syslog,
@@ -44,7 +44,7 @@ pub(super) fn start(
     }
     let delivery = DeliveryWorker::new(output, shared, queue, server, &syslog.retry);
     let datagrams = syslog.destination.is_datagram();
-    // A datagram is one message, and so is its outcome.
+    // A datagram holds one message and has one outcome.
     let (documents, bytes) = if datagrams { (1, usize::MAX) } else { SEND_BATCH };
     let limits = BatchLimits { documents, bytes, interval: Duration::ZERO };
     let mut worker = Worker {
@@ -107,13 +107,13 @@ impl Worker {
                     self.socket = Some(socket);
                     return SendResult::Delivered;
                 }
-                // No fault of the connection.
+                // The connection isn't at fault, so it is kept.
                 Err(Failure::TooLarge(why)) => {
                     self.socket = Some(socket);
                     return SendResult::Rejected(why);
                 }
                 Err(Failure::Aborted) => return SendResult::Aborted,
-                // The receiver may have been started anew since.
+                // The receiver may have been restarted since the last write, so a new connection is tried.
                 Err(Failure::Broken(_)) if !fresh && socket.tells_refusal() => (),
                 Err(Failure::Broken(e)) => return SendResult::Retry(e.to_string(), None),
             }

@@ -8,24 +8,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a write may block before it is looked whether to go on.
+/// How long a write may block before the worker checks whether to go on.
 pub(super) const SLICE: Duration = Duration::from_millis(250);
 
-/// How long a receiver may take to hear that all is said.
+/// How long a receiver may take to read the rest when the connection is closed.
 const CLOSE_WAIT: Duration = Duration::from_millis(750);
 
 /// Why messages weren't written.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// A datagram can't be so large.
+    /// The message is too large for a datagram.
     TooLarge(String),
-    /// The connection is of no use any more.
+    /// The connection can't be used any more.
     Broken(io::Error),
-    /// It isn't to be waited for any longer.
+    /// The sink was told to stop.
     Aborted,
 }
 
-/// A connected socket; its writes end after [`SLICE`].
+/// A connected socket. Each write ends after [`SLICE`] at the latest.
 #[derive(Debug)]
 pub(super) enum Socket {
     Unix(UnixDatagram),
@@ -36,12 +36,13 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    /// True when a write that fails says that this receiver is gone. Over UDP it says that one before it wasn't taken.
+    /// True when a failed write means that the receiver is gone. Over UDP it means that an earlier message wasn't
+    /// taken.
     pub(super) fn tells_refusal(&self) -> bool {
         !matches!(self, Self::Udp(_))
     }
 
-    /// False when the receiver has closed the connection. What it says meanwhile is of no interest.
+    /// False when the receiver has closed the connection. Data from the receiver is ignored.
     pub(super) fn is_open(&mut self) -> bool {
         match self {
             Self::Unix(_) | Self::Udp(_) => true,
@@ -55,7 +56,7 @@ impl Socket {
         }
     }
 
-    /// Writes all of `bytes`; a receiver that takes none for `timeout` is given up.
+    /// Writes all of `bytes`. Fails if the receiver takes none for `timeout`.
     pub(super) fn write(&mut self, bytes: &[u8], timeout: Duration, aborted: impl Fn() -> bool) -> Result<(), Failure> {
         let mut rest = bytes;
         let mut moved = Instant::now();
@@ -81,7 +82,7 @@ impl Socket {
                         return Err(Failure::Broken(io::Error::new(ErrorKind::TimedOut, why)));
                     }
                 }
-                // The first time it may be about a message before this one, of which a router has said so (udp(7)).
+                // The first error may be about an earlier message that a router has reported as too large (udp(7)).
                 Err(e) if is_too_large(&e) && !refused_for_size => refused_for_size = true,
                 Err(e) if is_too_large(&e) => {
                     let udp = matches!(self, Self::Udp(_));
@@ -98,10 +99,10 @@ impl Socket {
         Ok(())
     }
 
-    /// Ends the connection in good order: the receiver hears that no more comes, and may read what is on its way. One
-    /// that is closed while something from the receiver is unread is reset, which can cost the last messages.
+    /// Closes the connection in good order. The receiver learns that no more comes, and can read the rest. If data from
+    /// the receiver were unread at the close, the connection would be reset, and the last messages might be lost.
     pub(super) fn close(self) {
-        // What fails here has been written all the same.
+        // Errors are ignored here: all messages have been written.
         match self {
             Self::Unix(_) | Self::Udp(_) => (),
             Self::UnixStream(mut stream) => {
@@ -111,7 +112,7 @@ impl Socket {
             }
             Self::Tcp(mut stream) => read_to_end_of(&mut stream),
             Self::Tls(mut stream) => {
-                // close_notify, as RFC 5425, 4.4 wants it.
+                // RFC 5425, 4.4 requires close_notify.
                 let _ = stream.shutdown();
                 read_to_end_of(stream.get_mut());
             }
@@ -142,7 +143,7 @@ fn is_too_large(e: &io::Error) -> bool {
     e.raw_os_error() == Some(nix::errno::Errno::EMSGSIZE as i32)
 }
 
-/// Reads a stream that doesn't block up to where nothing is; false when that is its end.
+/// Reads all available data of a non-blocking stream. Returns false if that is the stream's end.
 fn has_no_end(stream: &mut impl Read) -> bool {
     let mut nothing = [0; 512];
     loop {
@@ -155,7 +156,7 @@ fn has_no_end(stream: &mut impl Read) -> bool {
     }
 }
 
-/// Reads what TLS has to say: why all is over, if it is.
+/// Reads all available TLS data. If the connection has ended, returns the reason.
 pub(super) fn has_ended(stream: &mut SslStream<TcpStream>) -> Option<io::Error> {
     let look = |stream: &mut SslStream<TcpStream>| {
         stream.get_ref().set_nonblocking(true)?;
@@ -175,13 +176,13 @@ pub(super) fn has_ended(stream: &mut SslStream<TcpStream>) -> Option<io::Error> 
 
 fn write_tls(stream: &mut SslStream<TcpStream>, bytes: &[u8]) -> io::Result<usize> {
     stream.ssl_write(bytes).map_err(|e| match e.code() {
-        // The socket's time limit.
+        // The socket's time limit is reached.
         ErrorCode::WANT_READ | ErrorCode::WANT_WRITE => ErrorKind::WouldBlock.into(),
         _ => broken(e),
     })
 }
 
-/// True when the other side went away without a word of TLS.
+/// True when the other side closed the connection without a TLS message.
 fn is_unexpected_end(e: &openssl::ssl::Error) -> bool {
     /// `SSL_R_UNEXPECTED_EOF_WHILE_READING` of `<openssl/sslerr.h>`.
     const UNEXPECTED_END: i32 = 294;
