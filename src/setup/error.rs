@@ -61,7 +61,7 @@ pub enum Invalid {
     },
     /// Two outputs of one cluster would replace each other's objects, again and again.
     #[error(
-        "outputs {first} and {second}: the templates for {second_pattern} and {first_pattern} would both be called \
+        "outputs {first} and {second}: the templates for {first_pattern} and {second_pattern} would both be called \
          {name}; give one output an index that differs in more than its date and the marks around it"
     )]
     Clash {
