@@ -32,8 +32,8 @@ fn main() {
         let spool =
             config::Spool { dir: dir.path().join("spool"), always, limit: 1 << 30, full: SpoolFull::DropOldest };
         let config = config::Queue {
-            slots: 512,
-            bytes: 8 << 20,
+            capacity: 512,
+            capacity_bytes: 8 << 20,
             max_wait: Duration::from_secs(60),
             spool: Some(spool),
             dead_letter_file: None,

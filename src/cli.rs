@@ -101,7 +101,7 @@ enum Command {
 
 /// A parsed command line.
 #[derive(Debug, PartialEq)]
-struct Given {
+struct Options {
     command: Command,
     config: Option<PathBuf>,
     /// `convert`: the format to write.
@@ -118,7 +118,7 @@ struct Given {
     from: Option<PathBuf>,
 }
 
-impl Given {
+impl Options {
     fn new(command: Command) -> Self {
         Self {
             command,
@@ -136,14 +136,14 @@ impl Given {
 /// What a command line asks for.
 #[derive(Debug, PartialEq)]
 enum Asked {
-    Do(Given),
+    Do(Options),
     Print(String),
 }
 
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
     let mut parser = Parser::from_args(args);
     let mut command = None;
-    let mut given = Given::new(Command::Run);
+    let mut options = Options::new(Command::Run);
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => {
@@ -159,12 +159,12 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
             Arg::Short('V') | Arg::Long("version") => {
                 return Ok(Asked::Print(concat!("auship ", env!("CARGO_PKG_VERSION"), "\n").into()));
             }
-            Arg::Short('c') | Arg::Long("config") => given.config = Some(parser.value()?.into()),
+            Arg::Short('c') | Arg::Long("config") => options.config = Some(parser.value()?.into()),
             Arg::Long("format") if command == Some(Command::Convert) => {
                 let name = parser.value()?.string()?;
                 match config::Format::named(&name) {
                     None => return Err(format!("unknown format {name:?}; must be {}", config::FORMATS).into()),
-                    format => given.format = format,
+                    format => options.format = format,
                 }
             }
             Arg::Long("keys") if command == Some(Command::Check) => {
@@ -174,12 +174,12 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                 };
                 match Reference::named(&name) {
                     None => return Err(format!("unknown list of keys {name:?}; must be list, conf or man").into()),
-                    keys => given.keys = keys,
+                    keys => options.keys = keys,
                 }
             }
-            Arg::Long("output") if command == Some(Command::Setup) => given.output = Some(parser.value()?.string()?),
-            Arg::Long("dry-run") if command == Some(Command::Setup) => given.dry_run = true,
-            Arg::Long("from") if command == Some(Command::Setup) => given.from = Some(parser.value()?.into()),
+            Arg::Long("output") if command == Some(Command::Setup) => options.output = Some(parser.value()?.string()?),
+            Arg::Long("dry-run") if command == Some(Command::Setup) => options.dry_run = true,
+            Arg::Long("from") if command == Some(Command::Setup) => options.from = Some(parser.value()?.into()),
             Arg::Value(word) if command.is_none() => {
                 command = Some(match word.to_str() {
                     Some("run") => Command::Run,
@@ -191,32 +191,32 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     }
                 });
             }
-            Arg::Value(file) if command == Some(Command::Convert) => given.files.push(file.into()),
+            Arg::Value(file) if command == Some(Command::Convert) => options.files.push(file.into()),
             other => return Err(other.unexpected()),
         }
     }
-    given.command = command.unwrap_or(Command::Run);
-    Ok(Asked::Do(given))
+    options.command = command.unwrap_or(Command::Run);
+    Ok(Asked::Do(options))
 }
 
 /// Runs the command that the arguments (without the program's name) ask for, and returns the exit status.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let given = match parse(args) {
-        Ok(Asked::Do(given)) => given,
+    let options = match parse(args) {
+        Ok(Asked::Do(options)) => options,
         Ok(Asked::Print(text)) => return print(&text),
         Err(e) => {
             complain(&format!("auship: {e}; see auship --help"));
             return WRONG;
         }
     };
-    match given.command {
-        Command::Run => run_command(given.config.as_deref()),
-        Command::Convert => convert_command(&given),
-        Command::Check => match given.keys {
+    match options.command {
+        Command::Run => run_command(options.config.as_deref()),
+        Command::Convert => convert_command(&options),
+        Command::Check => match options.keys {
             Some(keys) => print(&keys.text()),
-            None => check_command(given.config.as_deref()),
+            None => check_command(options.config.as_deref()),
         },
-        Command::Setup => setup_command(&given),
+        Command::Setup => setup_command(&options),
     }
 }
 
@@ -278,8 +278,8 @@ fn run_command(path: Option<&Path>) -> u8 {
     }
 }
 
-fn convert_command(given: &Given) -> u8 {
-    let settings = match &given.config {
+fn convert_command(options: &Options) -> u8 {
+    let settings = match &options.config {
         None => None,
         Some(path) => match load(Some(path)) {
             Ok((_, mut config)) => Some((config.outputs.swap_remove(0), Filters::new(&config.filters))),
@@ -294,10 +294,10 @@ fn convert_command(given: &Given) -> u8 {
         }
     };
     // When `--format` names the file's own format, the keys in the file apply.
-    let format = given.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
+    let format = options.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
     let mut format = Format::new(&format, &Host::local(Lookup::Patient), Origin::Log);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
-    match convert::convert(&given.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
+    match convert::convert(&options.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
         Ok(totals) => {
             if totals.unreadable > 0 {
                 complain(&format!("auship: {} lines could not be read", totals.unreadable));
@@ -316,12 +316,13 @@ fn convert_command(given: &Given) -> u8 {
     }
 }
 
-fn setup_command(given: &Given) -> u8 {
-    let config = match load(given.config.as_deref()) {
+fn setup_command(options: &Options) -> u8 {
+    let config = match load(options.config.as_deref()) {
         Ok((_, config)) => config,
         Err(status) => return status,
     };
-    let task = setup::Task { output: given.output.as_deref(), dry_run: given.dry_run, from: given.from.as_deref() };
+    let task =
+        setup::Task { output: options.output.as_deref(), dry_run: options.dry_run, from: options.from.as_deref() };
     match setup::setup(&config, task, &mut io::stdout().lock()) {
         Ok(complaints) => {
             complaints.iter().for_each(|complaint| complain(&format!("auship: {complaint}")));
@@ -346,27 +347,27 @@ mod tests {
         parse(line.split_whitespace().map(OsString::from)).map_err(|e| e.to_string())
     }
 
-    fn given(command: Command, config: Option<&str>, files: &[&str]) -> Result<Asked, String> {
+    fn options(command: Command, config: Option<&str>, files: &[&str]) -> Result<Asked, String> {
         let files = files.iter().map(PathBuf::from).collect();
-        Ok(Asked::Do(Given { config: config.map(PathBuf::from), files, ..Given::new(command) }))
+        Ok(Asked::Do(Options { config: config.map(PathBuf::from), files, ..Options::new(command) }))
     }
 
     #[test]
     fn commands_are_understood() {
-        assert_eq!(asked(""), given(Command::Run, None, &[]));
-        assert_eq!(asked("--config x"), given(Command::Run, Some("x"), &[]));
-        assert_eq!(asked("run --config=x"), given(Command::Run, Some("x"), &[]));
-        assert_eq!(asked("check -c x"), given(Command::Check, Some("x"), &[]));
-        let keys = |keys| Ok(Asked::Do(Given { keys: Some(keys), ..Given::new(Command::Check) }));
+        assert_eq!(asked(""), options(Command::Run, None, &[]));
+        assert_eq!(asked("--config x"), options(Command::Run, Some("x"), &[]));
+        assert_eq!(asked("run --config=x"), options(Command::Run, Some("x"), &[]));
+        assert_eq!(asked("check -c x"), options(Command::Check, Some("x"), &[]));
+        let keys = |keys| Ok(Asked::Do(Options { keys: Some(keys), ..Options::new(Command::Check) }));
         assert_eq!(asked("check --keys"), keys(Reference::List));
         assert_eq!(asked("check --keys=man"), keys(Reference::Manual));
-        assert_eq!(asked("setup"), given(Command::Setup, None, &[]));
+        assert_eq!(asked("setup"), options(Command::Setup, None, &[]));
         let (output, from) = (Some("es".into()), Some("d".into()));
-        let all = Given { output, dry_run: true, from, ..Given::new(Command::Setup) };
+        let all = Options { output, dry_run: true, from, ..Options::new(Command::Setup) };
         assert_eq!(asked("setup --output es --dry-run --from d"), Ok(Asked::Do(all)));
-        assert_eq!(asked("convert a - b"), given(Command::Convert, None, &["a", "-", "b"]));
+        assert_eq!(asked("convert a - b"), options(Command::Convert, None, &["a", "-", "b"]));
         let format = match asked("convert --format ecs") {
-            Ok(Asked::Do(given)) => given.format.map(|format| format.name()),
+            Ok(Asked::Do(options)) => options.format.map(|format| format.name()),
             _ => None,
         };
         assert_eq!(format, Some("ecs"));

@@ -12,9 +12,9 @@ use std::{fmt, os::unix::fs::MetadataExt, path::PathBuf, time::Duration};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// The most documents in the ring.
-    pub slots: usize,
+    pub capacity: usize,
     /// The most bytes of documents in the ring. A single larger document passes alone.
-    pub bytes: usize,
+    pub capacity_bytes: usize,
     /// How long the reader waits for a local disk, without a break.
     pub max_wait: Duration,
     /// The queue on disk.
@@ -72,9 +72,9 @@ pub(super) static RING_KEYS: &[Key<Queue>] = &[
         },
         set: |queue, value| {
             let number = values::count(value.text).ok().filter(|n| *n <= 1 << 20);
-            put(&mut queue.slots, number.ok_or("a whole number from 1 to 1048576"))
+            put(&mut queue.capacity, number.ok_or("a whole number from 1 to 1048576"))
         },
-        show: |queue| one(queue.slots),
+        show: |queue| one(queue.capacity),
     },
     Key {
         about: About {
@@ -87,11 +87,11 @@ pub(super) static RING_KEYS: &[Key<Queue>] = &[
         set: |queue, value| {
             let size = values::size(value.text);
             put(
-                &mut queue.bytes,
+                &mut queue.capacity_bytes,
                 size.and_then(|size| usize::try_from(size).map_err(|_| "a size that memory can hold")),
             )
         },
-        show: |queue| one(values::show_size(queue.bytes as u64)),
+        show: |queue| one(values::show_size(queue.capacity_bytes as u64)),
     },
     Key {
         about: About {
@@ -229,8 +229,8 @@ impl Queue {
     /// Reads the settings of a queue. Only outputs to a server have a spool and a dead-letter file.
     pub(super) fn read(given: &mut SectionValues, network: bool, validator: &mut Validator) -> Self {
         let mut queue = Self {
-            slots: 512,
-            bytes: 8 << 20,
+            capacity: 512,
+            capacity_bytes: 8 << 20,
             max_wait: Duration::from_secs(2),
             spool: if network { Spool::read(given, validator) } else { None },
             dead_letter_file: None,

@@ -77,7 +77,7 @@ impl QueueReceiver {
         let state = locked(&self.shared.state);
         let deferred = &state.pending.deferred;
         let documents = deferred.iter().flat_map(|(_, batch)| &batch.documents);
-        deferred.len() < MAX_DEFERRED && documents.map(Document::len).sum::<usize>() < self.shared.config.bytes
+        deferred.len() < MAX_DEFERRED && documents.map(Document::len).sum::<usize>() < self.shared.config.capacity_bytes
     }
 
     /// Gives a batch back of which some documents have no outcome, and that is to be tried again at `until`; others get

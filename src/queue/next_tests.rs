@@ -23,8 +23,8 @@ struct Moment {
 impl Moment {
     fn new() -> Self {
         let state = State::new(&config::Queue {
-            slots: 8,
-            bytes: 1 << 20,
+            capacity: 8,
+            capacity_bytes: 1 << 20,
             max_wait: Duration::ZERO,
             dead_letter_file: None,
             dead_letter_limit: 0,

@@ -106,7 +106,7 @@ fn safe(tokens: std::ops::Range<u64>) -> Vec<(u64, bool)> {
 }
 
 fn without_spool(dir: &Path) -> config::Queue {
-    config::Queue { spool: None, slots: 8, max_wait: Duration::from_millis(10), ..config(dir, false) }
+    config::Queue { spool: None, capacity: 8, max_wait: Duration::from_millis(10), ..config(dir, false) }
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_full_spool_drops_nothing_that_is_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = config(dir.path(), false);
     config.spool.as_mut().unwrap().limit = 1 << 20;
-    (config.slots, config.max_wait) = (16, Duration::from_millis(100));
+    (config.capacity, config.max_wait) = (16, Duration::from_millis(100));
     assert_eq!(config.spool.as_ref().unwrap().full, SpoolFull::DropOldest);
     let mut queue = Queue::open(&config, dir.path());
     queue.receiver.set_failing(true);

@@ -230,8 +230,8 @@ mod tests {
     fn state(always: bool, documents: usize) -> State {
         let spool = config::Spool { dir: "/spool".into(), always, limit: 1 << 20, full: SpoolFull::DropOldest };
         let mut state = State::new(&config::Queue {
-            slots: 8,
-            bytes: 1 << 20,
+            capacity: 8,
+            capacity_bytes: 1 << 20,
             max_wait: Duration::ZERO,
             dead_letter_file: None,
             dead_letter_limit: 0,

@@ -108,7 +108,7 @@ impl State {
     pub(super) fn new(config: &config::Queue) -> Self {
         let always = config.spool.as_ref().is_some_and(|spool| spool.always);
         Self {
-            ring: Ring::new(config.slots, config.bytes),
+            ring: Ring::new(config.capacity, config.capacity_bytes),
             disk: Disk { always, ..Disk::default() },
             pending: Pending::default(),
             waiters: Waiters::default(),

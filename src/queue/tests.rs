@@ -26,8 +26,8 @@ pub(super) fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 pub(super) fn config(dir: &Path, always: bool) -> config::Queue {
     let spool = config::Spool { dir: dir.join("spool"), always, limit: 64 << 20, full: SpoolFull::DropOldest };
     config::Queue {
-        slots: 512,
-        bytes: 8 << 20,
+        capacity: 512,
+        capacity_bytes: 8 << 20,
         max_wait: Duration::from_secs(2),
         dead_letter_file: None,
         dead_letter_limit: 0,

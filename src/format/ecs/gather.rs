@@ -62,7 +62,7 @@ impl<'e> Gathered<'e> {
 
 /// Buffers for the parts of the document that are written during the pass.
 #[derive(Default)]
-pub(super) struct Work {
+pub(super) struct Scratch {
     /// Members of `auditd.data`.
     pub(super) data: Vec<u8>,
     /// Members of `auditd.interpreted`.
@@ -73,7 +73,7 @@ pub(super) struct Work {
     pub(super) keys: Values,
 }
 
-impl Work {
+impl Scratch {
     pub(super) fn clear(&mut self) {
         for part in [&mut self.data, &mut self.interpreted, &mut self.paths] {
             give_back(part, buffer::EVENT);
@@ -185,7 +185,7 @@ impl<'e> Gather<'_, '_, 'e> {
         let rule = self.flat.state.rules.get(id);
         let (role, kind, plain) = (rule.role, rule.value, rule.plain);
         let Some(key) = plain.filter(|key| self.flat.state.keys.take(*key, place.number)) else {
-            return self.flat.note_typed(id);
+            return self.flat.note_qualified(id);
         };
         let is_number = kind == Type::Exit && place.text().first().is_some_and(u8::is_ascii_digit);
         let is_plain = (kind == Type::Text || is_number) && !matches!(role.goes, Destination::Main(KnownField::Result));
@@ -281,7 +281,7 @@ impl<'e> Gather<'_, '_, 'e> {
             let (role, kind, plain) = (rule.role, rule.value, rule.plain);
             // The kernel writes each field once. Repeated fields of a forged record go to the qualified key.
             let Some(key) = plain.filter(|_| nth < seen.len() && !seen[..nth].contains(&plain)) else {
-                self.flat.note_typed(id);
+                self.flat.note_qualified(id);
                 continue;
             };
             seen[nth] = plain;

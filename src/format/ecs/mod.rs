@@ -43,7 +43,7 @@ use crate::{
     processes::{Origin, Processes},
 };
 use fields::{Ecs as Field, KnownField};
-use gather::{Gather, Gathered, Work};
+use gather::{Gather, Gathered, Scratch};
 use network::Network;
 use normalization::{Normalizations, Object};
 use object::Objects;
@@ -65,7 +65,7 @@ pub struct Ecs {
     normals: Normalizations,
     processes: Processes,
     flat: Flat<Field>,
-    work: Work,
+    work: Scratch,
     arguments: Arguments,
     users: Users,
     network: Network,
@@ -93,7 +93,7 @@ impl Ecs {
             normals: Normalizations::new(),
             processes,
             flat: Flat::new(json::Strings::Whole),
-            work: Work::default(),
+            work: Scratch::default(),
             arguments: Arguments::default(),
             users: Users::default(),
             network: Network::default(),
@@ -121,7 +121,7 @@ impl Ecs {
         self.work.clear();
         let view = View::new(event, &self.normals, interpreter);
         self.arguments.gather(event, interpreter, view.execve);
-        let Work { data, interpreted, paths, keys } = &mut self.work;
+        let Scratch { data, interpreted, paths, keys } = &mut self.work;
         let flat = flat::Writer { state: &mut self.flat, event, call: view.call, interpreter, out: data };
         let mut gather = Gather { flat, interpreted, paths, keys, view: &view, found: Gathered::new() };
         gather.records();

@@ -28,7 +28,7 @@ pub(super) fn write(
         if number.is_none()
             && let Some(found) = gather.found.get(slot)
         {
-            gather.flat.note_typed(found.id);
+            gather.flat.note_qualified(found.id);
         }
     }
     for word in words.iter_mut() {

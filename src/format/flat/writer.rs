@@ -139,7 +139,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
     }
 
     /// Notes that fields of this rule need the qualified key in this event.
-    pub fn note_typed(&mut self, id: RuleId) {
+    pub fn note_qualified(&mut self, id: RuleId) {
         self.state.rules.note(id);
         self.state.has_qualified = true;
     }

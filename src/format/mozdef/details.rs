@@ -303,7 +303,7 @@ impl Writer<'_, '_> {
     /// Notes the rule of a field that can't have its plain key.
     fn later(&mut self, plain: Option<Key>, role: Role, place: FieldRef, id: RuleId) {
         let Some(key) = plain else {
-            return self.flat.note_typed(id);
+            return self.flat.note_qualified(id);
         };
         let owner = self.flat.state.keys.owner(key);
         // The first `key` field of a record wrote all keys of that record. The member `paths` has the names of all PATH
@@ -312,7 +312,7 @@ impl Writer<'_, '_> {
             return;
         }
         if self.full {
-            self.flat.note_typed(id);
+            self.flat.note_qualified(id);
         }
     }
 
