@@ -163,7 +163,7 @@ impl Branch for Output {
 
 /// An output that gets no more events and delivers those in its queue.
 pub struct ClosingOutput {
-    kind: &'static str,
+    kind: config::SinkKind,
     spool_dir: Option<PathBuf>,
     sink: SinkHandle,
     receiver: QueueReceiver,
@@ -208,7 +208,7 @@ impl Closing for ClosingOutput {
     }
 }
 
-fn metrics(sink: &SinkHandle, receiver: &QueueReceiver, kind: &'static str, state: OutputState) -> OutputMetrics {
+fn metrics(sink: &SinkHandle, receiver: &QueueReceiver, kind: config::SinkKind, state: OutputState) -> OutputMetrics {
     let (counters, ring_bytes, spool_bytes) = receiver.metrics();
     let requests = sink.status.requests().snapshot();
     let breaker = if state == OutputState::Ended { None } else { sink.status.breaker() };

@@ -50,7 +50,7 @@ pub use http::Http;
 pub use key::About;
 use key::Dialect;
 pub use metrics::Metrics;
-pub use output::{Output, Sink};
+pub use output::{Output, Sink, SinkKind};
 pub use queue::{Queue, Spool, SpoolFull};
 pub use reference::Reference;
 pub use retry::Retry;

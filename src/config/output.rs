@@ -80,13 +80,13 @@ pub enum Sink {
 
 impl Sink {
     /// Its `type` in the configuration.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> SinkKind {
         match self {
-            Self::Http(_) => "http",
-            Self::Elasticsearch(_) => ELASTICSEARCH,
-            Self::Syslog(_) => "syslog",
-            Self::File(_) => "file",
-            Self::Stdout => "stdout",
+            Self::Http(_) => SinkKind::Http,
+            Self::Elasticsearch(_) => SinkKind::Elasticsearch,
+            Self::Syslog(_) => SinkKind::Syslog,
+            Self::File(_) => SinkKind::File,
+            Self::Stdout => SinkKind::Stdout,
         }
     }
 
@@ -101,10 +101,47 @@ impl Sink {
     }
 }
 
+/// The kinds of sinks: the values of `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SinkKind {
+    /// POST over HTTP or HTTPS.
+    Http,
+    /// The bulk API of Elasticsearch or OpenSearch.
+    Elasticsearch,
+    /// Messages to a syslog receiver.
+    Syslog,
+    /// Lines of a file.
+    File,
+    /// Lines on standard output.
+    Stdout,
+}
+
+impl SinkKind {
+    const ALL: [Self; 5] = [Self::Http, Self::Elasticsearch, Self::Syslog, Self::File, Self::Stdout];
+
+    /// Its name in the configuration and in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Elasticsearch => "elasticsearch",
+            Self::Syslog => "syslog",
+            Self::File => "file",
+            Self::Stdout => "stdout",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// True if it sends HTTP requests.
+    pub fn speaks_http(self) -> bool {
+        matches!(self, Self::Http | Self::Elasticsearch)
+    }
+}
+
 /// The names of all types, for messages.
 const TYPES: &str = "http, elasticsearch (OpenSearch too), syslog, file or stdout";
-/// The type for Elasticsearch and OpenSearch. It allows no text around documents.
-const ELASTICSEARCH: &str = "elasticsearch";
 
 /// The values of the keys that every output has, while they are read.
 #[derive(Default)]
@@ -128,7 +165,7 @@ pub(super) static TYPE_KEYS: &[Key<Draft, Output>] = &[Key {
         ..About::NONE
     },
     set: |_, _| Ok(()),
-    show: |output| one(output.sink.kind()),
+    show: |output| one(output.sink.kind().name()),
 }];
 
 /// The key of the format.
@@ -183,7 +220,7 @@ impl Output {
         dialect: Dialect,
         validator: &mut Validator,
     ) -> Option<Self> {
-        let is_elasticsearch = given.value("type") == Some(ELASTICSEARCH);
+        let is_elasticsearch = given.value("type") == Some(SinkKind::Elasticsearch.name());
         let mut draft = Draft::default();
         read(FORMAT_KEYS, &mut draft, given, dialect, validator);
         let mut format = draft.format.take().unwrap_or_else(|| default_format(is_elasticsearch, dialect));
@@ -200,7 +237,7 @@ impl Output {
         if dialect == Dialect::AudispJson && !sink.is_network() {
             given.ignore(&queue_keys());
         }
-        validator.no_meaning(given, &format!("this output's type ({})", sink.kind()));
+        validator.no_meaning(given, &format!("this output's type ({})", sink.kind().name()));
         let Draft { prepend_msg, postpend_msg, .. } = draft;
         Some(Self { name: name.to_string(), line, format, prepend_msg, postpend_msg, queue, sink })
     }
@@ -235,19 +272,23 @@ fn http_keys() -> Vec<&'static str> {
 impl Sink {
     fn read(given: &mut SectionValues, line: usize, dialect: Dialect, validator: &mut Validator) -> Option<Self> {
         let (kind, at) = match given.take("type") {
-            Some(kind) => kind,
+            Some((kind, at)) => (SinkKind::named(kind).ok_or(kind), at),
             // file_log takes precedence over mozdef_url.
-            None if dialect == Dialect::AudispJson => (if given.has("file_log") { "file" } else { "http" }, line),
+            None if dialect == Dialect::AudispJson => {
+                (Ok(if given.has("file_log") { SinkKind::File } else { SinkKind::Http }), line)
+            }
             None => {
                 validator.fault(line, given.section, "type", format!("is missing; must be {TYPES}"));
                 return None;
             }
         };
         match kind {
-            "http" => Some(Self::Http(Box::new(Http::read(given, line, dialect, validator)))),
-            ELASTICSEARCH => Some(Self::Elasticsearch(Box::new(Elasticsearch::read(given, line, validator)))),
-            "syslog" => Syslog::read(given, line, validator).map(|syslog| Self::Syslog(Box::new(syslog))),
-            "file" => {
+            Ok(SinkKind::Http) => Some(Self::Http(Box::new(Http::read(given, line, dialect, validator)))),
+            Ok(SinkKind::Elasticsearch) => {
+                Some(Self::Elasticsearch(Box::new(Elasticsearch::read(given, line, validator))))
+            }
+            Ok(SinkKind::Syslog) => Syslog::read(given, line, validator).map(|syslog| Self::Syslog(Box::new(syslog))),
+            Ok(SinkKind::File) => {
                 if dialect == Dialect::AudispJson {
                     // The keys of the unused server have no effect, so they aren't checked.
                     given.ignore(&http_keys());
@@ -257,11 +298,11 @@ impl Sink {
                     Lines::Stdout => Self::Stdout,
                 })
             }
-            "stdout" => {
+            Ok(SinkKind::Stdout) => {
                 validator.claim_path(at, given.section, "type", STDOUT.as_ref());
                 Some(Self::Stdout)
             }
-            _ => {
+            Err(kind) => {
                 validator.fault(at, given.section, "type", format!("is {kind:?}, must be {TYPES}"));
                 None
             }

@@ -160,7 +160,7 @@ pub static METRICS: &[Metric] = &[
                delivering what it still has) or ended.",
         statsd: &[],
         status: None,
-        get: Output(|output| vec![labelled([output.kind, output.state.name()], 1)]),
+        get: Output(|output| vec![labelled([output.kind.name(), output.state.name()], 1)]),
     },
     Metric {
         name: "auship_output_events_total",
@@ -342,7 +342,7 @@ fn breaker(output: &OutputMetrics) -> Vec<Series<'_>> {
 }
 
 fn of_http(output: &OutputMetrics, get: fn(&OutputMetrics) -> Vec<Series<'_>>) -> Vec<Series<'_>> {
-    if output.speaks_http() { get(output) } else { Vec::new() }
+    if output.kind.speaks_http() { get(output) } else { Vec::new() }
 }
 
 fn responses(output: &OutputMetrics) -> Vec<Series<'_>> {

@@ -1,7 +1,7 @@
 //! All counters at one moment.
 
 use crate::{
-    config::Metrics,
+    config::{Metrics, SinkKind},
     queue::counters::{Counter, Counters},
     sink::BreakerState,
     timing::{Histogram, Latency, RequestStats},
@@ -39,7 +39,7 @@ pub struct OutputMetrics {
     /// Its name.
     pub name: String,
     /// Its `type`.
-    pub kind: &'static str,
+    pub kind: SinkKind,
     /// Its state.
     pub state: OutputState,
     /// Its counters of events.
@@ -55,11 +55,6 @@ pub struct OutputMetrics {
 }
 
 impl OutputMetrics {
-    /// True if it sends HTTP requests.
-    pub fn speaks_http(&self) -> bool {
-        matches!(self.kind, "http" | "elasticsearch")
-    }
-
     /// A copy for a report. It takes the samples with it.
     pub fn snapshot(&mut self) -> Self {
         Self { requests: self.requests.snapshot(), ..self.clone() }

@@ -227,7 +227,7 @@ fn for_each_name(metric: &Metric, snapshot: &Snapshot, mut f: impl FnMut(String,
     }
     for (output, series) in &metric.series(snapshot) {
         for name in metric.statsd {
-            if matches!(name, StatsdName::All(_)) || output.is_some_and(OutputMetrics::speaks_http) {
+            if matches!(name, StatsdName::All(_)) || output.is_some_and(|output| output.kind.speaks_http()) {
                 f(fill_in(name.template(), metric, *output, series), series);
             }
         }
@@ -255,7 +255,7 @@ fn totals(snapshot: &Snapshot, kind: Kind) -> BTreeMap<String, u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::tests::full;
+    use crate::{config::SinkKind, metrics::tests::full};
 
     #[test]
     fn values_of_one_name_are_added_up() {
@@ -263,7 +263,7 @@ mod tests {
         let mut other = snapshot.outputs[0].clone();
         other.name = "si.em".into();
         snapshot.outputs.push(other);
-        let file = OutputMetrics { name: "copy".into(), kind: "file", ..snapshot.outputs[0].clone() };
+        let file = OutputMetrics { name: "copy".into(), kind: SinkKind::File, ..snapshot.outputs[0].clone() };
         snapshot.outputs.push(file);
         let counters = totals(&snapshot, Kind::Counter);
         let of = |name: &str| counters.get(name).copied();

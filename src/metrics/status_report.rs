@@ -37,7 +37,7 @@ pub(super) fn text(snapshot: &Snapshot) -> String {
     }
     for output in &snapshot.outputs {
         let breaker = output.breaker.map(|at| format!(", breaker {}", breaker_state(at))).unwrap_or_default();
-        let _ = writeln!(out, "\noutput {} ({}): {}{breaker}", output.name, output.kind, output.state.name());
+        let _ = writeln!(out, "\noutput {} ({}): {}{breaker}", output.name, output.kind.name(), output.state.name());
         for metric in METRICS {
             write_lines(&mut out, metric, &metric.of_output(output));
         }

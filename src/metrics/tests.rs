@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    config::Metrics,
+    config::{Metrics, SinkKind},
     outcome::{Loss, Outcome},
     queue::counters::{Counter, Counters},
     sink::BreakerState,
@@ -19,7 +19,7 @@ fn siem() -> OutputMetrics {
     counters.record_outcome(960, Outcome::Delivered);
     OutputMetrics {
         name: "siem".into(),
-        kind: "elasticsearch",
+        kind: SinkKind::Elasticsearch,
         state: OutputState::Running,
         counters,
         ring_bytes: 2048,
