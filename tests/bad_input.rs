@@ -1,4 +1,4 @@
-//! Input that makes no sense: no panic, no hang, and what does make sense goes on.
+//! Tests malformed input. auship must not panic or hang, and it must still process the valid events.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -7,7 +7,7 @@ use common::{AUSHIP, auship, event, json, run, serials};
 use serde_json::{Value, json};
 use std::process::Command;
 
-/// The documents of a log. The program gets a minute of the processor for them: a busy machine makes no difference.
+/// Converts a log and returns the documents. The limit is 60 seconds of CPU time, so a busy machine doesn't matter.
 fn convert(log: &[u8]) -> Vec<Value> {
     let mut command = Command::new("prlimit");
     command.args(["--cpu=60", AUSHIP, "convert"]);
@@ -20,7 +20,7 @@ fn convert_text(log: &str) -> Vec<Value> {
     convert(log.as_bytes())
 }
 
-/// The good events around something bad are all there.
+/// Puts bad input between two good events, checks that both events are converted, and returns all documents.
 fn goes_on(bad: &[u8]) -> Vec<Value> {
     let log = [event(1, "before").as_bytes(), bad, b"\n", event(2, "after").as_bytes()].concat();
     let documents = convert(&log);
@@ -150,7 +150,7 @@ fn ten_megabytes_of_arguments_are_one_command() {
 
 #[test]
 fn events_that_never_end_take_no_time() {
-    // libauparse compares each line with all events it holds, and walks an event's records to add one.
+    // libauparse compares each line with every event that it holds. To add a record, it walks the event's records.
     let unfinished: String = (1..60_000)
         .map(|n| format!("type=SYSCALL msg=audit(1795320000.001:{n}): arch=c000003e syscall=1 a0=1 pid=5\n"))
         .collect();

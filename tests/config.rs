@@ -1,4 +1,4 @@
-//! Configuration as a user meets it: `auship check`, exit statuses, what messages say.
+//! Tests the configuration from a user's view: `auship check`, exit statuses and messages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-/// Exit status and what was said, of `auship check` and of `auship run`, which must agree.
+/// Checks that `auship check` and `auship run` both exit with 2 and print the same messages, and returns the messages.
 fn refused(path: &Path) -> String {
     let path = path.to_str().unwrap();
     let check = auship(&["check", "--config", path], b"");
@@ -119,7 +119,7 @@ fn the_shipped_configuration_lists_every_key_with_its_default() {
         assert!(set, "conf/auship.conf doesn't show {name}");
     }
     assert!(auship(&["check", "--config", shipped.to_str().unwrap()], b"").status.success());
-    // What it says about filters can be used as it is, but that no event has no_key and key.
+    // The filter in the file must be valid once uncommented. Only no_key is left out: no event matches no_key and key.
     let filter: String = text
         .lines()
         .skip_while(|l| !l.starts_with(";[filter:"))
@@ -151,14 +151,14 @@ fn defaults_are_what_they_are_said_to_be() {
     ] {
         let [top, input, metrics, section] = ["", "[input]\n", "[metrics]\n", "[output:siem]\n"];
         let without = parse(&format!("{section}{output}\n")).unwrap();
-        // Those of several words aren't values, but say what is done then.
+        // A default of several words isn't a value. It describes what auship does if the key isn't set.
         for about in
             auship::internals::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' '))
         {
             let setting = format!("{} = {}\n", about.name, about.default);
             for (before, after) in [(top, ""), (input, ""), (metrics, ""), ("", setting.as_str())] {
                 let before = if after.is_empty() { format!("{before}{setting}") } else { String::new() };
-                // Where it may not stand, or has no meaning for this output, there is nothing to compare.
+                // If the key isn't allowed in this section or for this output, there is nothing to compare.
                 let Ok(mut with) = parse(&format!("{before}{section}{output}\n{after}")) else { continue };
                 with.outputs[0].line = without.outputs[0].line;
                 assert_eq!(with, without, "{setting}");

@@ -12,9 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A configuration, and where it stands.
+/// A configuration, and the file and line where it begins.
 struct Example {
-    /// Relative to the project's directory.
+    /// The file's path, relative to the project's directory.
     file: PathBuf,
     /// The number of its first line.
     line: usize,
@@ -22,7 +22,7 @@ struct Example {
 }
 
 impl Example {
-    /// Begins with the line after `before`, which is counted from 1.
+    /// Creates an empty example that begins on the line after line `before`. Lines are counted from 1.
     fn after(file: &Path, before: usize) -> Self {
         Self { file: file.to_path_buf(), line: before + 1, text: String::new() }
     }
@@ -32,10 +32,10 @@ impl Example {
         self.text.push('\n');
     }
 
-    /// What `auship check` says about it, with the file and line where it stands; nothing when all is well.
+    /// Returns the messages of `auship check`, with the original file and line. Returns `None` if the check passes.
     fn faults(&self) -> Option<String> {
         let root = tempfile::tempdir().unwrap();
-        // Empty lines before it, so that faults have the line numbers of the file that it was taken from.
+        // Empty lines come first, so that messages have the line numbers of the original file.
         let mut config = "\n".repeat(self.line - 1);
         for line in self.text.lines() {
             config.push_str(&below(root.path(), line));
@@ -49,7 +49,8 @@ impl Example {
     }
 }
 
-/// The line with a path below `root`, where what it refers to is made. Other lines stay as they are.
+/// Moves the path in a setting below `root` and creates the file or directory that the setting needs there. Returns
+/// the new line. Returns all other lines unchanged.
 fn below(root: &Path, line: &str) -> String {
     let Some((key, value)) = line.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else {
         return line.to_string();
@@ -82,7 +83,7 @@ fn read(file: &Path) -> String {
     fs::read_to_string(project().join(file)).unwrap()
 }
 
-/// The files of a directory with that extension, relative to the project's directory.
+/// Returns the files in a directory that have this extension. The paths are relative to the project's directory.
 fn files(dir: &str, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(project().join(dir)).unwrap();
     let mut found: Vec<PathBuf> = entries.map(|entry| Path::new(dir).join(entry.unwrap().file_name())).collect();
@@ -91,12 +92,12 @@ fn files(dir: &str, extension: &str) -> Vec<PathBuf> {
     found
 }
 
-/// The Markdown pages.
+/// Returns all Markdown pages.
 fn pages() -> Vec<PathBuf> {
     ["", "docs", "rules", "conf/dashboards", "conf/examples"].iter().flat_map(|dir| files(dir, "md")).collect()
 }
 
-/// The configurations in a Markdown page.
+/// Returns the configurations in a Markdown page.
 fn in_page(file: &Path) -> Vec<Example> {
     let mut found = Vec::new();
     let mut block: Option<(String, Example)> = None;
@@ -115,7 +116,7 @@ fn in_page(file: &Path) -> Vec<Example> {
                 }
             }
             (None, Some((_, example))) => example.push(line),
-            // Code may be indented too, but a configuration there would not be found.
+            // Markdown allows indented code too. This test reads fenced blocks only, so configurations belong there.
             (None, None) => {
                 assert!(!is_configuration(line.trim_start()), "{}:{number}: put it into ```ini", file.display());
             }
@@ -129,7 +130,7 @@ fn is_configuration(text: &str) -> bool {
     text.lines().any(|line| ["[output:", "[filter:", "[metrics]", "[input]"].iter().any(|head| line.starts_with(head)))
 }
 
-/// The configurations in the comments of another program's configuration.
+/// Returns the auship configurations in the comments of another program's configuration file.
 fn in_comments(file: &Path) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
     let mut inside = false;
@@ -146,7 +147,7 @@ fn in_comments(file: &Path) -> Vec<Example> {
     found
 }
 
-/// Fails with everything that is wrong with these.
+/// Fails with all messages about these examples if there are any.
 fn must_pass(examples: &[Example]) {
     let faults: Vec<String> = examples.iter().filter_map(Example::faults).collect();
     assert!(faults.is_empty(), "{}", faults.join(""));
@@ -175,7 +176,7 @@ fn configurations_in_examples_for_other_programs_pass() {
     must_pass(&examples);
 }
 
-/// What an output of each type needs besides, and for syslog of each kind of receiver.
+/// The keys that an output of each type needs. Syslog has one entry for each kind of receiver.
 const OUTPUTS: [&[&str]; 6] = [
     &["type = http", "url = https://siem.example.com/events", "spool_dir = /var/spool/auship/siem"],
     &["type = elasticsearch", "url = https://es1.example.com:9200", "spool_dir = /var/spool/auship/siem"],
@@ -185,15 +186,15 @@ const OUTPUTS: [&[&str]; 6] = [
     &["type = stdout"],
 ];
 
-/// Adds what a setting needs besides, unless it sets that itself.
+/// Returns the setting followed by the lines in `needs`, except a line for the same key.
 fn with(setting: &str, needs: &[&str]) -> String {
     let key = |line: &str| line.split('=').next().unwrap().trim().to_string();
     let others = needs.iter().filter(|need| key(need) != key(setting));
-    // The setting is the first line, so that its number is right.
+    // The setting comes first, so that messages have the right line number.
     [setting].iter().chain(others).map(|line| format!("{line}\n")).collect()
 }
 
-/// What some keys can't be without.
+/// Returns the line that must accompany a key, or an empty string if the key needs no other.
 fn companion(key: &str) -> &'static str {
     match key {
         "client_key" => "client_cert = /etc/auship/client.pem\n",
@@ -204,8 +205,8 @@ fn companion(key: &str) -> &'static str {
     }
 }
 
-/// Whole configurations with a setting of a section; one of them must pass. The setting is in the second line, or in
-/// the first when it stands before any section.
+/// Returns whole configurations with this setting in this section. One of them must pass. The setting is on the second
+/// line, or on the first line if it belongs before any section.
 fn around(section: &str, setting: &str) -> Vec<String> {
     let stdout = "[output:of-the-test]\ntype = stdout\n";
     match section.split(':').next().unwrap() {

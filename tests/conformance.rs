@@ -1,4 +1,4 @@
-//! `format = ecs` says of an event what go-libaudit, and with it Auditbeat, says of it.
+//! Compares documents of `format = ecs` with the output of go-libaudit, the library that Auditbeat uses.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -10,7 +10,8 @@ use std::{
     process::Command,
 };
 
-/// go-libaudit's test cases: `RECORDED` names a directory that has its aucoalesce/testdata as `go-libaudit`.
+/// Returns the directory with go-libaudit's test cases (a copy of its aucoalesce/testdata). It is the subdirectory
+/// `go-libaudit` of the recorded data, which `RECORDED` can locate. See [`recorded`].
 fn cases() -> Option<PathBuf> {
     recorded("conformance with go-libaudit", "go-libaudit")
 }

@@ -1,4 +1,4 @@
-//! `auship convert`: every event of a log becomes one document that says what its records said.
+//! Tests `auship convert`: each event of a log becomes one document with the content of its records.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -12,7 +12,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// All documents of a log, held against the contract as tests/tools/mozdef.py understands it.
+/// Checks all documents of a log with tests/tools/mozdef.py, an independent implementation of the contract.
 fn agrees_with_oracle(log: &Path, args: &[&str]) {
     let dir = tempfile::tempdir().unwrap();
     let output = auship(&[&["convert"], args, &[log.to_str().unwrap()]].concat(), b"");
@@ -116,7 +116,7 @@ fn details_of_the_edge_log() {
     let documents = convert(&fs::read(data("edge.log")).unwrap());
     let details = |serial: &str| one(&documents, serial)["details"].clone();
 
-    // Several keys, hex-encoded by the kernel; node; values with spaces; our own keys in a user's message.
+    // Several keys in hex, a node name, values with spaces, and a user's message that contains auship's own key names.
     assert_eq!(details("50004")["auditkey"], json!(["exec", "privileged"]));
     assert_eq!(one(&documents, "50005")["hostname"], "web-17.example.com");
     let user = details("50008");
@@ -127,7 +127,7 @@ fn details_of_the_edge_log() {
     assert_eq!(details("50002")["aaprofile"], "/usr/sbin/cups browsed");
     assert_eq!(details("50053")["vm"], "guest one");
 
-    // Addresses go by what the call does.
+    // The system call decides whether an address is the source or the destination.
     let connect = details("50020");
     assert_eq!((&connect["destinationipaddress"], &connect["destinationport"]), (&json!("192.0.2.1"), &json!("443")));
     let accept = details("50024");
@@ -137,7 +137,7 @@ fn details_of_the_edge_log() {
         assert!(keys.as_object().unwrap().keys().all(|k| !k.ends_with("ipaddress")), "{none}: {keys}");
     }
 
-    // Bytes that aren't text, a hex string that lost its last digit, one name in several records.
+    // Bytes that aren't text, a hex string without its last digit, and the same field in several records.
     let rename = details("50014");
     assert_eq!(rename["paths"], json!(["/srv/", "/srv/b", r"from \xff\xfe", "to\nhere \"quoted\" \\ end"]));
     assert_eq!(rename["paths_hex"], json!(["", "", "66726f6d20fffe", ""]));
@@ -147,7 +147,7 @@ fn details_of_the_edge_log() {
     assert_eq!(rename["cwd"], "/srv/новый каталог");
     assert_eq!(rename["proctitle"], "6D7600612");
 
-    // The file's mode is the PATH's; a name of two types belongs to the first.
+    // `mode` comes from the PATH record. OPENAT2 and AVC fields get a prefix if another record has the same name.
     let openat2 = details("50062");
     assert_eq!((&openat2["mode"], &openat2["openat2_mode"]), (&json!("0100600"), &json!("0600")));
     let avc = details("50001");
@@ -156,7 +156,7 @@ fn details_of_the_edge_log() {
         (&json!("httpd"), &json!("httpd"), &json!("dm-0"))
     );
 
-    // Names and numbers.
+    // Values that are shown as names, and values that stay numbers.
     assert_eq!(details("50011")["arch"], "i386");
     assert_eq!((&details("50012")["arch"], &details("50012")["syscall"]), (&json!("aarch64"), &json!("execve")));
     assert_eq!(details("50013")["syscall"], "999");
@@ -168,7 +168,7 @@ fn details_of_the_edge_log() {
     assert_eq!(details("50010")["success"], "false");
 }
 
-/// The details of one record at a time long ago.
+/// Returns the details of the document for this record. The record gets a fixed time and serial.
 fn details_of(record: &str) -> Value {
     let log = record.replacen(' ', " msg=audit(1795320000.001:9): ", 1) + "\n";
     let [document] = &convert_text(&log)[..] else { panic!("{log}") };
@@ -277,7 +277,7 @@ fn an_event_goes_on_in_the_next_file() {
     let log = fs::read(data("zoo-raw.log")).unwrap();
     let lines: Vec<&[u8]> = log.split_inclusive(|b| *b == b'\n').collect();
     let (first, second) = (dir.path().join("audit.log.1"), dir.path().join("audit.log"));
-    // In the middle of an event, without its last newline.
+    // The first file ends in the middle of an event, and without a newline.
     let head = lines[..11].concat();
     fs::write(&first, &head[..head.len() - 1]).unwrap();
     fs::write(&second, lines[11..].concat()).unwrap();
@@ -292,7 +292,8 @@ fn an_event_goes_on_in_the_next_file() {
 
 #[test]
 fn long_command_lines_are_whole() {
-    // As the kernel writes them: split over records, long arguments in hex fragments that cut characters.
+    // The kernel splits the arguments over several records. It cuts long arguments into hex fragments, even inside a
+    // character.
     let long: String = "ä€𝄞 ".repeat(12_000);
     let hex = |text: &[u8]| text.iter().map(|b| format!("{b:02X}")).collect::<String>();
     let stamp = "msg=audit(1795320000.100:9)";
@@ -405,7 +406,8 @@ fn memory_does_not_grow_with_the_input() {
         let line = status.lines().find(|l| l.starts_with("VmHWM:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
     };
-    // 40 MB; the same serials again and again are parts of one event each time, which is the harder case.
+    // The input is 40 MB and repeats the same serials. Repeated serials are more parts of the same events, which is the
+    // harder case.
     for _ in 0..900 {
         stdin.write_all(&event).unwrap();
     }

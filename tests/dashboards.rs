@@ -1,4 +1,5 @@
-//! What conf/dashboards brings is whole, and asks for fields that documents of `format = ecs` have.
+//! Checks that the dashboards in conf/dashboards are complete, and that they use only fields that `format = ecs`
+//! documents have.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -25,12 +26,12 @@ fn text<'a>(value: &'a Value, at: &str) -> &'a str {
     value.pointer(at).and_then(Value::as_str).unwrap_or_else(|| panic!("no {at} in {value}"))
 }
 
-/// JSON inside a string of JSON.
+/// Parses a string in an object as JSON and returns the result.
 fn inner(object: &Value, at: &str) -> Value {
     json::document(text(object, at).as_bytes())
 }
 
-/// The query of a search: fields, each with the values asked for; none for "has any".
+/// Returns the query of a search: each field with the values that it may have. An empty list stands for any value.
 fn query(search: &Value) -> Vec<(String, Vec<String>)> {
     let source = inner(search, "/attributes/kibanaSavedObjectMeta/searchSourceJSON");
     assert_eq!(text(&source, "/query/language"), "kuery");
@@ -44,7 +45,7 @@ fn query(search: &Value) -> Vec<(String, Vec<String>)> {
     clause.captures_iter(asked).map(|found| (found[1].to_owned(), values(&found[2]))).collect()
 }
 
-/// All fields that an object names.
+/// Returns all fields that an object names.
 fn fields(object: &Value) -> Vec<String> {
     match text(object, "/type") {
         "index-pattern" => vec![text(object, "/attributes/timeFieldName").to_owned()],
@@ -114,7 +115,7 @@ fn fields_are_those_of_our_documents() {
         let counts = object["type"] == "visualization";
         for field in fields(&object) {
             match schema.get(&field) {
-                // Text can be searched, but not counted by value.
+                // A `match_only_text` field can be searched, but its values can't be counted.
                 Some(definition) => assert!(!counts || definition.kind != "match_only_text", "{field}"),
                 None => assert!(EXTENSIONS.contains(&&field[..]) || ours(&field), "{} names {field}", object["id"]),
             }

@@ -1,4 +1,4 @@
-//! Documents of `format = ecs` say what the contract wants, as tests/tools/ecs.py understands it.
+//! Checks documents of `format = ecs` with tests/tools/ecs.py, an independent implementation of the contract.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -7,7 +7,7 @@ use common::{PYTHON, data, ecs, json, tool};
 use serde_json::Value;
 use std::{fs, path::Path, process::Command};
 
-/// What the oracle finds wrong with the documents of a log.
+/// Returns the errors that the oracle (tests/tools/ecs.py) finds in the documents of a log, or `None`.
 fn faults(log: &Path, documents: &[u8]) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("documents");
@@ -36,7 +36,7 @@ fn an_event_is_the_same_document_every_time() {
     }
 }
 
-/// The oracle is one that can say no: it misses what is taken out, and sees what is changed.
+/// Tests the oracle itself: it must report a field that is removed or changed.
 #[test]
 fn the_oracle_sees_what_is_missing_or_wrong() {
     let fields = "@timestamp event/id event/sequence event/kind event/outcome event/action event/category event/type \

@@ -1,4 +1,4 @@
-//! What odd records become in documents of `format = ecs`.
+//! Tests how unusual records appear in documents of `format = ecs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::{auship, json, write_config};
 use serde_json::{Value, json};
 
-/// The documents of records, each with its own serial: a record's head is written here.
+/// Returns the documents of these records. Adds a head with a separate serial to each record.
 fn documents(records: &[&str]) -> Vec<Value> {
     let line = |(n, record): (usize, &&str)| {
         let (kind, rest) = record.split_once(' ').unwrap_or((record, ""));
@@ -15,7 +15,7 @@ fn documents(records: &[&str]) -> Vec<Value> {
     of_log(&records.iter().enumerate().map(line).collect::<String>())
 }
 
-/// The document of one event.
+/// Returns the document of one event that consists of these records.
 fn event(records: &[&str]) -> Value {
     let lines = records.iter().map(|record| {
         let (kind, rest) = record.split_once(' ').unwrap_or((record, ""));
@@ -59,7 +59,7 @@ fn relative_names_are_joined_to_the_working_directory() {
     assert_eq!(document["host"]["os"], json!({"type": "linux"}));
 }
 
-/// Records don't say which directory a descriptor is.
+/// Records don't contain the path of an open directory, only its file descriptor.
 #[test]
 fn names_below_an_open_directory_are_not_joined() {
     let call = CALL.replace(" a0=ffffff9c", " a0=5");
@@ -131,7 +131,7 @@ fn one_name_in_several_records_is_told_apart() {
     assert_eq!(document["auditd"]["record_types"], json!(["AVC", "SYSCALL", "OBJ_PID", "OBJ_PID"]));
 }
 
-/// What comes of a PATH record's field besides its own key (pieces of a label, bytes in hex) is nobody else's.
+/// A field of a PATH record can produce additional keys (parts of a label, bytes in hex). Each key occurs only once.
 #[test]
 fn names_with_dots_repeat_no_key() {
     let document = event(&[CALL, "PATH item=0 name=61FF name.hex=\"x\" obj=u:r:t obj.user=y EOE.x=\"\u{e9}\"", "EOE"]);

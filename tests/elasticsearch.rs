@@ -1,5 +1,5 @@
-//! The Elasticsearch sink against a server that answers as Elasticsearch does, well and badly: nothing lost, nothing
-//! twice, and the books right.
+//! Tests of the Elasticsearch output. The server answers as Elasticsearch does, correctly or badly. No event may be
+//! lost or stored twice, and the figures must add up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -20,13 +20,13 @@ use std::{
     time::Instant,
 };
 
-/// Batches that are sent when they are full or nothing more comes, however slowly they fill.
+/// Batches are sent only when they are full or the input ends, however slowly they fill.
 const FULL: &str = "bulk_interval = 1h\n";
 
-/// Retries at once, so that tests don't wait, and batches that are soon full.
+/// Retry delays and the batch interval are short, so that tests don't wait.
 const FAST: &str = "retry_min = 20ms\nretry_max = 200ms\nbulk_interval = 100ms\nring_slots = 20000\n";
 
-/// MozDef's documents, which have hashes for ids, unless a format is named.
+/// Writes a configuration. The format is `mozdef`, whose document ids are hashes, unless `more` sets another format.
 fn config(dir: &Path, urls: &str, more: &str) -> PathBuf {
     let format = if more.contains("format =") { "" } else { "format = mozdef\n" };
     let fast = if more.contains(FULL) { FAST.replace("bulk_interval = 100ms\n", "") } else { FAST.to_string() };
@@ -44,7 +44,7 @@ fn with_spool(dir: &Path, urls: &str, more: &str) -> PathBuf {
     config(dir, urls, &format!("spool_dir = {}\n{more}", dir.join("spool").display()))
 }
 
-/// The figures at the end, which must add up.
+/// Returns the output's total of this name from the metrics file, and checks that all figures add up.
 fn figure(dir: &Path, name: &str) -> usize {
     let text = fs::read_to_string(dir.join("auship.prom")).unwrap();
     assert!(adds_up(&text), "{text}");
@@ -188,7 +188,7 @@ fn answers_that_say_nothing_cost_and_double_nothing() {
         let mut auship = Running::start(&with_spool(dir.path(), &host.url, "bulk_events = 50\nworkers = 2\n"));
         auship.feed(&events(1, 200));
         auship.wait_for("events wait in the spool");
-        // It has some, but nobody was told.
+        // The cluster has stored some documents, but auship got no usable answer about them.
         cluster.wait_for(50);
         let before = cluster.count();
         cluster.behave("ok");
@@ -252,7 +252,7 @@ fn documents_of_a_blocked_index_hold_up_nobody_else_and_survive_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = Cluster::new(dir.path());
     let host = cluster.host("block");
-    // One worker, and a batch of blocked documents alone after one with others.
+    // There is one worker. The first batch mixes blocked and other documents; the second holds only blocked documents.
     let path = with_spool(dir.path(), &host.url, "bulk_events = 10\nworkers = 1\n");
     let mut auship = Running::start(&path);
     auship.feed(&(event(1, "block") + &events(2, 9)));
@@ -293,7 +293,7 @@ fn a_dead_host_and_a_hanging_one_are_left_out_and_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let cluster = Cluster::new(dir.path());
     let (good, other) = (cluster.host("ok"), cluster.host("ok"));
-    // One that takes connections, and no more.
+    // A server that accepts connections and never answers.
     let hanging = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = free_port();
     let urls = format!(
@@ -309,15 +309,16 @@ fn a_dead_host_and_a_hanging_one_are_left_out_and_come_back() {
     auship.feed(&events(1, 400));
     cluster.wait_for(400);
     auship.wait_for("left out for now");
-    // Each of the workers may try it once. Then it is asked whether it is back, one request at a time, each of half a
-    // second; a quarter of forty requests would go to it otherwise, of two workers at once.
+    // Each worker may try the hanging host once. After that, auship checks whether the host is back, with one request
+    // at a time, each with a timeout of half a second. Otherwise a quarter of the forty requests would go to this host,
+    // from two workers at once.
     hanging.set_nonblocking(true).unwrap();
     let tried = std::iter::from_fn(|| hanging.accept().ok()).count();
     let most = 3 + (start.elapsed().as_millis() / 500) as usize;
     assert!((1..=most).contains(&tried), "{tried} requests to a host that hangs, {most} at most");
     assert!(!auship.messages().contains("lost"), "{}", auship.messages());
 
-    // One that answered so far begins to hang, and the dead one comes to life.
+    // A host that has answered so far begins to hang, and the dead host starts.
     let dead = cluster.start("ok", None, port);
     auship.wait_for(&format!("http://localhost:{port} works again"));
     cluster.host_behaves(&other, "hang");
@@ -444,7 +445,7 @@ fn a_kill_in_the_middle_leaves_every_event_there_once() {
     let port = free_port();
     let path =
         with_spool(dir.path(), &format!("http://localhost:{port}"), "spool = always\nbulk_events = 20\nworkers = 3\n");
-    // Answers are cut, documents refused, and the sender killed amid that, three times.
+    // Three times, the server cuts answers or refuses documents, and the test kills auship meanwhile.
     let mut fed = 0;
     for (round, behaviour) in ["odd-429", "cuts", "odd-503"].into_iter().enumerate() {
         let host = cluster.start(behaviour, None, port);
@@ -466,7 +467,7 @@ fn a_kill_in_the_middle_leaves_every_event_there_once() {
     let mut found = serials(&documents);
     found.sort_unstable();
     assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "none is there twice");
-    // What the reader, or the pipe, still had when it was killed never was this program's; it says what is missing.
+    // A kill loses events that are still in the reader or in the pipe. auship reports them in `audit_gap` documents.
     let missing = fed - found.len();
     let gaps: usize = documents
         .iter()
@@ -509,7 +510,8 @@ fn the_figures_add_up_at_every_moment_of_a_bad_day() {
     assert_eq!((delivered + dead, number(&said, "lost")), (2000, 0), "{said}");
     let letters = json::lines(&fs::read(dir.path().join("spool/dead-letters.json")).unwrap_or_default());
     assert_eq!(letters.len(), dead);
-    // A document may have been put aside and be there all the same: it was taken when an answer was cut.
+    // A document can be both in an index and in the dead letters: the server stored it, cut the answer, and refused the
+    // document when it was sent again.
     let mut found = serials(&cluster.documents());
     found.extend(serials(&letters.iter().map(|letter| letter["document"].clone()).collect::<Vec<_>>()));
     found.sort_unstable();
@@ -518,7 +520,7 @@ fn the_figures_add_up_at_every_moment_of_a_bad_day() {
     assert_eq!(cluster.errors(), "");
 }
 
-/// The serials of ECS documents, sorted.
+/// Returns the serials of the cluster's ECS documents, sorted.
 fn ecs_serials(cluster: &Cluster) -> Vec<u64> {
     let mut found: Vec<_> = cluster.documents().iter().map(|d| d["event"]["sequence"].as_u64().unwrap()).collect();
     found.sort_unstable();

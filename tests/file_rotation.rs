@@ -1,4 +1,4 @@
-//! A file that makes way for a new one: by size, by time, killed, and on a full disk.
+//! Tests of file rotation: by size, by time, when auship is killed, and on a full disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -18,7 +18,7 @@ impl Setup {
         PathBuf::from(format!("{}.{n}", self.log.display()))
     }
 
-    /// The files there are, oldest first.
+    /// Returns the existing files (rotated files and the current one), oldest first.
     fn files(&self) -> Vec<PathBuf> {
         let mut numbers: Vec<usize> = fs::read_dir(self.log.parent().unwrap())
             .unwrap()
@@ -30,7 +30,7 @@ impl Setup {
         files
     }
 
-    /// What is in all of them, in order; half a document fails.
+    /// Returns the serials in all files, in order. Panics if a document is incomplete.
     fn serials(&self) -> Vec<usize> {
         self.files().iter().flat_map(|path| read(path)).collect()
     }
@@ -88,7 +88,7 @@ fn by_time_also_while_nothing_comes() {
     auship.feed(&events(1, 10));
     wait_until("the first file made way", || setup.numbered(1).exists());
     assert_eq!(read(&setup.numbered(1)), (1..=10).collect::<Vec<_>>());
-    // An empty file isn't replaced: time has to go by to see it.
+    // An empty file isn't rotated. To show this, the test waits longer than `rotate_every`.
     thread::sleep(Duration::from_millis(1500));
     assert_eq!(setup.files().len(), 2);
     auship.feed(&events(11, 10));
@@ -112,11 +112,11 @@ fn age_survives_a_restart() {
     assert!(auship.finish().0.success());
     assert_eq!(setup.files().len(), 1, "an hour isn't over");
     wait_until("a second is over", || made.elapsed().is_ok_and(|age| age > Duration::from_secs(1)));
-    // It was written just now, and is older than a second all the same.
+    // The file was written to just now, but it was created more than a second ago. So it is rotated.
     let mut auship = setup.start("rotate_every = 1s\n");
     auship.feed(&events(21, 10));
     assert!(auship.finish().0.success());
-    // Where that took longer than a second, another file made way too.
+    // If that took longer than a second, another file was rotated too. So only the oldest file is checked here.
     assert_eq!(read(&setup.files()[0]), (1..=20).collect::<Vec<_>>());
     assert_eq!(setup.serials(), (1..=30).collect::<Vec<_>>());
 }
@@ -138,7 +138,7 @@ fn each_new_file_has_mode_owner_and_group() {
         let meta = fs::metadata(&path).unwrap();
         assert_eq!((meta.mode() & 0o7777, meta.uid(), meta.gid()), (0o644, nobody, 12345), "{path:?}");
     }
-    // One that is there stays as it is.
+    // An existing file keeps its mode and owner.
     let setup = Setup::new();
     fs::write(&setup.log, "").unwrap();
     let before = fs::metadata(&setup.log).unwrap();

@@ -1,4 +1,4 @@
-//! The file sink, as logrotate, Fluentd and a full disk meet it.
+//! Tests of the file sink: with logrotate, with programs that follow the file, and on a full disk.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -172,8 +172,8 @@ fn an_unfinished_event_comes_out_when_input_is_quiet() {
     };
     auship.feed(&syscall(now, 1));
     setup.wait_for(&setup.log, 1);
-    // An old one waits for its end instead, however slowly it comes: longer than a new one that another process got
-    // after it.
+    // An event with an old time isn't delivered incomplete: it waits for its last record, however late that comes. The
+    // test waits here until another process has delivered a new unfinished event, which was sent after this one.
     auship.feed(&syscall(now - 1000, 2));
     let other = Setup::new();
     let mut clock = other.start("");
@@ -195,7 +195,7 @@ fn an_unfinished_event_comes_out_when_input_is_quiet() {
 fn a_whole_event_waits_for_nothing() {
     let setup = Setup::new();
     let mut auship = setup.start("");
-    // Old records, which don't age, and nothing comes behind them.
+    // The records are too old for the time limit of unfinished events. No other record comes before the check.
     auship
         .feed("type=SYSCALL msg=audit(1795320000.000:1): arch=c000003e syscall=1 success=yes a0=1 pid=5 comm=\"x\"\n");
     auship
@@ -282,8 +282,8 @@ fn a_stuck_reader_of_standard_output_stops_us_no_longer_than_max_wait() {
     let mut auship = Running::start_with(&config, |command| {
         command.stdout(Stdio::piped());
     });
-    // Nobody reads the pipe: 64 KiB of it fill, then the ring, then the reader waits once, not for every event, which
-    // would take twenty minutes.
+    // No process reads the pipe. Its 64 KiB fill first, then the ring. Then the reader waits once. If it waited for
+    // each event, the test would take twenty minutes.
     auship.feed(&events(1, 5000));
     let (status, said) = auship.finish();
     assert_eq!(status.code(), Some(1), "events were left: {said}");

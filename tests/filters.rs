@@ -1,4 +1,5 @@
-//! Filters as a user meets them: what is left of real logs, held against what Python and ausearch find in them.
+//! Tests filters from a user's view. Compares the events that filters select with those that a Python script and
+//! ausearch find in the same logs.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -7,7 +8,7 @@ use common::{PYTHON, Running, auship, data, event, json, serials, tool, wait_unt
 use nix::sys::signal::Signal;
 use std::{fs, process::Command};
 
-/// The serials that `auship run` writes to a file, and what it says at its end.
+/// Runs `auship run` on a log. Returns the serials that it writes to a file, and all messages that it prints.
 fn kept(sections: &str, log: &str) -> (Vec<usize>, String) {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out.json");
@@ -22,7 +23,7 @@ fn kept(sections: &str, log: &str) -> (Vec<usize>, String) {
     (kept, said)
 }
 
-/// The numbers that a program prints, one a line.
+/// Runs a program and returns the numbers that it prints, one per line, in ascending order.
 fn numbers(command: &mut Command) -> Vec<usize> {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
@@ -32,7 +33,7 @@ fn numbers(command: &mut Command) -> Vec<usize> {
     numbers
 }
 
-/// Conditions over the test data, and whether they find anything there.
+/// The conditions of each filter that the test runs on the test data.
 const CONDITIONS: &[&[(&str, &str)]] = &[
     &[("syscall", "execve")],
     &[("syscall", "42, openat, 9999")],
@@ -134,7 +135,7 @@ fn a_reload_brings_other_filters_and_hits_go_on() {
     };
     running.feed(&(event(1, "a") + &event(2, "b") + &event(3, "b")));
     written(2);
-    // A faulty one changes nothing.
+    // A reload with an invalid filter changes nothing.
     write_config(dir.path(), &format!("{output}{stays}[filter:new]\nregex = text=(b\n"));
     running.signal(Signal::SIGHUP);
     running.wait_for("the running configuration stays");

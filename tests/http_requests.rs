@@ -1,4 +1,4 @@
-//! What HTTP requests carry: batches, headers, logins, certificates, compression, proxies, HTTP/2.
+//! Tests of HTTP requests: batches, headers, logins, certificates, compression, proxies, HTTP/2.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -127,7 +127,7 @@ fn a_secret_that_everybody_can_read_is_refused() {
     let said = String::from_utf8_lossy(&checked.stderr);
     assert!(said.contains(":6: [output:siem] bearer_file: ") && said.contains("chmod o="), "{said}");
 
-    // So is a private key.
+    // A private key is refused too if it is missing or everybody can read it.
     let (cert, key) = Certificates::new().client(1);
     let missing = format!("client_cert = {}\nclient_key = {}\n", cert.display(), key.display());
     let path = config(dir.path(), "https://h/e", &missing);
@@ -183,7 +183,7 @@ fn a_client_certificate_that_changes_costs_no_request() {
     assert_eq!(server.headers()[0]["client"], "11");
     assert_eq!(serials(&server.documents()), (1..=fed).collect::<Vec<_>>());
 
-    // Without one the server takes nothing.
+    // The server accepts no request without a client certificate.
     let more = format!("ca_cert = {}\nattempts = 1\n", certificates.ca().display());
     assert!(run_to_end(&config(dir.path(), &server.url, &more), 1).contains("delivered 0, lost 1"));
 }
@@ -205,7 +205,7 @@ fn requests_can_be_compressed() {
 #[test]
 fn a_proxy_gets_the_requests() {
     let dir = tempfile::tempdir().unwrap();
-    // To a proxy a request names the whole URL, which this server takes too.
+    // A request to a proxy contains the whole URL. The test server accepts such requests too.
     let proxy = Server::http(dir.path(), "ok");
     let more = format!("proxy = {}\n", proxy.url.trim_end_matches("/events"));
     let said = run_to_end(&config(dir.path(), "http://siem.invalid/events", &more), 3);
@@ -220,14 +220,14 @@ fn idle_connections_are_not_used_again() {
     let mut auship = Running::start(&config(dir.path(), &server.url, "idle_conn_timeout = 1s\n"));
     auship.feed(&events(1, 2));
     server.wait_for(2);
-    // That time goes by is all that happens here.
+    // The connection has to be idle for longer than the limit, so the test only waits.
     thread::sleep(Duration::from_millis(2500));
     auship.feed(&events(3, 1));
     auship.finish();
     assert_eq!(server.seen(), (2, 3), "connections and requests");
 }
 
-/// A process that ends with this.
+/// A process. Dropping this value kills it.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -265,7 +265,7 @@ fn http_2_is_used_where_the_server_has_it() {
     let url = format!("https://localhost:{port}/events");
     let said = run_to_end(&config(dir.path(), &url, &format!("ca_cert = {}\n", certificates.ca().display())), 5);
     assert!(said.contains("delivered 5, lost 0"), "{said}");
-    // It writes them behind its answers.
+    // nginx writes a log line after it has sent the answer.
     wait_until("five answers to HTTP/2", || {
         let log = fs::read_to_string(dir.path().join("access.log")).unwrap();
         log.lines().filter(|l| *l == "HTTP/2.0 200").count() == 5

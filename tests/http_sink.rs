@@ -1,4 +1,4 @@
-//! The HTTP sink against real servers, good ones and bad ones.
+//! Tests of the HTTP sink with real servers, some of which fail in different ways.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -24,13 +24,13 @@ fn config(dir: &Path, url: &str, more: &str) -> PathBuf {
     )
 }
 
-/// For a server that hangs, so that there is something left at the end.
+/// Writes a configuration with a short `shutdown_timeout`. With a server that hangs, documents are left at the end.
 fn impatient(dir: &Path, url: &str, more: &str) -> PathBuf {
     let text = fs::read_to_string(config(dir, url, more)).unwrap();
     write_config(dir, &text.replace("shutdown_timeout = 1m", "shutdown_timeout = 1s"))
 }
 
-/// Feeds so many events, ends, and returns the totals: delivered, lost, and all that was said.
+/// Sends `count` events, closes the input, and returns the exit status and all messages.
 fn run(config: &Path, count: usize) -> (Option<i32>, String) {
     let mut auship = Running::start(config);
     auship.feed(&events(1, count));
@@ -82,7 +82,7 @@ fn a_wrong_certificate_delivers_nothing_unless_told_so() {
     totals(&said, 0, 3);
     assert!(said.contains("certificate"), "{said}");
 
-    // The right CA, but another name.
+    // The CA is right, but the certificate is for another host name.
     let by_number = server.url.replace("localhost", "127.0.0.1");
     let (_, said) =
         run(&config(dir.path(), &by_number, &format!("{once}curl_cainfo = {}\n", certificates.ca().display())), 3);
@@ -97,7 +97,7 @@ fn a_wrong_certificate_delivers_nothing_unless_told_so() {
 #[test]
 fn a_server_that_is_down_costs_the_events_and_nothing_else() {
     let dir = tempfile::tempdir().unwrap();
-    // A port that nobody listens on.
+    // No server listens on this port.
     let port = free_port();
     let url = format!("http://127.0.0.1:{port}/events");
     let (status, said) = run(&config(dir.path(), &url, "attempts = 2\n"), 20);
@@ -184,7 +184,7 @@ fn the_reader_never_waits_for_the_network() {
     let config = impatient(dir.path(), &server.url, "workers = 1\nring_slots = 8\n");
     let mut auship = Running::start(&config);
     auship.wait_for("started");
-    // Far more than pipe and ring hold: it could not be written if the reader stopped.
+    // This is far more than the pipe and the ring hold. The write would never finish if the reader stopped.
     let mut stdin = auship.stdin.take().unwrap();
     let fed = thread::spawn(move || stdin.write_all(events(1, 20_000).as_bytes()));
     wait_until("all is read", || fed.is_finished());
@@ -204,7 +204,7 @@ fn ring_bytes_bound_the_ring_too() {
     let mut auship = Running::start(&config);
     auship.feed(&events(1, 100));
     let (_, said) = auship.finish();
-    // One in the worker's hands, a few in the ring, the rest lost at once.
+    // The worker holds one document and the ring holds a few. The rest are lost at once.
     let left: usize = said.split("ran out with ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
     assert!((2..10).contains(&left), "{said}");
     totals(&said, 0, 100);

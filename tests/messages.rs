@@ -1,4 +1,4 @@
-//! auship's own messages, as they reach a syslog daemon when auditd started the plugin.
+//! Tests auship's own messages as a syslog daemon receives them when auditd starts the plugin.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -11,8 +11,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Runs a program in a mount namespace of its own, where /dev/log is the socket in a directory, and everything else in
-/// /dev as it was. So the test needs no place that the machine's own syslog daemon has.
+/// Runs a program in its own mount namespace. There, /dev/log is the test's socket, and the rest of /dev is unchanged.
+/// The test therefore doesn't touch the /dev/log of the machine's own syslog daemon.
 const WITH_LOG: &str = r#"
 set -e
 dir=$1; shift
@@ -24,14 +24,14 @@ ln -sfn "$dir/log" /dev/log
 exec "$@"
 "#;
 
-/// A syslog daemon's socket.
+/// A socket that receives messages in place of a syslog daemon.
 struct Syslog {
     socket: UnixDatagram,
     dir: tempfile::TempDir,
 }
 
 impl Syslog {
-    /// None where it can't be had, which is said.
+    /// Creates the socket. Returns `None` where a mount namespace isn't possible, and prints the reason.
     fn new() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let socket = UnixDatagram::bind(dir.path().join("log")).unwrap();
@@ -45,7 +45,7 @@ impl Syslog {
         None
     }
 
-    /// A command whose /dev/log is this socket.
+    /// Returns a command that runs the program with this socket as /dev/log.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", WITH_LOG, "sh"]).arg(self.dir.path()).arg(program);
@@ -58,7 +58,7 @@ impl Syslog {
         String::from_utf8_lossy(&message[..n]).into_owned()
     }
 
-    /// Writes a configuration into its directory.
+    /// Writes a configuration into the socket's directory and returns its path.
     fn config(&self, text: &str) -> PathBuf {
         write_config(self.dir.path(), text)
     }
@@ -78,10 +78,10 @@ fn messages_go_to_syslog_without_a_terminal() {
         .unwrap();
     child.stdin.take().unwrap().write_all(events(1, 7).as_bytes()).unwrap();
     let started = syslog.next();
-    // Facility daemon is 3, severity info 6: 8 * 3 + 6 (RFC 3164).
+    // The facility `daemon` is 3 and the severity `info` is 6, so the priority is 8 * 3 + 6 = 30 (RFC 3164).
     assert!(started.starts_with("<30>") && started.contains("auship") && started.contains("started with"), "{started}");
     let mut ended = syslog.next();
-    // Only where the input came in pieces.
+    // This message comes only if the input had to wait for the reader.
     if ended.contains("reader's pauses") {
         ended = syslog.next();
     }
@@ -89,7 +89,7 @@ fn messages_go_to_syslog_without_a_terminal() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 
-    // A fault is said in both places: auditd may or may not keep what plugins write to stderr.
+    // Errors go to both syslog and stderr, because auditd may discard what plugins write to stderr.
     let config = syslog.config("file_log = /nowhere/x\nnonsense = 1\n");
     let output = syslog.command(AUSHIP).args(["run", "--config"]).arg(&config).output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -1,4 +1,4 @@
-//! Metrics: gaps in the serials, and where counts of everything go. All of it must add up at every moment.
+//! Tests of gaps in the serials, and of the metrics in all their destinations. The counters must always add up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A configuration with a file output, and more.
+/// Writes a configuration with a file output. `top` and `more` are added before and after it.
 fn config(dir: &Path, top: &str, more: &str) -> PathBuf {
     let run = dir.join("run").display().to_string();
     let file = dir.join("events.json").display().to_string();
@@ -32,7 +32,7 @@ fn config(dir: &Path, top: &str, more: &str) -> PathBuf {
     )
 }
 
-/// Runs over a log: the documents of gaps, and all that was said.
+/// Runs auship with a log as its input. Returns the documents of audit gaps and everything that was printed.
 fn gaps(input: &str, log: &str) -> (Vec<Value>, String) {
     let dir = tempfile::tempdir().unwrap();
     let mut auship = Running::start(&config(dir.path(), &format!("[input]\n{input}"), ""));
@@ -82,7 +82,7 @@ fn a_gap_is_reported_while_running() {
     let mut auship = Running::start(&config(dir.path(), "[input]\nmax_out_of_order = 10\ngap_after = 2s\n", ""));
     auship.feed(&(events(1, 5) + &events(7, 20)));
     auship.wait_for("1 event not received (serial 6)");
-    // One that nothing comes behind is certain after a while.
+    // If too few events follow a gap, it is reported after `gap_after`.
     let start = Instant::now();
     auship.feed(&(events(27, 1) + &events(30, 1)));
     wait_until("the gap is in the file", || {
@@ -138,7 +138,7 @@ fn a_log_recorded_from_a_kernel_has_few_gaps() {
     assert!(found.len() <= 5, "{} gaps: {said}", found.len());
 }
 
-/// Checks a file with parsers that others wrote.
+/// Checks a Prometheus file with third-party parsers.
 fn is_well_formed(path: &Path) {
     let file = fs::File::open(path).unwrap();
     match Command::new("promtool").args(["check", "metrics"]).stdin(file).output() {
@@ -156,7 +156,7 @@ fn is_well_formed(path: &Path) {
     assert_eq!(samples, parse(&fs::read_to_string(path).unwrap()).len());
 }
 
-/// Names of a Prometheus file, without the parts of summaries.
+/// Returns the metric names of a Prometheus file. A summary counts as one name.
 fn names(text: &str) -> BTreeSet<&str> {
     text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect()
 }
@@ -166,7 +166,7 @@ fn counters_add_up_at_every_moment() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "flaky");
     let prom = dir.path().join("auship.prom");
-    // Some times are measured for statsd only.
+    // Some durations are measured only while statsd is configured.
     let statsd = UdpSocket::bind("127.0.0.1:0").unwrap();
     let url = &server.url;
     let spool = dir.path().join("spool").display().to_string();
@@ -183,10 +183,10 @@ fn counters_add_up_at_every_moment() {
     auship.wait_for("started");
     let mut seen = BTreeSet::new();
     for round in 0..150 {
-        // Every tenth one is missing: gaps are among the events.
+        // Every tenth event is missing, so auship also reports gaps.
         let log: String = (0..10).map(|n| events(1 + round * 100 + n * 10, 9)).collect();
         auship.feed(&log);
-        // One of the missing comes late, and is dropped by a filter.
+        // One of the missing events arrives late, and a filter drops it.
         auship.feed(&event(50 + round * 100, "noise"));
         auship.report();
         let text = fs::read_to_string(&prom).unwrap();
@@ -211,7 +211,7 @@ fn counters_add_up_at_every_moment() {
     let listed: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     let report = fs::read_to_string(dir.path().join("run/report")).unwrap();
     for name in &listed {
-        // An output that has ended has no breaker any more.
+        // An output that has ended no longer has a breaker.
         let ended = *name == "auship_output_breaker_state";
         assert!(ended || names(&text).contains(name), "{name} isn't written");
         assert!(report.contains(name), "{name} isn't in the report");
@@ -224,7 +224,7 @@ fn counters_add_up_at_every_moment() {
 #[test]
 fn a_report_is_written_when_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    // Nobody listens there: the breaker opens.
+    // No server listens on this port, so the breaker opens.
     let port = free_port();
     let more = format!("[output:siem]\ntype = http\nurl = http://127.0.0.1:{port}/x\nattempts = 9\nworkers = 1\n");
     let mut auship = Running::start(&config(dir.path(), "", &more));
@@ -254,7 +254,7 @@ fn a_report_is_written_when_asked_for() {
     assert_eq!(value("auship_events_total"), "10");
     assert_eq!(value("auship_lines_unreadable_total"), "1");
     assert_eq!(value("auship_output_breaker_state{state=open}"), "1");
-    // A directory that is none: said, and nothing else.
+    // A file replaces the run directory. The process only logs that it can't write a report.
     fs::remove_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path.parent().unwrap(), "").unwrap();
     auship.signal(Signal::SIGUSR1);
@@ -273,10 +273,10 @@ fn a_file_that_cannot_be_written_is_tried_again() {
     auship.report();
     auship.wait_for("can't write metrics to ");
     auship.feed(&events(1, 3));
-    // With each report it is tried again, and said no more.
+    // Each report tries again to write the file. The failure isn't logged again.
     auship.wait_for_events(3);
     fs::create_dir(&away).unwrap();
-    // A link that somebody laid where the new file is made is not followed.
+    // Somebody has put a symbolic link at the path of the temporary file. It isn't followed.
     std::os::unix::fs::symlink(dir.path().join("victim"), away.join(".x.prom.new")).unwrap();
     let (status, said) = auship.finish();
     assert!(status.success() && said.contains("metrics are written to "), "{said}");
@@ -316,7 +316,7 @@ fn counters_go_on_after_a_reload() {
     assert_eq!(parse(&text)["auship_output_delivered_total{output=\"copy\"}"], 20.0, "{text}");
 }
 
-/// What statsd calls a kind.
+/// Returns the statsd type of a metric kind.
 fn statsd_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Counter => "c",
@@ -325,7 +325,8 @@ fn statsd_type(kind: Kind) -> &'static str {
     }
 }
 
-/// True for a name of the catalog, behind the prefix. A label's value may be anything without a dot.
+/// Returns true if the catalog lists this name (without the prefix) with this type. A label's value can be any text
+/// without a dot.
 fn is_listed(name: &str, its_type: &str) -> bool {
     let fits = |template: &str| {
         let (template, given): (Vec<_>, Vec<_>) = (template.split('.').collect(), name.split('.').collect());
@@ -355,7 +356,7 @@ fn statsd_gets_counters_gauges_and_times() {
     auship.feed(&(events(1, 100) + &events(102, 100)));
     let (status, said) = auship.finish();
     assert!(status.success(), "{said}");
-    // All has come that was sent.
+    // auship has ended, so everything that it sent has arrived.
     socket.set_nonblocking(true).unwrap();
     let (mut block, mut counters, mut times) = ([0; 2000], BTreeMap::<String, f64>::new(), BTreeMap::new());
     while let Ok(n) = socket.recv(&mut block) {
@@ -386,7 +387,7 @@ fn statsd_gets_counters_gauges_and_times() {
     assert!(times["parse"] >= 1.0);
 }
 
-/// A real statsd.
+/// A real statsd process. Dropping this value stops it.
 struct Statsd {
     child: Child,
     file: PathBuf,
@@ -412,10 +413,10 @@ impl Statsd {
         Some(Self { child, file })
     }
 
-    /// All counters together.
+    /// Returns the sum of each counter over all flushes.
     fn counters(&self) -> BTreeMap<String, f64> {
         let mut all = BTreeMap::new();
-        // The last line may be on its way.
+        // The last line may be incomplete. It is skipped then.
         let text = fs::read_to_string(&self.file).unwrap();
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             let flush: Value = serde_json::from_str(line).unwrap();
@@ -451,7 +452,7 @@ fn a_real_statsd_counts_what_the_books_say() {
     };
     let mut auship = Running::start_with(&config(dir.path(), "", &more), how);
     auship.feed(&events(1, 500));
-    // Nobody listens yet: differences wait.
+    // No statsd listens yet. auship keeps the counts that it can't send.
     auship.wait_for("counters wait until it takes them");
     let Some(statsd) = Statsd::start(dir.path(), port) else { return };
     auship.feed(&events(510, 500));
@@ -484,7 +485,7 @@ fn a_real_statsd_counts_what_the_books_say() {
     assert!(counters.get("statsd.bad_lines_seen").is_none_or(|bad| *bad == 0.0), "{counters:?}");
 }
 
-/// A metric's row in the table of `docs/metrics.md`.
+/// Returns the row for this metric in the table of `docs/metrics.md`.
 fn row(metric: &Metric) -> String {
     let Metric { name, labels, help, .. } = metric;
     let list = |words: Vec<&str>| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");

@@ -1,5 +1,5 @@
-//! End to end with a real search server: what `auship setup` brings there and `type = elasticsearch` delivers is found
-//! again by what users ask, each event exactly once.
+//! End-to-end tests with a real search server. `auship setup` installs the templates, and `type = elasticsearch`
+//! delivers the events. Typical queries must then find each event exactly once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -16,7 +16,7 @@ use std::{
 /// All indexes of the output's default pattern.
 const INDEXES: &str = "auship-*";
 
-/// A server that is set up, and a directory for who sends.
+/// A server with the templates installed, and a directory for the sending process.
 struct Place {
     server: OpenSearch,
     dir: tempfile::TempDir,
@@ -24,7 +24,8 @@ struct Place {
 }
 
 impl Place {
-    /// An output with these keys. Gaps in the serials, which would be documents too, aren't reported.
+    /// Starts a server and configures an output with these keys. Gaps in the serials aren't reported, because each
+    /// report would be another document. Returns `None` if the server isn't installed.
     fn new(keys: &str) -> Option<Self> {
         let server = OpenSearch::start()?;
         let dir = tempfile::tempdir().unwrap();
@@ -41,7 +42,7 @@ impl Place {
         Some(Self { server, dir, config })
     }
 
-    /// Sends a log to its end; what the sender said.
+    /// Sends a whole log, waits for the sender to end, and returns what the sender printed.
     fn send(&self, log: &str) -> String {
         let mut sender = Running::start(&self.config);
         sender.feed(log);
@@ -50,12 +51,12 @@ impl Place {
         said
     }
 
-    /// How many documents there are.
+    /// Returns the number of documents on the server.
     fn count(&self) -> usize {
         self.server.count(INDEXES).try_into().unwrap()
     }
 
-    /// The ids of the events that a query finds.
+    /// Returns the ids of the events that a query finds.
     fn find(&self, query: &str) -> BTreeSet<String> {
         ids(&self.server.find(INDEXES, query))
     }
@@ -65,7 +66,7 @@ fn ids<'a>(documents: impl IntoIterator<Item = &'a Value>) -> BTreeSet<String> {
     documents.into_iter().map(|d| d["event"]["id"].as_str().unwrap().to_string()).collect()
 }
 
-/// The zoo, and failures of alice, of which the zoo has none.
+/// Returns `zoo-enriched.log` and four more events of alice and bob. The file alone has no failures of alice.
 fn zoo() -> String {
     let failure = |serial: usize, user: &str, kind: &str, result: &str| {
         format!(
@@ -82,7 +83,7 @@ fn zoo() -> String {
         + &failure(990_004, "alice", "USER_ERR", "failed")
 }
 
-/// How many events a log has, as libauparse's Python binding counts them.
+/// Returns the number of events in a log, counted with libauparse's Python binding.
 fn oracle(dir: &Path, log: &str) -> usize {
     let path = dir.join("oracle.log");
     fs::write(&path, log).unwrap();
@@ -103,7 +104,7 @@ fn convert(log: &str) -> Vec<Value> {
 #[test]
 fn what_was_sent_is_found_by_what_users_ask() {
     let Some(place) = Place::new("") else { return };
-    // All types come from the templates: documents add none.
+    // The templates define all field types. The documents must not change the mappings.
     for day in ["2026.11.22", "2026.11.23"] {
         place.server.ask("PUT", &format!("/auship-{day}"), None);
     }
@@ -115,7 +116,7 @@ fn what_was_sent_is_found_by_what_users_ask() {
     assert_eq!(place.count(), events, "{said}");
     assert_eq!(place.server.ask("GET", "/auship-*/_mapping", None), mappings);
 
-    // The documents are those of `convert`, so what a query must find can be told without the server.
+    // `auship convert` produces the same documents, so the test works out the expected results without the server.
     let documents = convert(&log);
     assert_eq!(place.find("*"), ids(&documents));
     let having = |holds: &dyn Fn(&Value) -> bool| ids(documents.iter().filter(|d| holds(d)));
@@ -144,7 +145,7 @@ fn what_was_sent_is_found_by_what_users_ask() {
     assert_eq!(later.len(), 4);
     let range = json!({"range": {"@timestamp": {"gte": "2026-11-23T00:00:00Z", "lt": "2026-11-24T00:00:00Z"}}});
     assert_eq!(ids(&place.server.search(INDEXES, &range)), later);
-    // An index holds the events of its day, in UTC.
+    // Each index holds the events of one day, in UTC.
     assert_eq!(ids(&place.server.find("auship-2026.11.23", "*")), later);
 
     let mut actions = BTreeMap::new();
@@ -199,7 +200,7 @@ fn a_sender_that_is_killed_and_started_again_leaves_each_event_once() {
 fn invented_names_keep_no_event_out_of_the_index() {
     let dead = "dead_letter_file = SPOOL.dead\n";
     let Some(place) = Place::new(dead) else { return };
-    // Objects where texts are, texts where objects are, and names that no field may have.
+    // These names could turn text fields into objects or objects into text, or are invalid as field names.
     let names =
         ["op=1 op.x", "syscall.x", "socket", "socket.family", ".", "..", "x.", ".x", "a..b", "\u{2003}", "x.y=1 x"];
     let log: String = names.iter().enumerate().map(|(n, name)| event(n + 1, &format!("x {name}=2"))).collect();
@@ -209,7 +210,7 @@ fn invented_names_keep_no_event_out_of_the_index() {
     assert!(said.contains(&format!("delivered {events}, lost 0")), "{said}");
     assert_eq!(place.count(), events, "{said}");
     assert!(!place.dir.path().join("spool.dead").exists());
-    // Elasticsearch refuses keys of nothing but blanks, which this server takes.
+    // Elasticsearch refuses keys that consist only of blanks. This server accepts them, so the test checks the keys.
     let data = |d: &Value| d["auditd"]["data"].as_object().map(|data| data.keys().cloned().collect::<Vec<_>>());
     let keys: Vec<String> = convert(&log).iter().filter_map(data).flatten().collect();
     assert!(!keys.iter().any(|key| key.trim().is_empty() || key.contains('.')), "{keys:?}");

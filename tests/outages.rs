@@ -1,7 +1,7 @@
-//! A bad day: the server is stopped three times, busy, hangs, and the plugin is killed twice, while events keep coming.
+//! A bad day: the server is stopped three times, is busy, and hangs. The plugin is killed twice. Events keep coming.
 //!
-//! `make test` runs it at a tenth of its length; `OUTAGES=full` (as in `make soak`) in full: 200,000 events at 5,000 a
-//! second, outages of 30 s, over two minutes.
+//! `make test` runs the day at a tenth of its length. `OUTAGES=full` (as in `make soak`) runs it at full length:
+//! 200,000 events at 5,000 per second, outages of 30 s, over two minutes in all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -25,14 +25,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Events a second.
+/// Events per second.
 const RATE: usize = 5000;
-/// Documents a request.
+/// Documents per request.
 const BATCH: usize = 50;
 const WORKERS: usize = 3;
 
 struct Day {
-    /// Before the directory that it is mounted in, so that it goes first.
+    /// The bad disk and how it misbehaves. It is mounted in `dir`. It is declared first, to be dropped first.
     disk: Option<(BadDisk, &'static str)>,
     dir: tempfile::TempDir,
     certificates: Certificates,
@@ -40,14 +40,14 @@ struct Day {
     port: u16,
     input: OwnedFd,
     began: Instant,
-    /// Seconds of the full length are so many here.
+    /// The length of this run, as a fraction of the full length.
     scale: f64,
     said: String,
 }
 
 impl Day {
-    /// Waits for something. The day's clock stands still meanwhile, so that what comes next has its time however long
-    /// this takes.
+    /// Waits for something, and stops the day's clock meanwhile. The next step of the day then gets its full time,
+    /// however long the wait takes.
     fn standing_still<T>(&mut self, wait: impl FnOnce(&Self) -> T) -> T {
         let start = Instant::now();
         let result = wait(self);
@@ -59,7 +59,7 @@ impl Day {
         self.standing_still(|day| Server::start(day.dir.path(), "ok", Some(&day.certificates), day.port))
     }
 
-    /// A plugin that goes on with the input where the one before was killed. It has opened its spool.
+    /// Starts a plugin and waits until its spool is open. After a kill, it reads on where the previous plugin stopped.
     fn plugin(&mut self) -> Running {
         self.standing_still(|day| {
             let input = day.input.try_clone().unwrap();
@@ -71,20 +71,20 @@ impl Day {
         })
     }
 
-    /// The disk begins to misbehave, if there is one that does, or behaves again.
+    /// Makes the disk misbehave, or work normally again. Does nothing if there is no bad disk.
     fn trouble(&self, begins: bool) {
         if let Some((disk, behaviour)) = &self.disk {
             disk.behave(if begins { behaviour } else { "ok" });
         }
     }
 
-    /// Waits for a second of the full length.
+    /// Waits until this second of the day. Seconds are those of the full length.
     fn until(&self, second: f64) {
         let at = self.began + Duration::from_secs_f64(second * self.scale);
         thread::sleep(at.saturating_duration_since(Instant::now()));
     }
 
-    /// Prints how long the reader kept input waiting.
+    /// Prints how long the reader kept the input waiting.
     fn pauses(&self, plugin: &Running) {
         for line in plugin.report().lines().filter(|l| l.contains("reader_pause")) {
             println!("  {line}");
@@ -110,7 +110,7 @@ fn config(dir: &Path, certificates: &Certificates, port: u16, spool: &Path) -> P
     write_config(dir, &text)
 }
 
-/// Writes events at an even pace, in the small pieces that auditd writes; the input stays open with what is returned.
+/// Writes events at an even pace, in small pieces as auditd does. Dropping the returned file closes the input.
 fn generate(out: OwnedFd, count: usize) -> File {
     let mut out = File::from(out);
     let start = Instant::now();
@@ -125,7 +125,7 @@ fn generate(out: OwnedFd, count: usize) -> File {
     out
 }
 
-/// The sum of the numbers that stand before ` event(s) lost` in messages that hold `what`.
+/// Returns the sum of the numbers before ` event(s) lost` in messages that contain `what`.
 fn lost(said: &str, what: &str) -> usize {
     let lines = said.lines().filter(|l| l.contains(what));
     let number = |line: &str| line.split(" event").next()?.rsplit(' ').next()?.parse::<usize>().ok();
@@ -153,8 +153,8 @@ fn a_bad_day_with_a_bad_disk_loses_nothing_in_silence_either() {
     });
 }
 
-/// Lives through the day; the number of events that were reported as lost though no process was killed. With a disk the
-/// spool is on it, and it misbehaves during two of the outages.
+/// Runs the day. Returns the number of events that were reported as lost for another reason than a killed process. If
+/// there is a `disk`, it holds the spool and misbehaves during two of the outages.
 #[allow(clippy::too_many_lines)] // one day, told from its beginning to its end
 fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &'static str)>) -> usize {
     let full = env::var_os("OUTAGES").is_some_and(|v| v == "full");
@@ -245,10 +245,11 @@ fn bad_day(dir: tempfile::TempDir, disk: Option<(BadDisk, &'static str)>) -> usi
     for line in said.lines().filter(|l| l.contains("ended") || l.contains("pauses") || l.contains("lost")) {
         println!("  {line}");
     }
-    // What a process has read but not yet taken when it is killed is neither in the ring nor in the pipe: the next one
-    // sees the gap in the serials.
+    // At a kill, events that the process has read but not yet taken are neither in the ring nor in the pipe. The next
+    // process sees the gap in the serials.
     assert_eq!(missing.len(), in_ring + in_gaps + other, "{missing:?}, gaps {gaps:?}: {said}");
-    // In flight at a kill, of the plugin or of the server: at most what the workers had in their hands.
+    // Only documents in flight when the plugin is killed or the server is stopped can arrive twice. That is at most one
+    // batch per worker each time.
     assert!(twice <= 5 * WORKERS * BATCH, "{twice} came more than once");
     other
 }

@@ -1,4 +1,4 @@
-//! What is shipped besides the program: rules, configuration, installation.
+//! Tests what the project ships besides the program: rules, configuration, and installation.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -17,7 +17,7 @@ fn project() -> &'static Path {
 }
 
 fn make(target: &str, destdir: &Path) {
-    // The binary that is tested, so that nothing needs to be built for this.
+    // Installs the binary under test, so `make` doesn't build another one.
     let output = Command::new("make")
         .current_dir(project())
         .args([target, &format!("DESTDIR={}", destdir.display()), &format!("BINARY={AUSHIP}")])
@@ -49,7 +49,7 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn install_puts_files_where_auditd_looks_and_uninstall_takes_them_out() {
     let dir = tempfile::tempdir().unwrap();
-    // An older system, whose dispatcher is a program of its own.
+    // On older systems the audit dispatcher (audispd) is a separate program with its own plugin directory.
     fs::create_dir_all(dir.path().join("etc/audisp/plugins.d")).unwrap();
     make("install", dir.path());
     let installed = files(dir.path());
@@ -74,7 +74,7 @@ fn install_puts_files_where_auditd_looks_and_uninstall_takes_them_out() {
         .unwrap();
     assert!(check.status.success(), "{check:?}");
 
-    // What an administrator wrote stays, on another installation and on removal.
+    // A second installation and a removal both keep the files that an administrator changed.
     let config = dir.path().join("etc/auship/auship.conf");
     fs::write(&config, "file_log = -\n").unwrap();
     let policy = dir.path().join("etc/auship/elasticsearch/ilm-indexes.json");
@@ -143,7 +143,7 @@ fn rules_load() {
         let loaded = auditctl(&["-l"]).stdout;
         let has_rules = fs::read_to_string(&path).unwrap().lines().any(|line| line.starts_with("-a"));
         let some = String::from_utf8(loaded).unwrap().lines().any(|line| line.starts_with('-'));
-        // The io_uring list needs auditctl 3.1.
+        // auditctl before 3.1 can't load the io_uring rules.
         if has_rules && !some && !path.ends_with("54-io-uring.rules") {
             problems.push(format!("{}: no rule was loaded", path.display()));
         }

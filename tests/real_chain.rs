@@ -1,6 +1,6 @@
-//! The real thing: this kernel, the real auditd, the plugin installed in it, a real HTTPS server, a real search server.
+//! Tests the whole chain with real parts: this kernel, auditd with the plugin, an HTTPS server, and a search server.
 //!
-//! Needs root, a kernel with auditing, and auditd. Without them it says so, loudly; in CI it fails.
+//! The test needs root, a kernel with auditing, and auditd. Without them it prints the reason; in CI it fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -31,13 +31,13 @@ fn auditctl(args: &[&OsStr]) -> Result<String, String> {
     if output.status.success() { Ok(text) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned() + &text) }
 }
 
-/// A figure of `auditctl -s`.
+/// Returns the number that `auditctl -s` prints after this name.
 fn status(name: &str) -> Option<u32> {
     let status = auditctl(&["-s".as_ref()]).ok()?;
     status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
-/// Why the kernel's audit can't be used here; `None` when it can.
+/// Returns the reason why the test can't use the kernel's audit system. Returns `None` if it can.
 fn obstacle() -> Option<String> {
     if let Err(e) = Command::new("auditd").arg("--help").output() {
         return Some(format!("auditd can't be run: {e}"));
@@ -50,7 +50,7 @@ fn obstacle() -> Option<String> {
     }
 }
 
-/// The real auditd with a configuration of its own, in the foreground; stopped with this, its rules deleted.
+/// The real auditd, in the foreground, with a test configuration. Dropping this value stops it and deletes its rules.
 struct Auditd {
     child: Child,
     plugin: PathBuf,
@@ -63,7 +63,7 @@ impl Auditd {
         let was_enabled = status("enabled").unwrap();
         let plugins = dir.join("plugins.d");
         fs::create_dir(&plugins).unwrap();
-        // auditd takes a plugin only from root, and passes at most two arguments.
+        // auditd starts a plugin only if root owns it, and passes at most two arguments.
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/plugins.d/auship.conf");
         let plugin = installed(dir);
         let text = fs::read_to_string(shipped).unwrap().replace("/usr/sbin/auship", plugin.to_str().unwrap())
@@ -103,7 +103,7 @@ impl Auditd {
         }
     }
 
-    /// Ends it, and the plugin with it.
+    /// Stops auditd and waits until the plugin has ended too.
     fn stop(&mut self) {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
         self.child.wait().unwrap();
@@ -123,13 +123,13 @@ impl Drop for Auditd {
     }
 }
 
-/// True while a process runs that program.
+/// Returns true while any process runs this program.
 fn is_running(program: &Path) -> bool {
     let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     processes.into_iter().any(|process| fs::read_link(process.path().join("exe")).is_ok_and(|exe| exe == program))
 }
 
-/// The program where auditd will take it from.
+/// Copies auship into this directory if it isn't there yet, and returns the path from which auditd starts it.
 fn installed(dir: &Path) -> PathBuf {
     let path = dir.join("auship");
     if !path.exists() {
@@ -139,7 +139,7 @@ fn installed(dir: &Path) -> PathBuf {
     path
 }
 
-/// One command that is run, and what its document must say.
+/// A command that the test runs with these arguments. Its document must contain the same arguments.
 struct Execution {
     arguments: Vec<Vec<u8>>,
 }
@@ -162,7 +162,7 @@ fn executions() -> Vec<Execution> {
     ]
 }
 
-/// Names of files that are made.
+/// Returns the names of the files that the test creates.
 fn names() -> Vec<Vec<u8>> {
     vec![
         b"plain".to_vec(),
@@ -184,7 +184,7 @@ fn strings(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Exact bytes of a list of strings with its `_hex` sibling.
+/// Returns the exact bytes of a list of strings. If the `_hex` field has bytes for a string, these are used.
 fn exact(details: &Value, key: &str) -> Vec<Vec<u8>> {
     let hex = details.get(format!("{key}_hex")).map(strings);
     let unhex =
@@ -244,7 +244,7 @@ fn check_files(documents: &[Value], watched: &Path, key: &str) {
     }
 }
 
-/// The whole chain, once for a log format.
+/// Tests the whole chain with one log format of auditd.
 #[allow(clippy::too_many_lines)] // one chain, from its beginning to its end
 fn chain(log_format: &str) {
     let dir = tempfile::tempdir().unwrap();
@@ -291,7 +291,7 @@ fn chain(log_format: &str) {
         fs::write(watched.join(OsStr::from_bytes(&name)), "x").unwrap();
     }
     auditd.delete_rules();
-    // auditd loses what the kernel still holds when it is stopped, so it isn't before the last event has come.
+    // A stopping auditd loses events that the kernel still holds. So the test waits for the last event before the stop.
     let last = format!("last-of-{key}");
     auditctl(&["-m".as_ref(), last.as_ref()]).unwrap();
     let log = dir.path().join("audit.log");
@@ -306,12 +306,12 @@ fn chain(log_format: &str) {
     everywhere(&logged_serials(&log));
     auditd.stop();
 
-    // Now the log has auditd's own last words too. All that it says must be in every place.
+    // The log now also has the events from auditd's shutdown. Every logged event must be in the file and at the server.
     let logged = logged_serials(&log);
     assert!(logged.len() > 20, "auditd logged {} events", logged.len());
     everywhere(&logged);
     if let Some(search) = &search {
-        // Live or from its log, the same event is the same document.
+        // An event has the same document ID whether it comes live or from auditd's log.
         let converted = auship(&["convert", "--format", "ecs", log.to_str().unwrap()], b"");
         let expected = event_ids(&json::lines(&converted.stdout));
         assert_eq!(expected.len(), logged.len());
@@ -343,7 +343,7 @@ fn event_ids(documents: &[Value]) -> BTreeSet<String> {
     documents.iter().map(|d| d["event"]["id"].as_str().unwrap().to_string()).collect()
 }
 
-/// Serials in auditd's own log.
+/// Returns the event serials in auditd's own log.
 fn logged_serials(log: &Path) -> BTreeSet<u64> {
     let text = fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

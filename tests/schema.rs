@@ -1,4 +1,5 @@
-//! Every field of every document of `format = ecs` is one of the Elastic Common Schema, of Auditbeat's, or ours.
+//! Tests that each field of a document with `format = ecs` belongs to the Elastic Common Schema, to Auditbeat's
+//! extensions, or to auship's own fields.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -15,10 +16,11 @@ use std::{
     path::Path,
 };
 
-/// Lists where the schema has one value: a server sees no difference, for it keeps a list of values for every field.
+/// Fields that are lists although the schema has one value. Servers see no difference, because they store each field as
+/// a list of values.
 const LISTS: &[(&str, &str)] = &[("event.original", "an event has as many records as it has")];
 
-/// What is wrong with a field's value, if anything is.
+/// Returns what is wrong with the value of a field, or `None` if it is correct.
 fn fault(schema: &BTreeMap<String, Definition>, field: &str, value: &Value) -> Option<String> {
     let each = |kind: &str| match value {
         Value::Array(list) => !list.is_empty() && list.iter().all(|value| fits(kind, value)),
@@ -39,14 +41,14 @@ fn fault(schema: &BTreeMap<String, Definition>, field: &str, value: &Value) -> O
             strange.map(|value| format!("{value} is not among the values allowed"))
         }
         None if EXTENSIONS.contains(&field) => (!value.is_string()).then(|| "not a string".into()),
-        // Numbers are for fields that the schema gives a number: two documents never disagree on a field's type.
+        // Of auship's own fields, only `auditd.sequence` may be a number. The others are strings, booleans, or lists.
         None if ours(field) && (field == "auditd.sequence" || each("keyword") || each("boolean")) => None,
         None if ours(field) => Some("neither a string nor a list of them".into()),
         None => Some("in no schema".into()),
     }
 }
 
-/// The faults of documents, each said once, with a value that shows it.
+/// Returns the faults of documents. Each fault appears once, with an example.
 fn faults(documents: &[Value]) -> BTreeMap<String, String> {
     let schema = schema();
     let mut found = BTreeMap::new();
@@ -61,7 +63,7 @@ fn faults(documents: &[Value]) -> BTreeMap<String, String> {
             }
         }
     }
-    // A server refuses a document whose field is an object in another document, or the reverse.
+    // A field must not be an object in one document and a plain value in another: a server refuses the second one.
     for name in &names {
         let below = format!("{name}.");
         if let Some(inner) = names.range(below.clone()..).next().filter(|inner| inner.starts_with(&below)) {
@@ -158,7 +160,7 @@ fn odd_values_fit_too() {
 
 #[test]
 fn names_that_a_user_chose_stay_names() {
-    // Any process that may write user messages chooses their field names.
+    // Any process that may write user messages can choose the field names in them.
     let names =
         [".", "a.b", ".a", "a..b", "data", "socket", "socket_family", "interpreted", "paths", "id", "@timestamp"];
     let mut log = fs::read_to_string(data("edge.log")).unwrap();
@@ -172,7 +174,8 @@ fn names_that_a_user_chose_stay_names() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// What the index template says of fields: their types by dotted names, and objects that take other fields unsearched.
+/// Reads the index template. Returns the type of each field by its dotted name, and the objects that may contain fields
+/// without a type of their own.
 fn template() -> (BTreeMap<String, String>, BTreeSet<String>) {
     fn walk(properties: &Value, name: &str, types: &mut BTreeMap<String, String>, open: &mut BTreeSet<String>) {
         for (key, mapping) in properties.as_object().unwrap() {
@@ -203,9 +206,9 @@ fn template() -> (BTreeMap<String, String>, BTreeSet<String>) {
     (types, open)
 }
 
-/// Whether an index that keeps a field as `mapped` answers what is asked of the schema's type.
+/// Returns whether the index type `mapped` can be used for a field that has type `kind` in the schema.
 fn serves(mapped: &str, kind: &str) -> bool {
-    // Releases before 7.14, and OpenSearch, have neither of the newer kinds of text.
+    // Releases before 7.14 and OpenSearch don't have the newer text types, so the template may use the older ones.
     let older = match kind {
         "match_only_text" => "text",
         "wildcard" | "constant_keyword" => "keyword",

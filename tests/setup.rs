@@ -1,4 +1,4 @@
-//! `auship setup`: against servers that answer as the products do (tests/tools/cluster.py), and against osmem-server.
+//! Tests `auship setup` against simulated clusters (tests/tools/cluster.py) and against osmem-server.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -18,7 +18,7 @@ use std::{
     thread,
 };
 
-/// The products, as old and as new as they may be, and about where they learnt something.
+/// Products and versions: the oldest and newest ones that are tested, and versions where the product changed.
 const PRODUCTS: [(&str, &str); 10] = [
     ("elasticsearch", "7.8.0"),
     ("elasticsearch", "7.17.0"),
@@ -32,7 +32,7 @@ const PRODUCTS: [(&str, &str); 10] = [
     ("opensearch", "3.1.0"),
 ];
 
-/// A server of our own; it ends with this.
+/// A simulated cluster. Dropping this value stops the server.
 struct Cluster {
     child: Child,
     url: String,
@@ -52,19 +52,19 @@ impl Cluster {
         Self { child, url: format!("http://127.0.0.1:{}", line.trim()), log, dir }
     }
 
-    /// Writes a configuration for it.
+    /// Writes a configuration with one output that sends to this server, and returns its path.
     fn config(&self, keys: &str) -> PathBuf {
         config(self.dir.path(), &format!("url = {}\n{keys}", self.url))
     }
 
-    /// Runs `auship setup` with an output's keys and arguments: what it wrote. It must succeed.
+    /// Runs `auship setup` with these output keys and arguments, and returns its standard output. It must succeed.
     fn setup(&self, keys: &str, args: &[&str]) -> String {
         let (status, out, said) = setup(&self.config(keys), args);
         assert_eq!((status, said.as_str()), (0, ""), "{out}");
         out
     }
 
-    /// Methods and paths of the requests so far that change something.
+    /// Returns the method and path of each request so far that isn't a GET.
     fn changes(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).unwrap();
         log.lines().filter(|line| !line.starts_with("GET ")).map(String::from).collect()
@@ -82,7 +82,7 @@ fn config(dir: &Path, keys: &str) -> PathBuf {
     write_config(dir, &format!("[output:siem]\ntype = elasticsearch\n{keys}"))
 }
 
-/// Status, standard output, standard error.
+/// Runs `auship setup` and returns its exit status, standard output and standard error.
 fn setup(config: &Path, args: &[&str]) -> (i32, String, String) {
     let args = [&["setup", "--config", config.to_str().unwrap()], args].concat();
     let output = auship(&args, b"");
@@ -90,14 +90,14 @@ fn setup(config: &Path, args: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// What is said of each thing, in order; not the line about the output.
+/// Returns the result printed for each policy and template, in order. Skips the first line, which names the output.
 fn said(out: &str) -> Vec<&str> {
     out.lines().skip(1).map(|line| line.split_once(": ").unwrap().1).collect()
 }
 
 #[test]
 fn every_product_is_set_up_once() {
-    // Side by side: most of the time goes by while servers start.
+    // The products are tested in parallel, because most of the time is spent waiting for servers to start.
     thread::scope(|scope| {
         for (product, version) in PRODUCTS {
             scope.spawn(move || is_set_up_once(product, version));
@@ -395,7 +395,7 @@ fn a_real_server_takes_the_templates_and_gives_them_back() {
     assert!(out.contains(differed) && out.matches(": is right\n").count() == 3, "{out}");
     assert_eq!(cluster.changes().len(), changes.len() + 1);
 
-    // An index of the pattern has the types.
+    // A new index whose name matches the pattern gets its field types from the templates.
     server.ask("PUT", "/auship-2026.11.22", None);
     let mapping = &server.ask("GET", "/auship-2026.11.22/_mapping", None)["auship-2026.11.22"]["mappings"];
     for (field, kind) in [

@@ -1,4 +1,4 @@
-//! The spool as a user meets it: servers that go and come, crashes, limits, disks that refuse.
+//! Tests of the spool from the user's side: server outages, crashes, limits, and disks that fail.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -22,7 +22,7 @@ fn url(port: u16) -> String {
     format!("http://localhost:{port}/events")
 }
 
-/// Retries at once, so that tests don't wait.
+/// Short retry delays, so that the tests don't wait long.
 const FAST: &str = "retry_min = 20ms\nretry_max = 200ms\n";
 
 fn config(dir: &Path, url: &str, more: &str) -> PathBuf {
@@ -35,7 +35,7 @@ fn config(dir: &Path, url: &str, more: &str) -> PathBuf {
     write_config(dir, &text)
 }
 
-/// Waits until that many documents lie in the spool's files.
+/// Waits until the spool's files hold at least `count` documents.
 fn wait_for_spooled(dir: &Path, count: usize) {
     wait_until(&format!("{count} documents in the spool"), || spooled(dir) >= count);
 }
@@ -55,7 +55,7 @@ fn an_outage_loses_nothing_and_keeps_the_order() {
     let dir = tempfile::tempdir().unwrap();
     let port = free_port();
     let mut auship = Running::start(&config(dir.path(), &url(port), ""));
-    // More than the ring holds.
+    // The ring holds fewer events than this.
     auship.feed(&events(1, 3000));
     auship.wait_for("events wait in the spool");
     wait_for_spooled(dir.path(), 2500);
@@ -96,7 +96,7 @@ fn a_kill_loses_at_most_the_ring_and_says_so() {
 fn the_ring_of_a_killed_process_is_reported_exactly() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "hang");
-    // The server hangs: nothing fails yet, so that nothing is spooled.
+    // The server hangs. No request has failed yet, so nothing is spooled.
     let config = config(dir.path(), &server.url, "ring_slots = 1000\n");
     let mut auship = Running::start(&config);
     auship.feed(&events(1, 40));
@@ -126,7 +126,8 @@ fn spool_always_loses_nothing_in_a_kill() {
     let (_, said) = auship.finish();
     let mut arrived = serials(&server.documents());
     assert!(number(&said, "lost") <= 1 && arrived.is_sorted(), "{said}");
-    // What the worker was just putting into a file of its own when the kill came was in the spool too: it comes twice.
+    // The kill may hit while the worker writes a document into an in-flight file. The spool's segment holds this
+    // document too, so it arrives twice.
     let all = arrived.len();
     arrived.dedup();
     assert!(all - arrived.len() <= 1, "{said}");
@@ -138,7 +139,7 @@ fn spool_always_loses_nothing_in_a_kill() {
 fn at_the_end_a_dead_server_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let port = free_port();
-    // Far longer than the test waits for its end.
+    // This timeout is far longer than the test waits for the process to end.
     let text = fs::read_to_string(config(dir.path(), &url(port), "batch = 10\n")).unwrap();
     let config = write_config(dir.path(), &text.replace("shutdown_timeout = 20s", "shutdown_timeout = 1h"));
     let mut auship = Running::start(&config);
@@ -196,7 +197,7 @@ fn at_the_limit_the_oldest_or_the_newest_are_lost_and_counted() {
         assert_eq!((arrived.len() + lost, arrived.len()), (8001, number(&said, "delivered")), "{full}: {said}");
         assert!(arrived.is_sorted());
         if oldest {
-            // What the worker held when the server went away was the very first.
+            // The first events may arrive too: the worker held them during the outage, and `drop_oldest` keeps them.
             assert_eq!(arrived.last(), Some(&8001), "{said}");
             assert!(!arrived.contains(&200));
         } else {
@@ -245,7 +246,8 @@ fn a_reload_that_fails_half_way_leaves_all_outputs_running() {
     let mut auship = Running::start(&path);
     auship.feed(&events(1, 600));
     wait_for_spooled(dir.path(), 300);
-    // The first has the spool already, and a request on its way, when the second turns out not to work.
+    // The second output can't start, because its spool is locked. At that moment the first output already has its
+    // spool, and a request is under way.
     let taken = dir.path().join("taken");
     fs::create_dir(&taken).unwrap();
     let lock = fs::File::create(taken.join("lock")).unwrap();
@@ -277,7 +279,7 @@ fn at_the_end_a_hanging_server_costs_another_output_nothing() {
     let mut auship = Running::start(&write_config(dir.path(), &text));
     auship.feed(&events(1, 20));
     drop(auship.stdin.take());
-    // While the one hangs, the other has all.
+    // The first server still hangs. The second server gets all events nevertheless.
     works.wait_for(1);
     hangs.behave("ok");
     let (_, said) = auship.wait();
@@ -337,12 +339,12 @@ fn reloads_one_after_another_keep_the_spool_and_every_event() {
     for n in 1..=15 {
         reload(&format!("{with}batch = {n}\n"), n);
     }
-    // Taken away, and put back while it may still be busy.
+    // The output is removed, and then added again while its old worker may still be running.
     reload("[output:none]\ntype = file\npath = /dev/null\n", 16);
     reload(&with, 17);
     let (_, said) = auship.finish();
     assert!(!said.contains("in use") && !said.contains("not reloaded"), "{said}");
-    // Events fed just before a reload may be read just after it: each is in the one output or the other.
+    // Events that are fed just before a reload may be read just after it. Each event goes to one of the two outputs.
     assert_eq!(number(&said, "siem: delivered"), 0, "{said}");
     assert_eq!(number(&said, "lost"), 0, "{said}");
     assert_eq!(number(&said, "in the spool") + number(&said, "none: delivered"), 170, "{said}");
@@ -406,8 +408,8 @@ fn while_the_breaker_is_open_a_dead_server_is_left_alone() {
     let mut auship = Running::start(&write_config(dir.path(), &text));
     let before = Instant::now();
     auship.feed(&events(1, 2000));
-    // Five failures open it, and seven requests may be on their way then. Later ones go alone, and farther and farther
-    // apart: eight workers that each went on by themselves would make as many in no time.
+    // Five failures open the breaker. Up to seven more requests may be under way then. Later requests are sent one at a
+    // time, with growing pauses. Without the breaker, eight workers would send this number of requests much sooner.
     wait_until("requests", || server.seen().1 >= 17);
     assert!(before.elapsed() >= Duration::from_secs(1), "{:?}", before.elapsed());
     server.behave("ok");
@@ -421,7 +423,7 @@ fn while_the_breaker_is_open_a_dead_server_is_left_alone() {
 
 #[test]
 fn every_status_that_may_pass_is_tried_again() {
-    // 503 is in other tests; these need a person, but nothing is lost until one comes.
+    // Other tests cover 503. An administrator must fix the cause of a 401, and no event is lost until then.
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "login");
     server.expect_login("nobody");
@@ -453,7 +455,7 @@ fn a_full_disk_costs_what_does_not_fit_and_is_reported() {
     assert!(arrived.is_sorted() && lost > 100 && arrived.len() > 500, "{said}");
 }
 
-/// A configuration whose spool is on `dir`/disk.
+/// Writes a configuration whose spool is on `dir`/disk.
 fn config_on_disk(dir: &Path, url: &str, more: &str) -> PathBuf {
     let text = fs::read_to_string(config(dir, url, more)).unwrap();
     write_config(dir, &text.replace("/spool\n", "/disk/spool\n"))
@@ -471,7 +473,7 @@ fn while_the_disk_refuses_the_ring_is_all_there_is() {
         auship.feed(&events(1, 1000));
         wait_for_spooled(&dir.path().join("disk"), 990);
         disk.behave(behaviour);
-        // The ring holds 512 of these.
+        // The ring holds 512 of these events.
         auship.feed(&events(1001, 2000));
         auship.wait_for(said_why);
         auship.wait_for("ring full");
@@ -513,11 +515,13 @@ fn while_the_disk_cannot_be_read_new_events_are_delivered_and_the_old_ones_later
     let Some(disk) = BadDisk::mount(dir.path()) else { return };
     let port = free_port();
     let mut auship = Running::start(&config_on_disk(dir.path(), &url(port), ""));
-    // What the worker has read from the disk it can deliver. So it gets one event, and holds it until there is a server.
+    // The worker can deliver the events that it has already read from the disk. So the test feeds it one event only.
+    // The worker holds this event until the server starts.
     auship.feed(&events(1, 1));
     auship.wait_for("events wait in the spool");
     auship.feed(&events(2, 999));
-    // Not only in the files, but also said to be: a disk that fails before would leave them in the ring.
+    // Waits for the metric, and not only for the files. If the disk failed earlier, some documents would
+    // stay in the ring.
     wait_until("all are in the spool", || auship.figure("auship_output_spool_documents") == 1000);
     disk.behave("eio");
     let server = Server::start(dir.path(), "ok", None, port);
@@ -582,7 +586,7 @@ fn what_came_while_nobody_read_is_a_gap() {
     let (_, said) = auship.finish();
     assert_eq!(server.gaps(), [(13, 20)], "{said}");
     assert!(said.contains("serials 13-20"), "{said}");
-    // One that ended in peace and was started again at once.
+    // This process ended normally and is started again at once, so there is no gap.
     let mut auship = Running::start(&config);
     auship.feed(&events(31, 5));
     let (_, said) = auship.finish();

@@ -1,8 +1,8 @@
-//! A spool that the build before this one wrote, with frames of version 1 and other names of files, is delivered whole.
+//! Tests that a spool of the previous build is delivered completely. It has version 1 frames and other file names.
 //!
-//! `tests/data/spool-v1` was left by three processes of that build, each ended by `kill -9` while there was no server:
-//! a file of documents in flight, two segments that are closed, and one that was being written. They hold the ten events
-//! of `sample.log`. To be removed together with `src/queue/spool/legacy.rs`.
+//! Three processes of that build wrote `tests/data/spool-v1`. Each was ended by `kill -9` while no server was running.
+//! It has one file of documents in flight, two closed segments, and one open segment. They hold the ten events of
+//! `sample.log`. Remove these tests together with `src/queue/spool/legacy.rs`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -14,10 +14,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The serials of the events, in their order.
+/// The serials of the events, in order.
 const SERIALS: [usize; 10] = [73422, 73501, 73536, 73742, 73748, 73940, 73972, 73979, 74001, 74020];
 
-/// Puts the spool of a format where the program looks for it.
+/// Copies the test spool of this document format to the spool directory of the configuration.
 fn copy_spool(format: &str, dir: &Path) {
     let to = dir.join("spool");
     fs::create_dir(&to).unwrap();
@@ -37,7 +37,7 @@ fn config(dir: &Path, sink: &str) -> PathBuf {
     write_config(dir, &text)
 }
 
-/// What is left in the spool's directory.
+/// Returns the names of the files in the spool directory.
 fn files(dir: &Path) -> BTreeSet<String> {
     fs::read_dir(dir.join("spool")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
@@ -48,7 +48,7 @@ fn all_of_it_is_delivered_in_order_and_before_what_is_new() {
     copy_spool("mozdef", dir.path());
     let port = free_port();
     let config = config(dir.path(), &format!("type = http\nurl = http://localhost:{port}/events"));
-    // First a process that can't deliver either, so that one spool holds frames of both versions.
+    // The first process can't deliver either. So the spool then holds frames of both versions.
     let mut auship = Running::start(&config);
     auship.wait_for("10 events found in the spool");
     auship.feed(&events(80_001, 5));
@@ -80,7 +80,7 @@ fn its_documents_keep_their_ids_and_their_index() {
     let mut found: Vec<_> = documents.values().map(|d| d["event"]["sequence"].as_u64().unwrap() as usize).collect();
     found.sort_unstable();
     assert_eq!(found, SERIALS);
-    // The same once more: the server knows them.
+    // The same spool is delivered again. The server reports its documents as duplicates.
     fs::remove_dir_all(dir.path().join("spool")).unwrap();
     copy_spool("ecs", dir.path());
     let (_, said) = Running::start(&config).finish();

@@ -1,4 +1,4 @@
-//! The syslog sink against real receivers, rsyslog and syslog-ng, and against bad ones.
+//! Tests of the syslog sink: with real receivers (rsyslog and syslog-ng), and with test receivers that misbehave.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -19,7 +19,7 @@ use std::{
 
 const NETWORKS: [&str; 5] = ["unix", "unix-stream", "udp", "tcp", "tls"];
 
-/// A receiver, or a loud word that there is none.
+/// Starts a receiver. If it isn't installed, reports that the test can't run, and returns `None`.
 fn start(kind: Kind, dir: &Path, certificates: &Certificates, client_certificate: bool) -> Option<Receiver> {
     let receiver = kind.start(dir, certificates, client_certificate);
     if receiver.is_none() {
@@ -28,7 +28,7 @@ fn start(kind: Kind, dir: &Path, certificates: &Certificates, client_certificate
     receiver
 }
 
-/// An auship whose output sends to a receiver, and another into a file next to it.
+/// Starts auship with two outputs: `siem` sends to a receiver, and `copy` writes the same events to a file in `dir`.
 fn auship(dir: &Path, keys: &str) -> Running {
     let copy = dir.join("copy.json");
     let _ = fs::remove_file(&copy);
@@ -51,13 +51,13 @@ fn totals(said: &str, delivered: usize, lost: usize) {
     assert!(said.contains(&expected), "no {expected:?} in {said}");
 }
 
-/// An event whose document has exactly so many bytes.
+/// Returns an event whose document has exactly `bytes` bytes.
 fn event_of(serial: usize, bytes: usize) -> String {
     let size = |text: &str| {
         let output = common::auship(&["convert"], event(serial, text).as_bytes());
         output.stdout.len() - 1
     };
-    // What is large may be wrapped otherwise than what is small, so both are measured.
+    // A large document may have another overhead than a small one. So the overhead is measured on a large document.
     let padding = "x".repeat(bytes);
     let padding = "x".repeat(bytes - (size(&padding) - bytes));
     assert_eq!(size(&padding), bytes);
@@ -88,7 +88,8 @@ fn everything_arrives_as_it_was(kind: Kind) {
             let mut count = 2;
             auship.feed(&(event_of(1, large) + &with_umlauts(2)));
             receiver.wait_for(&tag, count);
-            // A receiver that can't keep up with datagrams drops them, which nobody can know.
+            // A receiver that can't keep up drops UDP datagrams, and the sender can't detect this. So over UDP the test
+            // sends small groups of events, and waits for each group.
             let (parts, each) = if network == "udp" { (40, 50) } else { (1, 2000) };
             for part in 0..parts {
                 auship.feed(&events(3 + part * each, each));
@@ -152,7 +153,7 @@ fn a_receiver_that_comes_back_gets_everything(kind: Kind) {
         let receiver = kind.start_on(ports, dir.path(), &certificates, false).unwrap();
         receiver.wait_for("back", 200);
         auship.wait_for("works again");
-        // And once more, idle: that the connection is dead shows only when the next event comes.
+        // Now the connection is idle. Only the next event shows that the connection is dead.
         receiver.kill();
         let receiver = kind.start_on(ports, dir.path(), &certificates, false).unwrap();
         auship.feed(&events(201, 50));
@@ -188,7 +189,7 @@ fn nothing_is_said_to_a_receiver_that_cannot_be_trusted() {
     let ca = |certificates: &Certificates| format!("ca_cert = {}\n", certificates.ca().display());
     for (keys, why) in [
         (keys.clone() + &ca(&others), "the receiver's certificate can't be trusted: "),
-        // The system's CAs, of which ours is none.
+        // Without `ca_cert`, the system's CAs are used. They don't include the test's CA.
         (keys.clone(), "the receiver's certificate can't be trusted: "),
         (keys.replace("localhost", "127.0.0.1") + &ca(&certificates), "can't be trusted: IP address mismatch"),
     ] {
@@ -274,7 +275,7 @@ fn what_is_too_large_for_a_datagram_goes_to_the_dead_letters() {
 fn a_receiver_that_hangs_is_left_at_the_end() {
     for network in ["unix", "unix-stream", "tcp", "tls"] {
         let dir = tempfile::tempdir().unwrap();
-        // They accept by their backlog alone, and read nothing.
+        // The test never accepts or reads on these sockets. The kernel accepts connections into the backlog.
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let (stream, datagram) = (dir.path().join("stream"), dir.path().join("datagram"));
         let _stream = UnixListener::bind(&stream).unwrap();
@@ -284,7 +285,7 @@ fn a_receiver_that_hangs_is_left_at_the_end() {
             "unix-stream" => stream.display().to_string(),
             _ => tcp.local_addr().unwrap().to_string(),
         };
-        // Far longer than the test waits for the end.
+        // These timeouts are far longer than the test waits for the process to end.
         let times = "connect_timeout = 1h\ntimeout = 1h\n";
         let keys = format!("type = syslog\nnetwork = {network}\naddress = {address}\n{times}");
         let text = format!("shutdown_timeout = 1s\n[output:siem]\n{keys}ring_bytes = 64MiB\nring_slots = 10000\n");
@@ -320,7 +321,7 @@ fn a_receiver_that_takes_nothing_is_given_up_after_the_time_limit() {
 
 #[test]
 fn a_broken_connection_costs_nothing_in_the_middle_of_many() {
-    // A receiver that reads a little, and closes; the one after it reads all.
+    // The receiver reads a little from the first connection and closes it. It reads the second connection to the end.
     let dir = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -328,7 +329,7 @@ fn a_broken_connection_costs_nothing_in_the_middle_of_many() {
         use std::io::Read;
         let (mut first, _) = listener.accept().unwrap();
         first.read_exact(&mut [0; 10_000]).unwrap();
-        // Unread bytes make this a reset.
+        // Unread bytes are left, so this resets the connection.
         drop(first);
         let (mut second, _) = listener.accept().unwrap();
         let mut all = Vec::new();
@@ -336,7 +337,7 @@ fn a_broken_connection_costs_nothing_in_the_middle_of_many() {
         all
     });
     let mut auship = auship(dir.path(), &format!("type = syslog\nnetwork = tcp\naddress = {address}\nattempts = 5\n"));
-    // More than the kernel's buffers hold, in one write.
+    // The document is larger than the kernel's buffers, and is sent in one write.
     let text = "x".repeat(12_000_000);
     auship.feed(&event(1, &text));
     wait_until("the first connection broke", || copy_has(dir.path(), 1));
@@ -346,7 +347,7 @@ fn a_broken_connection_costs_nothing_in_the_middle_of_many() {
     let mut rest = &reader.join().unwrap()[..];
     let mut found = Vec::new();
     while !rest.is_empty() {
-        // RFC 6587, 3.4.1.
+        // Each message begins with its length and a space (RFC 6587, section 3.4.1).
         let blank = rest.iter().position(|b| *b == b' ').unwrap();
         let length: usize = str::from_utf8(&rest[..blank]).unwrap().parse().unwrap();
         let message = &rest[blank + 1..][..length];

@@ -1,4 +1,4 @@
-//! No leak and no invalid access on the whole way, libauparse's side of it included.
+//! Checks with valgrind that `auship convert` has no leak and no invalid memory access, libauparse included.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
@@ -9,7 +9,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Lines on which libauparse alone would leak, or read on behind the end of what it has.
+/// Lines that make libauparse, used directly, leak memory or read past the end of its data.
 const TRAPS: &str = "\
 words without any pair, audit(1795320600.001:1)
 type=\x1dX msg=audit(1795320600.001:1): a=b

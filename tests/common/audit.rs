@@ -1,4 +1,4 @@
-//! The kernel's audit system, of which there is one: tests that use it take turns.
+//! Access to the kernel's audit system. There is only one, so tests that use it take turns.
 
 use nix::{
     fcntl::{Flock, FlockArg},
@@ -6,7 +6,7 @@ use nix::{
 };
 use std::{fs::File, process::Command};
 
-/// The kernel's audit, for as long as this lives; or why it can't be had.
+/// Takes the kernel's audit system until the returned lock is dropped. Returns the reason if this isn't possible.
 pub fn take() -> Result<Flock<File>, String> {
     if !geteuid().is_root() {
         return Err("not root".into());

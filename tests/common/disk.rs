@@ -1,4 +1,4 @@
-//! Disks that fail when told to.
+//! Test disks that fail on demand, and small file systems in memory.
 
 use super::{PYTHON, cannot_run, tool};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -9,14 +9,14 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A disk that fails when told to (tests/tools/bad_disk.py), unmounted with this.
+/// A disk that fails on demand (tests/tools/bad_disk.py). Dropping this value unmounts it.
 pub struct BadDisk {
     child: Child,
     behaviour: PathBuf,
 }
 
 impl BadDisk {
-    /// Mounted at `dir`/disk. None where that isn't possible, which is said.
+    /// Mounts the disk at `dir`/disk. Returns `None` where this isn't possible, and prints the reason.
     pub fn mount(dir: &Path) -> Option<Self> {
         let (backing, disk, behaviour) = (dir.join("backing"), dir.join("disk"), dir.join("behaviour"));
         fs::create_dir(&backing).unwrap();
@@ -49,11 +49,11 @@ impl Drop for BadDisk {
     }
 }
 
-/// A small file system in memory; gone with this.
+/// A small file system in memory. Dropping this value unmounts it.
 pub struct Tmpfs(pub PathBuf);
 
 impl Tmpfs {
-    /// Mounted at a directory that is made for it; none where that can't be.
+    /// Creates the directory `at` and mounts the file system there. Returns `None` where this isn't possible.
     pub fn new(at: &Path, size: &str) -> Option<Self> {
         fs::create_dir(at).unwrap();
         let options = format!("size={size}");
@@ -66,7 +66,7 @@ impl Tmpfs {
         }
     }
 
-    /// Mounted anew with other flags.
+    /// Remounts the file system with other flags.
     pub fn remount(&self, flags: MsFlags) {
         mount(Some("tmpfs"), &self.0, None::<&str>, MsFlags::MS_REMOUNT | flags, None::<&str>).unwrap();
     }

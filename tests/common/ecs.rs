@@ -1,4 +1,4 @@
-//! The Elastic Common Schema as its definitions have it, and documents held against it.
+//! The field definitions of the Elastic Common Schema, and functions that check documents against them.
 
 use super::{auship, cannot_run, data, json, say_not_tested};
 use serde_json::Value;
@@ -9,17 +9,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// What the schema says of a field.
+/// The definition of a field in the schema.
 pub struct Definition {
-    /// `keyword`, `long`, `ip` …
+    /// The type: `keyword`, `long`, `ip` …
     pub kind: String,
-    /// Its value is always a list.
+    /// Whether the value is always a list.
     pub list: bool,
-    /// The only values it may have, if they are named.
+    /// The allowed values. Empty if the schema doesn't list them.
     pub allowed: BTreeSet<String>,
 }
 
-/// All fields of the schema: tests/data/ecs-fields.tsv, which tests/tools/ecs_fields.py makes.
+/// Returns all fields of the schema from tests/data/ecs-fields.tsv. tests/tools/ecs_fields.py creates this file.
 pub fn schema() -> BTreeMap<String, Definition> {
     let table = fs::read_to_string(data("ecs-fields.tsv")).unwrap();
     let lines = table.lines().filter(|line| !line.starts_with('#'));
@@ -33,7 +33,7 @@ pub fn schema() -> BTreeMap<String, Definition> {
         .collect()
 }
 
-/// Auditbeat's extensions of the schema, which dashboards made for it look for. All are keywords.
+/// Fields that Auditbeat adds to the schema. Dashboards made for Auditbeat use them. All are keywords.
 pub const EXTENSIONS: &[&str] = &[
     "destination.path",
     "source.path",
@@ -61,19 +61,19 @@ pub const EXTENSIONS: &[&str] = &[
     "user.selinux.user",
 ];
 
-/// Where fields of our own lie: the index template in conf/elasticsearch says how they are indexed.
+/// Returns whether a field is one of auship's own. The index template in conf/elasticsearch defines their types.
 pub fn ours(field: &str) -> bool {
     ["auditd.", "bsm.", "agent."].iter().any(|prefix| field.starts_with(prefix))
 }
 
-/// The fields of a document that hold something, by their dotted names. A list of objects has the fields of each.
+/// Adds the dotted names and the values of a document's fields to `into`. Adds the fields of each object in a list.
 pub fn leaves<'a>(document: &'a Value, into: &mut Vec<(String, &'a Value)>) {
     fn walk<'a>(value: &'a Value, name: &str, into: &mut Vec<(String, &'a Value)>) {
         match value {
             Value::Object(object) => {
                 assert!(!object.is_empty(), "{name} is an empty object");
                 for (key, value) in object {
-                    // A server takes a dot for the border of two names, and refuses a name that is empty.
+                    // A server splits a name at each dot, and refuses an empty name.
                     assert!(!key.is_empty() && !key.contains('.'), "a key {key:?} in {name:?}");
                     walk(value, &if name.is_empty() { key.clone() } else { format!("{name}.{key}") }, into);
                 }
@@ -85,7 +85,7 @@ pub fn leaves<'a>(document: &'a Value, into: &mut Vec<(String, &'a Value)>) {
     walk(document, "", into);
 }
 
-/// Whether a value (of a list, each) is what a type takes; a number is never text that looks like one, nor the reverse.
+/// Returns whether a single value has this type. Text that looks like a number isn't a number, and a number isn't text.
 pub fn fits(kind: &str, value: &Value) -> bool {
     match kind {
         "keyword" | "wildcard" | "constant_keyword" | "match_only_text" => value.is_string(),
@@ -98,27 +98,26 @@ pub fn fits(kind: &str, value: &Value) -> bool {
     }
 }
 
-/// Whether it reads `2026-11-22T00:44:14.872Z`.
+/// Returns whether the text has the form `2026-11-22T00:44:14.872Z`.
 fn is_time(text: &str) -> bool {
     let shape = "dddd-dd-ddTdd:dd:dd.dddZ";
     let same = |(c, s): (char, char)| if s == 'd' { c.is_ascii_digit() } else { c == s };
     text.len() == shape.len() && text.chars().zip(shape.chars()).all(same)
 }
 
-/// The documents of a log with `format = ecs`.
+/// Converts a log with `format = ecs` and returns the documents.
 pub fn documents(log: &Path) -> Vec<Value> {
     json::lines(&text(log))
 }
 
-/// The same as they come.
+/// Converts a log with `format = ecs` and returns the output as bytes.
 pub fn text(log: &Path) -> Vec<u8> {
     let output = auship(&["convert", "--format", "ecs", log.to_str().unwrap()], b"");
     assert!(output.status.success(), "{output:?}");
     output.stdout
 }
 
-/// The logs of the test data, and the larger ones of a directory of recorded data beside the project, where there is
-/// one (or `RECORDED` names one).
+/// Returns the logs of the test data, and the larger logs of the recorded data where it exists (see [`recorded`]).
 pub fn logs() -> Vec<PathBuf> {
     let names = ["zoo-raw.log", "zoo-enriched.log", "edge.log"];
     let mut logs: Vec<PathBuf> = names.iter().chain(&["sample.log"]).map(|name| data(name)).collect();
@@ -126,11 +125,12 @@ pub fn logs() -> Vec<PathBuf> {
     logs
 }
 
-/// A part of the recorded data, some of it others', that may not be copied into the project. It is in the directory that
-/// `RECORDED` names, or else in `shared/corpus` beside the checkout.
+/// Returns the path of a part of the recorded data, or `None` if it doesn't exist. Some of this data belongs to others
+/// and may not be copied into the project. It is in the directory that `RECORDED` names, or else in `shared/corpus`
+/// beside the checkout.
 ///
-/// A checkout that has neither can't get it: that is said, and isn't a failure, in CI either. Where `RECORDED` is set, or
-/// there is a `shared` beside the checkout, the data is to be there, and the rule of [`cannot_run`] holds.
+/// If `RECORDED` isn't set and there is no `shared` beside the checkout, the data can't be there. A message reports
+/// this, and the test doesn't fail, not even in CI. Otherwise missing data is a case for [`cannot_run`].
 pub fn recorded(what: &str, part: &str) -> Option<PathBuf> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let named = env::var_os("RECORDED");

@@ -1,5 +1,5 @@
-//! A server that answers as Elasticsearch does, well or badly (tests/tools/elasticsearch.py). Several are the hosts of
-//! one cluster.
+//! A server that answers as Elasticsearch does, correctly or badly (tests/tools/elasticsearch.py). Several servers can
+//! be the hosts of one cluster.
 
 use super::{PYTHON, json, server::Certificates, tool, wait_until};
 use serde_json::Value;
@@ -11,10 +11,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// One host; it ends with this.
+/// One host of a cluster. Dropping this value stops it.
 pub struct Host {
     child: Child,
-    /// Where requests go.
+    /// The URL that requests go to.
     pub url: String,
     pub port: u16,
 }
@@ -26,7 +26,7 @@ impl Drop for Host {
     }
 }
 
-/// What hosts have in common: indexes, and how to behave.
+/// The state that the hosts share: the indexes, the behaviour, and the expected login.
 pub struct Cluster {
     store: PathBuf,
 }
@@ -38,12 +38,12 @@ impl Cluster {
         Self { store }
     }
 
-    /// A plain host with a behaviour of elasticsearch.py.
+    /// Starts a host without TLS on any free port. elasticsearch.py lists the behaviours.
     pub fn host(&self, behaviour: &str) -> Host {
         self.start(behaviour, None, 0)
     }
 
-    /// As that, with TLS, and on a port of one's choice (0: any).
+    /// Starts a host on this port (0: any free port). It uses TLS if there are certificates.
     pub fn start(&self, behaviour: &str, certificates: Option<&Certificates>, port: u16) -> Host {
         let mut command = Command::new(PYTHON);
         command.arg(tool("elasticsearch.py")).arg(behaviour).arg(&self.store).arg(port.to_string());
@@ -64,22 +64,22 @@ impl Cluster {
         fs::rename(new, self.store.join(name)).unwrap();
     }
 
-    /// Makes all hosts behave differently from now on, but those that were told by name.
+    /// Changes the behaviour of all hosts from now on, except hosts that [`Self::host_behaves`] has changed.
     pub fn behave(&self, how: &str) {
         self.write("behaviour", how);
     }
 
-    /// Makes one host behave differently from now on.
+    /// Changes the behaviour of one host from now on.
     pub fn host_behaves(&self, host: &Host, how: &str) {
         self.write(&format!("{}.behaviour", host.port), how);
     }
 
-    /// What all hosts want to be told from now on.
+    /// Sets the `Authorization` header that all hosts require from now on.
     pub fn expect_login(&self, authorization: &str) {
         self.write("login", authorization);
     }
 
-    /// The documents of every index by their ids.
+    /// Returns the documents of every index, by index name and document id.
     pub fn indexes(&self) -> BTreeMap<String, BTreeMap<String, Value>> {
         let names = |dir: &Path| -> Vec<String> {
             let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
@@ -94,30 +94,30 @@ impl Cluster {
         names(&all).into_iter().map(|index| (index.clone(), documents(&index))).collect()
     }
 
-    /// How many documents there are.
+    /// Returns the number of documents in all indexes.
     pub fn count(&self) -> usize {
         let Ok(indexes) = fs::read_dir(self.store.join("indexes")) else { return 0 };
         indexes.map(|index| fs::read_dir(index.unwrap().path()).unwrap().count()).sum()
     }
 
-    /// All documents, of all indexes.
+    /// Returns the documents of all indexes.
     pub fn documents(&self) -> Vec<Value> {
         self.indexes().into_values().flat_map(BTreeMap::into_values).collect()
     }
 
-    /// The requests that a host got.
+    /// Returns the requests that a host received.
     pub fn requests(&self, host: &Host) -> Vec<Value> {
         let lines = fs::read(self.store.join(format!("{}.requests", host.port))).unwrap();
         let whole = lines.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
         json::lines(&lines[..whole])
     }
 
-    /// Those of them that had documents.
+    /// Returns the bulk requests (POST) that a host received.
     pub fn bulks(&self, host: &Host) -> Vec<Value> {
         self.requests(host).into_iter().filter(|request| request["method"] == "POST").collect()
     }
 
-    /// How often each document was sent to a host that looked at it.
+    /// Returns how often a host processed (stored or refused) each document, by document id.
     pub fn sent(&self, host: &Host) -> BTreeMap<String, usize> {
         let mut sent = BTreeMap::new();
         for request in self.bulks(host) {
@@ -128,12 +128,12 @@ impl Cluster {
         sent
     }
 
-    /// Waits for so many documents.
+    /// Waits until the cluster holds at least this many documents.
     pub fn wait_for(&self, count: usize) {
         wait_until(&format!("{count} documents"), || self.count() >= count);
     }
 
-    /// What went wrong in the hosts themselves.
+    /// Returns the errors inside the hosts themselves (Python tracebacks), or an empty string.
     pub fn errors(&self) -> String {
         fs::read_to_string(self.store.join("errors")).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! A strict JSON reader: refuses repeated keys, which most readers swallow.
+//! A strict JSON reader. It refuses repeated keys, which most readers accept.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -66,7 +66,7 @@ pub fn document(text: &[u8]) -> Value {
     }
 }
 
-/// Reads JSON lines; the last must end in a newline too.
+/// Reads JSON lines. The last line must end in a newline too.
 pub fn lines(text: &[u8]) -> Vec<Value> {
     assert!(text.is_empty() || text.ends_with(b"\n"), "half a line at the end");
     text.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(document).collect()

@@ -1,4 +1,4 @@
-//! What the integration tests share: the built program, a strict JSON reader, servers, waiting.
+//! Code that the integration tests share: the built program, a strict JSON reader, servers, and functions that wait.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod audit;
@@ -30,49 +30,51 @@ use std::{
 /// The program under test.
 pub const AUSHIP: &str = env!("CARGO_BIN_EXE_auship");
 
-/// A file of the test data.
+/// Returns the path of a file of the test data.
 pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-/// A helper program.
+/// Returns the path of a helper program.
 pub fn tool(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tools").join(name)
 }
 
-/// How long a test waits for what must come. Far longer than anything takes, so that a busy machine fails no test.
+/// The longest time that a test waits for an expected result. It is far longer than anything takes, so that no test
+/// fails because the machine is busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Says that something can't be tested here, and why. In CI, where `CI` is set, that is a failure: everything that a test
-/// needs is there. Tests that call this return afterwards.
+/// Prints that something can't be tested here, and why. Panics in CI (where `CI` is set), because CI has everything
+/// that a test needs. A test that calls this function returns afterwards.
 pub fn cannot_run(what: &str, why: &str) {
     say_not_tested(what, why);
     assert!(env::var_os("CI").is_none(), "in CI everything is tested, but not {what}: {why}");
 }
 
-/// Says that something isn't tested, where a person sees it: libtest keeps what a passing test prints with `eprintln!`.
+/// Prints that something isn't tested. It writes to standard error directly, so that a person sees the message: libtest
+/// hides what a passing test prints with `eprintln!`.
 pub fn say_not_tested(what: &str, why: &str) {
     let _ = io::stderr().write_all(format!("\n*** NOT TESTED: {what}: {why} ***\n").as_bytes());
 }
 
-/// The Python that Debian's and Fedora's python3-audit belong to.
+/// The Python interpreter that uses the python3-audit packages of Debian and Fedora.
 pub const PYTHON: &str = "/usr/bin/python3";
 
-/// Runs `auship` with arguments and bytes on its standard input, and waits for it.
+/// Runs `auship` with these arguments and this standard input, waits for its end, and returns its output.
 pub fn auship(args: &[&str], input: &[u8]) -> Output {
     let mut command = Command::new(AUSHIP);
     command.args(args);
     run(command, input)
 }
 
-/// Runs a command with bytes on its standard input, and waits for it.
+/// Runs a command with this standard input, waits for its end, and returns its output.
 pub fn run(mut command: Command, input: &[u8]) -> Output {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = thread::spawn(move || {
-        // It may have said what it had to and left.
+        // The program may end before it has read all of its input, so a failed write is no error.
         let _ = stdin.write_all(&input);
     });
     let output = child.wait_with_output().unwrap();
@@ -80,29 +82,29 @@ pub fn run(mut command: Command, input: &[u8]) -> Output {
     output
 }
 
-/// `auship convert` of bytes on standard input: its documents.
+/// Runs `auship convert` with these bytes on standard input, and returns the documents.
 pub fn convert(input: &[u8]) -> Vec<serde_json::Value> {
     let output = auship(&["convert"], input);
     assert!(output.status.success(), "{output:?}");
     json::lines(&output.stdout)
 }
 
-/// The documents of one hand-written log, as text.
+/// Converts a log given as text, and returns its documents.
 pub fn convert_text(log: &str) -> Vec<serde_json::Value> {
     convert(log.as_bytes())
 }
 
-/// A log of simple events with serials from `first`, `count` of them, at a time long ago.
+/// Returns a log of `count` simple events with serials from `first`. All events have the same fixed time.
 pub fn events(first: usize, count: usize) -> String {
     (first..first + count).map(|n| event(n, "x")).collect()
 }
 
-/// One simple event whose message holds `text`.
+/// Returns one simple event whose message contains `text`.
 pub fn event(serial: usize, text: &str) -> String {
     format!("type=USER msg=audit(1795320000.001:{serial}): pid=1 uid=0 auid=0 ses=1 msg='text={text} res=success'\n")
 }
 
-/// Writes a configuration file as only its owner may.
+/// Writes a configuration file that only its owner can read and write, and returns its path.
 pub fn write_config(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("auship.conf");
     fs::write(&path, text).unwrap();
@@ -110,7 +112,7 @@ pub fn write_config(dir: &Path, text: &str) -> PathBuf {
     path
 }
 
-/// A running `auship run`, with a terminal for its messages.
+/// A running `auship run` process whose standard error is a terminal. Dropping this value kills the process.
 pub struct Running {
     pub child: Child,
     pub stdin: Option<ChildStdin>,
@@ -119,12 +121,12 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts it with a configuration file.
+    /// Starts `auship run` with a configuration file.
     pub fn start(config: &Path) -> Self {
         Self::start_with(config, |_| ())
     }
 
-    /// As [`SinkHandle::start`], with a say in how.
+    /// Does the same as [`Running::start`], but lets `how` change the command first.
     pub fn start_with(config: &Path, how: impl FnOnce(&mut Command)) -> Self {
         let terminal = nix::pty::openpty(None, None).unwrap();
         let mut command = Command::new(AUSHIP);
@@ -142,14 +144,14 @@ impl Running {
         Self { child, stdin, messages, reader: Some(reader) }
     }
 
-    /// Writes to its standard input.
+    /// Writes text to the standard input of the process.
     pub fn feed(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
         stdin.write_all(text.as_bytes()).unwrap();
         stdin.flush().unwrap();
     }
 
-    /// Ends it as a crash would.
+    /// Kills the process with SIGKILL, as in a crash, and waits for its end.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -158,23 +160,23 @@ impl Running {
         }
     }
 
-    /// Sends a signal.
+    /// Sends a signal to the process.
     pub fn signal(&self, signal: Signal) {
         let pid = nix::unistd::Pid::from_raw(self.child.id().try_into().unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();
     }
 
-    /// What it said so far.
+    /// Returns the messages that the process has printed so far.
     pub fn messages(&self) -> String {
         self.messages.lock().unwrap().clone()
     }
 
-    /// Waits until it has said something.
+    /// Waits until the messages contain `what`.
     pub fn wait_for(&self, what: &str) {
         self.wait_for_times(what, 1);
     }
 
-    /// Waits until it has said something so many times.
+    /// Waits until the messages contain `what` at least `times` times.
     pub fn wait_for_times(&self, what: &str, times: usize) {
         let start = Instant::now();
         while self.messages().matches(what).count() < times {
@@ -183,10 +185,11 @@ impl Running {
         }
     }
 
-    /// A report of this moment (SIGUSR1). The configuration names a `run_dir` for it that no other process has.
+    /// Requests a report with SIGUSR1 and returns its text. The configuration must name a `run_dir` that no other
+    /// process uses.
     pub fn report(&self) -> String {
         const WRITTEN: &str = "report written to ";
-        // Before that the signal would end it.
+        // SIGUSR1 ends the process if it hasn't installed its signal handling yet.
         self.wait_for("started with");
         let before = self.messages().matches(WRITTEN).count();
         self.signal(Signal::SIGUSR1);
@@ -196,30 +199,30 @@ impl Running {
         fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 
-    /// A figure of a report of this moment; of all outputs together, if each has its own.
+    /// Requests a report and returns one of its figures. If each output has this figure, returns their sum.
     pub fn figure(&self, name: &str) -> usize {
         let report = self.report();
         let values = report.lines().filter_map(|line| line.trim().strip_prefix(name)?.strip_prefix(' '));
         values.map(|value| value.trim().parse::<usize>().unwrap_or_else(|e| panic!("{name} {value}: {e}"))).sum()
     }
 
-    /// Waits until it has read and taken so many events.
+    /// Waits until the process has read this many events.
     pub fn wait_for_events(&self, count: usize) {
         wait_until(&format!("{count} events are read"), || self.figure("auship_events_total") >= count);
     }
 
-    /// Waits until nothing is in memory any more: all is delivered, in the spool, or lost.
+    /// Waits until the rings in memory are empty: each document is delivered, in the spool, or lost.
     pub fn wait_for_empty_rings(&self) {
         wait_until("the rings are empty", || self.figure("auship_output_ring_documents") == 0);
     }
 
-    /// Closes its input and waits for its end: status and all it said.
+    /// Closes the input, waits until the process ends, and returns its exit status and all its messages.
     pub fn finish(&mut self) -> (ExitStatus, String) {
         drop(self.stdin.take());
         self.wait()
     }
 
-    /// Waits for its end.
+    /// Waits until the process ends, and returns its exit status and all its messages.
     pub fn wait(&mut self) -> (ExitStatus, String) {
         let start = Instant::now();
         let status = loop {
@@ -243,21 +246,21 @@ impl Drop for Running {
     }
 }
 
-/// A directory with a file output's file in it.
+/// A temporary directory for the file of a file output.
 pub struct Setup {
     pub dir: tempfile::TempDir,
     pub log: PathBuf,
 }
 
 impl Setup {
-    /// Nothing runs yet.
+    /// Creates the directory. No process runs yet.
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let log = dir.path().join("events.json");
         Self { dir, log }
     }
 
-    /// Starts it with one output, into that file.
+    /// Starts `auship run` with one output, which writes to that file. `more` is appended to the configuration.
     pub fn start(&self, more: &str) -> Running {
         let text = format!(
             "shutdown_timeout = 1m\nrun_dir = {}\n[output:file]\ntype = file\npath = {}\n{more}",
@@ -271,14 +274,14 @@ impl Setup {
 fn read_terminal(master: OwnedFd, messages: &Mutex<String>) {
     let mut master = fs::File::from(master);
     let mut block = [0; 4096];
-    // A terminal whose other end is closed answers with an error.
+    // Reading from a terminal returns an error when its other end is closed.
     while let Ok(n @ 1..) = master.read(&mut block) {
         messages.lock().unwrap().push_str(&String::from_utf8_lossy(&block[..n]).replace('\r', ""));
     }
 }
 
-/// A port that nobody listens on, and that nobody gets by chance until it is used: none of those that the kernel hands
-/// out, and none that this process was given before.
+/// Returns a port that no process listens on. No other process gets it by chance before the test uses it: it is outside
+/// the range from which the kernel assigns ports, and this function never returned it before in this process.
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 10_000;
@@ -295,7 +298,7 @@ pub fn free_port() -> u16 {
     { candidates }.find(is_free).expect("a free port")
 }
 
-/// Feeds so many events, ends, and returns what was said.
+/// Runs `auship run` with `count` events, closes the input, and returns the messages. The exit status must be 0.
 pub fn run_to_end(config: &Path, count: usize) -> String {
     let mut auship = Running::start(config);
     auship.feed(&events(1, count));
@@ -304,15 +307,15 @@ pub fn run_to_end(config: &Path, count: usize) -> String {
     said
 }
 
-/// How often a test looks whether what it waits for has come.
+/// The time between two checks while a test waits.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Waits until something holds; panics when it doesn't within [`PATIENCE`].
+/// Waits until `holds` returns true. Panics if this takes longer than [`PATIENCE`].
 pub fn wait_until(what: &str, holds: impl FnMut() -> bool) {
     wait_within(PATIENCE, what, holds);
 }
 
-/// As [`wait_until`], for what may take longer.
+/// Does the same as [`wait_until`], with a different time limit.
 pub fn wait_within(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -321,14 +324,14 @@ pub fn wait_within(patience: Duration, what: &str, mut holds: impl FnMut() -> bo
     }
 }
 
-/// The serials of documents, in their order; gaps in them, which are documents too, have none.
+/// Returns the serials of documents, in their order. Documents that report a gap have no serial and are left out.
 pub fn serials(documents: &[serde_json::Value]) -> Vec<usize> {
     let events = documents.iter().filter(|d| d["category"] != "audit_gap");
     let serial = |d: &serde_json::Value| d["details"]["auditserial"].as_str().unwrap().parse().unwrap();
     events.map(serial).collect()
 }
 
-/// A number of the totals: `number(said, "delivered")`.
+/// Returns a number from the last line with totals, for example `number(said, "delivered")`; 0 if it isn't there.
 pub fn number(said: &str, what: &str) -> usize {
     let totals =
         said.lines().rfind(|l| l.contains("ended: events in")).unwrap_or_else(|| panic!("no totals in {said}"));
@@ -336,7 +339,7 @@ pub fn number(said: &str, what: &str) -> usize {
     after.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
-/// A file with a secret, for its owner alone.
+/// Writes a file with a secret that only its owner can read, and returns its path. Replaces an existing file.
 pub fn secret(dir: &Path, name: &str, text: &str) -> PathBuf {
     let (path, new) = (dir.join(name), dir.join("new"));
     fs::write(&new, text).unwrap();

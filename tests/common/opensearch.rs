@@ -9,14 +9,14 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A server; it ends with this.
+/// A running server. Dropping this value stops it.
 pub struct OpenSearch {
     child: Child,
-    /// Without a slash at the end.
+    /// The server's URL, without a slash at the end.
     pub url: String,
 }
 
-/// Where `make deps` puts it.
+/// Returns the server's path: `OSMEM_SERVER_BIN` if set, otherwise the place where `make deps` installs it.
 fn binary() -> PathBuf {
     match env::var_os("OSMEM_SERVER_BIN") {
         Some(path) => path.into(),
@@ -25,12 +25,12 @@ fn binary() -> PathBuf {
 }
 
 impl OpenSearch {
-    /// A server with nothing in it, on any port; none where it isn't installed, which is said.
+    /// Starts an empty server on a free port. Returns `None` if the server isn't installed, and prints the reason.
     pub fn start() -> Option<Self> {
         Self::start_at(0)
     }
 
-    /// As [`OpenSearch::start`], on a port of one's choice.
+    /// Does the same as [`OpenSearch::start`], but on the given port.
     pub fn start_at(port: u16) -> Option<Self> {
         let binary = binary();
         if !binary.exists() {
@@ -39,7 +39,7 @@ impl OpenSearch {
         }
         let mut command = Command::new(binary);
         command.args(["-no-ja", "-addr", &format!("127.0.0.1:{port}")]);
-        // It ends when its standard input does, so it never outlives the test.
+        // The server stops when its standard input is closed, so it never outlives the test.
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -48,19 +48,19 @@ impl OpenSearch {
         Some(Self { child, url })
     }
 
-    /// Makes a request that must be answered with 2xx.
+    /// Makes a request and returns the response body. The status must be 2xx.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let (status, answer) = ask(&self.url, method, path, body);
         assert!((200..300).contains(&status), "{method} {path}: {status}: {answer}");
         answer
     }
 
-    /// Documents that a query in Lucene's language finds in the indexes of a pattern, all of them; `*` finds every one.
+    /// Returns all documents that a Lucene query finds in the indexes that match a pattern. `*` finds every document.
     pub fn find(&self, indexes: &str, query: &str) -> Vec<Value> {
         self.search(indexes, &serde_json::json!({"query_string": {"query": query}}))
     }
 
-    /// As [`OpenSearch::find`], with any query.
+    /// Does the same as [`OpenSearch::find`], but with a query in JSON of any kind.
     pub fn search(&self, indexes: &str, query: &Value) -> Vec<Value> {
         let body = serde_json::json!({"size": 10_000, "query": query});
         let answer = self.ask("POST", &format!("/{indexes}/_search"), Some(&body));
@@ -69,14 +69,14 @@ impl OpenSearch {
         hits.iter().map(|hit| hit["_source"].clone()).collect()
     }
 
-    /// How many documents there are, of those that can be found by now.
+    /// Refreshes the indexes that match a pattern and returns the number of documents in them.
     pub fn count(&self, indexes: &str) -> u64 {
         self.ask("POST", &format!("/{indexes}/_refresh"), None);
         self.ask("GET", &format!("/{indexes}/_count"), None)["count"].as_u64().unwrap()
     }
 }
 
-/// Makes a request of a server that speaks JSON: status and answer.
+/// Makes a request with a JSON body, and returns the status and the JSON response. Other responses become `Null`.
 pub fn ask(url: &str, method: &str, path: &str, body: Option<&Value>) -> (u32, Value) {
     let mut easy = curl::easy::Easy::new();
     easy.url(&format!("{url}{path}")).unwrap();

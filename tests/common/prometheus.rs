@@ -1,8 +1,8 @@
-//! A Prometheus file, and whether its counters add up.
+//! Reads a Prometheus file and checks that its counters add up.
 
 use std::collections::BTreeMap;
 
-/// Values of a Prometheus file by name and labels.
+/// Returns the values of a Prometheus file. The keys are the names with their labels.
 pub fn parse(text: &str) -> BTreeMap<String, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -11,7 +11,7 @@ pub fn parse(text: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// The equation; true when there were outputs to hold it for.
+/// Asserts that the counters add up. Returns true if the file has at least one output to check.
 pub fn adds_up(text: &str) -> bool {
     let all = parse(text);
     let of = |name: &str| all.get(name).copied().unwrap_or_else(|| panic!("no {name} in {text}"));

@@ -1,5 +1,5 @@
-//! Real syslog receivers: Debian's rsyslog and syslog-ng, each in the foreground with a configuration and a directory
-//! of its own, beside whatever the host runs.
+//! Real syslog receivers: rsyslog and syslog-ng. Each runs in the foreground with its own configuration and directory.
+//! They don't interfere with a receiver that the host runs.
 
 use super::{free_port, server::Certificates, wait_until};
 use std::{
@@ -9,14 +9,14 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Which one.
+/// The receiver program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Rsyslog,
     SyslogNg,
 }
 
-/// Where a receiver listens.
+/// The ports on which a receiver listens.
 #[derive(Clone, Copy, Debug)]
 pub struct Ports {
     pub udp: u16,
@@ -24,10 +24,11 @@ pub struct Ports {
     pub tls: u16,
 }
 
-/// Sockets in its directory. On those of the host itself receivers expect RFC 3164 without a host unless told otherwise.
+/// The names of the Unix sockets in the receiver's directory. By default, receivers expect RFC 3164 without a host name
+/// on Unix sockets.
 const SOCKETS: [&str; 4] = ["unix", "unix-stream", "unix-rfc5424", "unix-stream-rfc5424"];
 
-/// A running receiver; it ends with this.
+/// A running receiver. Dropping this value stops it.
 pub struct Receiver {
     child: Child,
     kind: Kind,
@@ -35,20 +36,21 @@ pub struct Receiver {
     pub ports: Ports,
 }
 
-/// Where `make deps` unpacks syslog-ng.
+/// Returns the `usr` directory of the syslog-ng that `make deps` unpacks.
 fn unpacked() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/syslog-ng/usr")
 }
 
 impl Kind {
-    /// The program and what it needs around it, if it is here.
+    /// Returns a command that runs the program, or `None` if the program isn't installed.
     fn command(self, dir: &Path) -> Option<Command> {
         // Not everybody has sbin in PATH.
         let installed = |name: &str| Some(PathBuf::from("/usr/sbin").join(name)).filter(|path| path.exists());
         if self == Self::Rsyslog {
             let program = installed("rsyslogd")?;
-            // Under a name of its own: Ubuntu's AppArmor profile keeps the installed one to the host's files. Copied by
-            // another process, since a file that this one has open to write can't be run while others are forked.
+            // Run a copy, because Ubuntu's AppArmor profile restricts the installed program to the host's files. `cp`
+            // makes the copy: if this process wrote it, a child forked meanwhile could keep the file open for writing,
+            // and the copy couldn't be run.
             let copy = dir.join("rsyslogd");
             assert!(Command::new("cp").arg(program).arg(&copy).status().unwrap().success());
             return Some(Command::new(copy));
@@ -68,7 +70,7 @@ impl Kind {
         Some(command)
     }
 
-    /// Its release, as its configuration has to begin with.
+    /// Returns the program's version (major and minor), which a syslog-ng configuration must begin with.
     fn version(self, dir: &Path) -> String {
         let mut command = self.command(dir).unwrap();
         let said = String::from_utf8(command.arg("--version").output().unwrap().stdout).unwrap();
@@ -76,13 +78,14 @@ impl Kind {
         number.split('.').take(2).collect::<Vec<_>>().join(".")
     }
 
-    /// One that listens everywhere; none when it isn't installed. `client_certificate`: it asks for one.
+    /// Starts a receiver that listens on free ports and on all sockets. Returns `None` if the program isn't installed.
+    /// With `client_certificate`, the receiver requires a valid client certificate.
     pub fn start(self, dir: &Path, certificates: &Certificates, client_certificate: bool) -> Option<Receiver> {
         let ports = Ports { udp: free_port(), tcp: free_port(), tls: free_port() };
         self.start_on(ports, dir, certificates, client_certificate)
     }
 
-    /// As [`Kind::start`], on the ports of one before it.
+    /// Like [`Kind::start`], but uses the given ports, such as those of an earlier receiver.
     pub fn start_on(
         self,
         ports: Ports,
@@ -164,12 +167,12 @@ impl Kind {
 }
 
 impl Receiver {
-    /// The keys of an output that sends to it.
+    /// Returns the configuration keys of an output that sends to this receiver.
     pub fn keys(&self, network: &str) -> String {
         self.keys_for(network, "")
     }
 
-    /// As [`Receiver::keys`], with a protocol.
+    /// Like [`Receiver::keys`], but also sets the protocol.
     pub fn keys_as(&self, network: &str, protocol: &str) -> String {
         let suffix = if protocol == "rfc5424" { "-rfc5424" } else { "" };
         self.keys_for(network, suffix) + &format!("protocol = {protocol}\n")
@@ -185,7 +188,7 @@ impl Receiver {
         format!("type = syslog\nnetwork = {network}\naddress = {address}\n")
     }
 
-    /// What came under a tag: priority, host, and the text of each message.
+    /// Returns the priority, host and text of each message received with this tag.
     pub fn messages(&self, tag: &str) -> Vec<(u8, String, Vec<u8>)> {
         let out = fs::read(self.dir.join("out")).unwrap_or_default();
         let lines = out.split_inclusive(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\n"));
@@ -195,19 +198,19 @@ impl Receiver {
                 let mut text = || String::from_utf8(parts.next().unwrap().to_vec()).unwrap();
                 let (priority, host, program) = (text(), text(), text());
                 let text = parts.next().unwrap();
-                // rsyslog counts the blank behind an RFC 3164 tag as the message's.
+                // rsyslog treats the space after an RFC 3164 tag as part of the message.
                 let text = if self.kind == Kind::Rsyslog { text.strip_prefix(b" ").unwrap_or(text) } else { text };
                 (program == tag).then(|| (priority.parse().unwrap(), host, text.to_vec()))
             })
             .collect()
     }
 
-    /// Waits for so many messages under a tag.
+    /// Waits until the receiver has at least `count` messages with this tag.
     pub fn wait_for(&self, tag: &str, count: usize) {
         wait_until(&format!("{count} messages as {tag}"), || self.messages(tag).len() >= count);
     }
 
-    /// Ends it as a crash does.
+    /// Kills the receiver, as in a crash, and removes its sockets.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -1,5 +1,5 @@
-//! A real HTTP or HTTPS server for documents, in a process of its own (tests/tools/server.py), so that it shares
-//! nothing with the program under test.
+//! A real HTTP or HTTPS server that receives documents. It runs in its own process (tests/tools/server.py), so that it
+//! shares nothing with the program under test.
 
 use super::{PYTHON, json, tool, wait_until};
 use std::{
@@ -11,15 +11,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A server; it ends with this.
+/// A test server. Dropping this value stops it.
 pub struct Server {
     child: Child,
-    /// Where to post.
+    /// The URL for requests.
     pub url: String,
     received: PathBuf,
 }
 
-/// Certificates for "localhost", made anew.
+/// A new CA and a new server certificate for "localhost", in a temporary directory.
 pub struct Certificates {
     pub dir: tempfile::TempDir,
 }
@@ -41,7 +41,7 @@ impl Certificates {
         Self { dir }
     }
 
-    /// A client's certificate and key, made anew with this serial number.
+    /// Creates a client certificate with this serial number and its key, and returns the paths of both files.
     pub fn client(&self, serial: u32) -> (PathBuf, PathBuf) {
         let run = |args: String| {
             let status = Command::new("openssl").args(args.split(' ')).current_dir(self.dir.path()).output().unwrap();
@@ -59,24 +59,24 @@ impl Certificates {
         (path(format!("client{serial}.pem")), path(format!("client{serial}.key")))
     }
 
-    /// The CA's certificate.
+    /// Returns the path of the CA certificate.
     pub fn ca(&self) -> PathBuf {
         self.dir.path().join("ca.pem")
     }
 }
 
 impl Server {
-    /// A plain HTTP server with a behaviour of server.py.
+    /// Starts a plain HTTP server. server.py lists the possible behaviours.
     pub fn http(dir: &Path, behaviour: &str) -> Self {
         Self::start(dir, behaviour, None, 0)
     }
 
-    /// An HTTPS server.
+    /// Starts an HTTPS server.
     pub fn https(dir: &Path, behaviour: &str, certificates: &Certificates) -> Self {
         Self::start(dir, behaviour, Some(certificates), 0)
     }
 
-    /// As those, on a port of one's choice (0: any).
+    /// Starts a server on this port (0: any free port). It uses HTTPS if there are certificates.
     pub fn start(dir: &Path, behaviour: &str, certificates: Option<&Certificates>, port: u16) -> Self {
         let received = dir.join(format!("received-{}", std::process::id()));
         let mut command = Command::new(PYTHON);
@@ -92,18 +92,18 @@ impl Server {
         Self { child, url, received }
     }
 
-    /// Its port.
+    /// Returns the port that the server listens on.
     pub fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
     }
 
-    /// The documents that it answered with 2xx, in the order of their answers; those of arrays one by one.
+    /// Returns the documents that the server accepted (status 2xx), in that order. Splits arrays into their documents.
     pub fn documents(&self) -> Vec<serde_json::Value> {
         let lines = json::lines(&self.bodies()).into_iter();
         lines.flat_map(|line| if let serde_json::Value::Array(all) = line { all } else { vec![line] }).collect()
     }
 
-    /// The serials it has got, by connection, in the order they came on it.
+    /// Returns the serials of the accepted documents for each connection, in the order of their arrival there.
     pub fn serials_by_connection(&self) -> BTreeMap<String, Vec<usize>> {
         let numbers = fs::read_to_string(self.received.with_extension("connections")).unwrap_or_default();
         let mut all: BTreeMap<String, Vec<usize>> = BTreeMap::new();
@@ -114,43 +114,43 @@ impl Server {
         all
     }
 
-    /// The gaps in serials that were reported to it.
+    /// Returns the gaps in the serials that the accepted documents report, as first and last serial.
     pub fn gaps(&self) -> Vec<(usize, usize)> {
         let gaps = self.documents().into_iter().filter(|d| d["category"] == "audit_gap");
         let number = |d: &serde_json::Value, name: &str| d["details"][name].as_str().unwrap().parse().unwrap();
         gaps.map(|d| (number(&d, "from"), number(&d, "to"))).collect()
     }
 
-    /// The headers of each request.
+    /// Returns the headers of each request.
     pub fn headers(&self) -> Vec<serde_json::Value> {
         json::lines(&fs::read(self.received.with_extension("headers")).unwrap_or_default())
     }
 
-    /// Makes it behave differently from now on.
+    /// Changes the behaviour of the server from now on.
     pub fn behave(&self, behaviour: &str) {
         let new = self.received.with_extension("behaviour-new");
         fs::write(&new, behaviour).unwrap();
         fs::rename(new, self.received.with_extension("behaviour")).unwrap();
     }
 
-    /// With behaviour "login": what it wants to be told.
+    /// Sets the `Authorization` header that the server requires with behaviour "login".
     pub fn expect_login(&self, authorization: &str) {
         fs::write(self.received.with_extension("login"), authorization).unwrap();
     }
 
-    /// Their bodies, a line each.
+    /// Returns the bodies of the accepted requests (status 2xx), one per line.
     pub fn bodies(&self) -> Vec<u8> {
         fs::read(&self.received).unwrap_or_default()
     }
 
-    /// How many connections and requests it has seen.
+    /// Returns the numbers of connections and requests that the server has seen.
     pub fn seen(&self) -> (usize, usize) {
         let text = fs::read_to_string(self.received.with_extension("seen")).unwrap_or_default();
         let count = |what: char| text.chars().filter(|c| *c == what).count();
         (count('c'), count('r'))
     }
 
-    /// Waits for so many documents.
+    /// Waits until the server has accepted this many requests (as many documents, if there are no batches).
     pub fn wait_for(&self, count: usize) {
         wait_until(&format!("{count} documents"), || self.bodies().iter().filter(|b| **b == b'\n').count() >= count);
     }
