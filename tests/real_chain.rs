@@ -24,6 +24,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command},
 };
+use time::{OffsetDateTime, macros::format_description};
 
 fn auditctl(args: &[&OsStr]) -> Result<String, String> {
     let output = Command::new("auditctl").args(args).output().map_err(|e| format!("auditctl can't be run: {e}"))?;
@@ -298,16 +299,16 @@ fn chain(log_format: &str) {
     wait_until("the last event in auditd's log", || {
         String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).contains(&last)
     });
-    let everywhere = |logged: &BTreeSet<u64>| {
-        let in_file = || json_serials(&fs::read(&file).unwrap_or_default());
+    let everywhere = |logged: &BTreeSet<EventKey>| {
+        let in_file = || document_keys(&fs::read(&file).unwrap_or_default());
         wait_until("all events in the file", || logged.is_subset(&in_file()));
-        wait_until("all events at the server", || logged.is_subset(&json_serials(&server.bodies())));
+        wait_until("all events at the server", || logged.is_subset(&document_keys(&server.bodies())));
     };
-    everywhere(&logged_serials(&log));
+    everywhere(&logged_keys(&log));
     auditd.stop();
 
     // The log now also has the events from auditd's shutdown. Every logged event must be in the file and at the server.
-    let logged = logged_serials(&log);
+    let logged = logged_keys(&log);
     assert!(logged.len() > 20, "auditd logged {} events", logged.len());
     everywhere(&logged);
     if let Some(search) = &search {
@@ -331,8 +332,7 @@ fn chain(log_format: &str) {
         check_files(documents, &watched, &key);
     }
     for document in &documents {
-        let serial = &document["details"]["auditserial"];
-        let other = delivered.iter().find(|d| d["details"]["auditserial"] == *serial).unwrap();
+        let other = delivered.iter().find(|other| event_key(other) == event_key(document)).unwrap();
         assert_eq!(document, other, "file and server differ");
     }
     let oracle = Command::new(PYTHON).arg(tool("mozdef.py")).arg(&log).arg(&file).arg("--live").output().unwrap();
@@ -343,18 +343,33 @@ fn event_ids(documents: &[Value]) -> BTreeSet<String> {
     documents.iter().map(|d| d["event"]["id"].as_str().unwrap().to_string()).collect()
 }
 
-/// Returns the event serials in auditd's own log.
-fn logged_serials(log: &Path) -> BTreeSet<u64> {
+/// Time and serial of an event. The serial alone isn't enough: auditd begins the serials of its own events (DAEMON_START)
+/// with a random number below 10,000, so they may be equal to serials of the kernel.
+type EventKey = (String, u64);
+
+/// Returns the keys of the events in auditd's own log.
+fn logged_keys(log: &Path) -> BTreeSet<EventKey> {
     let text = fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let serial = |line: &str| line.split_once("audit(")?.1.split_once(':')?.1.split_once(')')?.0.parse().ok();
-    text.lines().filter_map(serial).collect()
+    let key = |line: &str| {
+        let (time, rest) = line.split_once("audit(")?.1.split_once(':')?;
+        let (seconds, milliseconds) = time.split_once('.')?;
+        let time = OffsetDateTime::from_unix_timestamp(seconds.parse().ok()?).ok()?;
+        let seconds = time.format(format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]")).ok()?;
+        Some((format!("{seconds}.{milliseconds}+00:00"), rest.split_once(')')?.0.parse().ok()?))
+    };
+    String::from_utf8_lossy(&text).lines().filter_map(key).collect()
 }
 
-fn json_serials(text: &[u8]) -> BTreeSet<u64> {
+/// Returns the key of a document's event.
+fn event_key(document: &Value) -> EventKey {
+    let time = document["timestamp"].as_str().unwrap().to_string();
+    (time, document["details"]["auditserial"].as_str().unwrap().parse().unwrap())
+}
+
+/// Returns the keys of the events of all whole lines.
+fn document_keys(text: &[u8]) -> BTreeSet<EventKey> {
     let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
-    let serial = |d: &Value| d["details"]["auditserial"].as_str().unwrap().parse().unwrap();
-    json::lines(&text[..whole]).iter().map(serial).collect()
+    json::lines(&text[..whole]).iter().map(event_key).collect()
 }
 
 #[test]

@@ -4,8 +4,9 @@
 usage: mozdef.py LOG DOCUMENTS [--classic | --live]
 
 Compares each document's details, category and timestamp with what is computed here, whole and exact, and prints
-what differs. With --live the documents were made while the events happened: they are matched by serial, their order
-and the names of parents (from /proc) are left alone, and there may be documents of events that the log doesn't have.
+what differs. With --live the documents were made while the events happened: they are matched by time and serial. Their
+order and the names of parents (from /proc) are left alone, and there may be documents of events that the log doesn't
+have.
 
 Shares no code with auship: where both agree, both read the contract and libauparse the same way.
 """
@@ -367,6 +368,11 @@ def pairs(items):
     return dict(items)
 
 
+def timestamp(sec, milli):
+    when = datetime.datetime.fromtimestamp(sec, datetime.timezone.utc)
+    return when.strftime("%Y-%m-%dT%H:%M:%S.") + "%03d+00:00" % milli
+
+
 def main():
     classic = "--classic" in sys.argv
     docs = [json.loads(line, object_pairs_hook=pairs) for line in open(sys.argv[2], encoding="utf-8", newline="\n")]
@@ -375,20 +381,21 @@ def main():
     docs = [doc for doc in docs if doc["category"] != "audit_gap"]
     wrong, parents = 0, {}
     if "--live" in sys.argv:
-        by_serial = {doc["details"]["auditserial"]: doc for doc in docs}
-        missing = [e for e in found if str(e[2]) not in by_serial]
+        # auditd's own events have serials of their own, which may be equal to serials of the kernel.
+        by_event = {(doc["timestamp"], doc["details"]["auditserial"]): doc for doc in docs}
+        key = lambda e: (timestamp(e[0], e[1]), str(e[2]))
+        missing = [e for e in found if key(e) not in by_event]
         for event in missing:
             wrong += 1
             print("no document of", event[2], [r.kind for r in event[4]])
-        found = [e for e in found if str(e[2]) in by_serial]
-        docs = [by_serial[str(e[2])] for e in found]
+        found = [e for e in found if key(e) in by_event]
+        docs = [by_event[key(e)] for e in found]
     if len(docs) != len(found):
         print("events", len(found), "documents", len(docs))
         wrong += 1
     for (sec, milli, serial, node, records), doc in zip(found, docs):
         want = details(serial, records, parents, classic, node)
-        when = datetime.datetime.fromtimestamp(sec, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
-        checks = {"category": category(records), "timestamp": when + "%03d+00:00" % milli}
+        checks = {"category": category(records), "timestamp": timestamp(sec, milli)}
         if node:
             checks["hostname"] = node
         for key, expected in checks.items():
