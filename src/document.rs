@@ -46,6 +46,11 @@ impl Document {
     }
 }
 
+/// Tells whoever wants to know it the outcome of these documents.
+pub fn resolve_all(documents: &mut [Document], outcome: Outcome) {
+    documents.iter_mut().for_each(|document| document.resolve(outcome));
+}
+
 /// The same document, whoever wants to know its outcome.
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {

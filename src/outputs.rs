@@ -130,7 +130,7 @@ impl<O: Branch> Outputs<O> {
         self.running.iter().for_each(O::tick);
         self.closing.iter().for_each(O::Closing::tick);
         for output in self.closing.extract_if(.., |output| output.has_ended()) {
-            metrics::add(&mut self.ended, output.finish(Instant::now()).0);
+            finish(output, Instant::now(), &mut self.ended);
         }
     }
 
@@ -189,11 +189,11 @@ impl<O: Branch> Outputs<O> {
         for output in self.running.extract_if(.., |output| !stays(output) && wanted(output.config().spool_dir())) {
             released.dirs.extend(output.config().spool_dir().cloned());
             released.configs.push(output.config().clone());
-            metrics::add(&mut self.ended, output.close().finish(Instant::now()).0);
+            finish(output.close(), Instant::now(), &mut self.ended);
         }
         for closing in self.closing.extract_if(.., |closing| wanted(closing.spool_dir())) {
             released.dirs.extend(closing.spool_dir().cloned());
-            metrics::add(&mut self.ended, closing.finish(Instant::now()).0);
+            finish(closing, Instant::now(), &mut self.ended);
         }
         released
     }
@@ -202,7 +202,7 @@ impl<O: Branch> Outputs<O> {
     fn roll_back(&mut self, started: Vec<O>, released: Released) {
         // The new outputs must release the spools before the old ones can open them.
         for output in started {
-            metrics::add(&mut self.ended, output.close().finish(Instant::now()).0);
+            finish(output.close(), Instant::now(), &mut self.ended);
         }
         released.configs.into_iter().for_each(|config| self.start_again(config));
     }
@@ -230,12 +230,18 @@ impl<O: Branch> Outputs<O> {
         // All outputs drain at the same time, so a slow one takes no time from the others.
         closing.iter().for_each(|output| output.wait(deadline));
         for output in closing {
-            let (ended, lost) = output.finish(deadline);
-            left += lost;
-            metrics::add(&mut self.ended, ended);
+            left += finish(output, deadline, &mut self.ended);
         }
         left
     }
+}
+
+/// Ends an output, and adds its final metrics to those of the outputs that have ended. Returns the number of events that
+/// were lost because time was up.
+fn finish(output: impl Closing, deadline: Instant, ended: &mut Vec<OutputMetrics>) -> u64 {
+    let (metrics, lost) = output.finish(deadline);
+    metrics::add(ended, metrics);
+    lost
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ impl Drop for Pending {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use crate::outcome::Loss;
     use crossbeam_channel::{Receiver, unbounded};
@@ -86,7 +86,8 @@ mod tests {
         (Receipt::new(token, &to), acks)
     }
 
-    fn acks(acks: &Receiver<Ack>) -> Vec<(u64, bool)> {
+    /// The acknowledgements that have come: the token, and whether the event is safe.
+    pub fn acks(acks: &Receiver<Ack>) -> Vec<(u64, bool)> {
         acks.try_iter().map(|ack| (ack.token, ack.safe)).collect()
     }
 

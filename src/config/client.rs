@@ -2,7 +2,7 @@
 
 use super::{
     key::{About, Dialect, Key, Shown, one, put, put_some, read, show as show_keys, some},
-    retry::Retry,
+    retry::{CONNECT_TIMEOUT, Retry},
     secrets::Secret,
     show,
     tls::Tls,
@@ -137,13 +137,7 @@ pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
         show: |client| one(client.workers),
     },
     Key {
-        about: About {
-            name: "connect_timeout",
-            value: "*TIME*",
-            default: "5s",
-            doc: "The limit for connecting, including name lookup and TLS handshake. Must be above 0.",
-            ..About::NONE
-        },
+        about: CONNECT_TIMEOUT,
         set: |draft, value| put(&mut draft.client.connect_timeout, values::time_above_0(value.text)),
         show: |client| one(values::show_time(client.connect_timeout)),
     },

@@ -7,6 +7,15 @@ use super::{
 };
 use std::time::Duration;
 
+/// What the key of the limit for connecting says, for every output with a server.
+pub(super) const CONNECT_TIMEOUT: About = About {
+    name: "connect_timeout",
+    value: "*TIME*",
+    default: "5s",
+    doc: "The limit for connecting, including name lookup and TLS handshake. Must be above 0.",
+    ..About::NONE
+};
+
 /// The settings for failed requests.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Retry {

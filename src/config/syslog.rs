@@ -2,7 +2,7 @@
 
 use super::{
     key::{About, Dialect, Key, none, one, put, put_some, read, show as show_keys},
-    retry::Retry,
+    retry::{CONNECT_TIMEOUT, Retry},
     show,
     tls::Tls,
     validator::{SectionValues, Validator},
@@ -345,13 +345,7 @@ pub(super) static KEYS: &[Key<Draft, Syslog>] = &[
         show: |syslog| one(show::text(&syslog.tag)),
     },
     Key {
-        about: About {
-            name: "connect_timeout",
-            value: "*TIME*",
-            default: "5s",
-            doc: "The limit for connecting, including name lookup and TLS handshake. Must be above 0.",
-            ..About::NONE
-        },
+        about: CONNECT_TIMEOUT,
         set: |draft, value| put(&mut draft.connect_timeout, values::time_above_0(value.text)),
         show: |syslog| one(values::show_time(syslog.connect_timeout)),
     },

@@ -5,7 +5,11 @@ use super::{
     counters::Counter,
     receiver::QueueReceiver,
 };
-use crate::{document::Document, lock::locked, outcome::Outcome};
+use crate::{
+    document::{Document, resolve_all},
+    lock::locked,
+    outcome::Outcome,
+};
 use std::{
     path::{Path, PathBuf},
     time::Instant,
@@ -26,7 +30,7 @@ impl QueueReceiver {
         drop(state);
         let from = batch.resolved;
         batch.resolved += number;
-        batch.documents[from..batch.resolved].iter_mut().for_each(|document| document.resolve(outcome));
+        resolve_all(&mut batch.documents[from..batch.resolved], outcome);
     }
 
     /// All documents of a batch have the same outcome.
@@ -129,7 +133,7 @@ impl QueueReceiver {
             Origin::InFlightFile { .. } => (),
         }
         batch.origin = Origin::InFlightFile { path, first: batch.resolved };
-        batch.documents[batch.resolved..].iter_mut().for_each(|document| document.resolve(Outcome::Persisted));
+        resolve_all(&mut batch.documents[batch.resolved..], Outcome::Persisted);
     }
 
     /// Keeps only these documents in a batch's file. Says which file has them now, unless the disk refuses.

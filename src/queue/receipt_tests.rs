@@ -5,7 +5,7 @@ use super::{counters::Counter, tests::*, *};
 use crate::{
     document::Document,
     outcome::{Loss, Outcome},
-    receipt::{Ack, Receipt},
+    receipt::{Ack, Receipt, tests::acks},
 };
 use crossbeam_channel::{Receiver, unbounded};
 use std::{
@@ -87,7 +87,7 @@ impl Queue {
 
     /// The acknowledgements that are there.
     fn acks(&self) -> Vec<(u64, bool)> {
-        self.acks.try_iter().map(|ack| (ack.token, ack.safe)).collect()
+        acks(&self.acks)
     }
 
     /// So many acknowledgements, which must come.
@@ -337,6 +337,5 @@ fn what_is_in_the_ring_at_the_end_is_safe_when_it_has_come_to_the_disk() {
     assert_eq!(queue.acks(), safe(0..2));
     drop(queue.sender);
     assert_eq!(queue.receiver.finish().1, 0);
-    let acks: Vec<_> = queue.acks.try_iter().map(|ack| (ack.token, ack.safe)).collect();
-    assert_eq!(acks, safe(2..4));
+    assert_eq!(acks(&queue.acks), safe(2..4));
 }

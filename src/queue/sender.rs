@@ -42,15 +42,11 @@ impl QueueSender {
             self.timeout = self.timeout.saturating_sub(start.elapsed());
         }
         let shared = &self.shared;
-        // With `spool = always` it counts when it is on the disk, or lost.
-        let room = state.ring.has_room(document.len());
-        if !room && document.receipt.is_some() {
-            return Err(document);
-        }
-        if !room || !state.disk.always {
+        if !state.ring.has_room(document.len()) {
+            if document.receipt.is_some() {
+                return Err(document);
+            }
             state.counters[Counter::Events] += 1;
-        }
-        if !room {
             state.counters.record_outcome(1, Outcome::Lost(Loss::RingFull));
             let why = state.disk.spool_error.clone();
             drop(state);
@@ -64,7 +60,9 @@ impl QueueSender {
             spool.note_enqueued(mark);
         }
         state.ring.push(document);
+        // With `spool = always` it counts when it is on the disk.
         if !state.disk.always {
+            state.counters[Counter::Events] += 1;
             state.counters[Counter::Ring] += 1;
         }
         let wake_spool = state.waiters.spooler_asleep && state.should_spool(shared.is_failing());

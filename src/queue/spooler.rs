@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::SpoolFull,
-    document::Document,
+    document::{Document, resolve_all},
     lock::locked,
     log,
     losses::events,
@@ -160,7 +160,7 @@ impl Shared {
         let mut state = locked(&self.state);
         if state.counts_are_final {
             drop(state);
-            documents.iter_mut().for_each(|document| document.resolve(Outcome::Persisted));
+            resolve_all(&mut documents, Outcome::Persisted);
             return;
         }
         state.count_leaving_ring(stored + large);
@@ -175,7 +175,7 @@ impl Shared {
             state.disk.spool_error.clear();
         }
         drop(state);
-        documents.iter_mut().for_each(|document| document.resolve(Outcome::Persisted));
+        resolve_all(&mut documents, Outcome::Persisted);
         self.work.notify_all();
         self.room.notify_one();
         self.spool_full.lost_many(dropped, "the oldest are dropped");

@@ -8,7 +8,7 @@ use crate::{
         counters::{Counter, Counters},
         queue,
     },
-    receipt::Receipt,
+    receipt::{Receipt, tests::acks},
     sink::BreakerState,
 };
 use std::path::Path;
@@ -253,7 +253,7 @@ fn what_is_deferred_survives_and_only_what_is_left_of_it() {
 fn whoever_waits_for_a_document_learns_its_outcome() {
     let dir = tempfile::tempdir().unwrap();
     let mut output = output(dir.path(), Some(2));
-    let (to, acks) = crossbeam_channel::unbounded();
+    let (to, from) = crossbeam_channel::unbounded();
     for (token, text) in ["n0", "k1", "a2", "d3"].into_iter().enumerate() {
         let receipt = Some(Receipt::new(token as u64, &to));
         assert!(output.sender.push(Document { receipt, ..document(text) }, None).is_ok());
@@ -261,7 +261,7 @@ fn whoever_waits_for_a_document_learns_its_outcome() {
     let Running { sender, delivery, .. } = output;
     drop(sender);
     delivery.run(&LIMITS, |documents| items(documents, true));
-    let mut acks: Vec<_> = acks.try_iter().map(|ack| (ack.token, ack.safe)).collect();
+    let mut acks = acks(&from);
     acks.sort_unstable();
     assert_eq!(acks, [(0, true), (1, true), (2, false), (3, true)], "one was tried too often");
     assert!(std::fs::read_to_string(dir.path().join("dead.json")).unwrap().contains("n0"));
@@ -272,13 +272,13 @@ fn one_that_no_dead_letter_file_takes_is_not_safe() {
     let dir = tempfile::tempdir().unwrap();
     let mut output = output(dir.path(), Some(2));
     std::fs::create_dir(dir.path().join("dead.json")).unwrap();
-    let (to, acks) = crossbeam_channel::unbounded();
+    let (to, from) = crossbeam_channel::unbounded();
     let receipt = Some(Receipt::new(7, &to));
     assert!(output.sender.push(Document { receipt, ..document("n") }, None).is_ok());
     let Running { sender, queue, delivery, .. } = output;
     drop(sender);
     delivery.run(&LIMITS, |documents| items(documents, true));
-    assert_eq!(acks.try_iter().map(|ack| (ack.token, ack.safe)).collect::<Vec<_>>(), [(7, false)]);
+    assert_eq!(acks(&from), [(7, false)]);
     assert_eq!(queue.counters().lost_by(Loss::DeadLetters), 1);
 }
 
