@@ -2,17 +2,20 @@
 //!
 //! libauparse tells the fields of a record. This module finds the place of each field in the record's text. That
 //! matters because libauparse ends a value at a space: in `op=adding user acct=…` it sees `adding`. A document shows
-//! the whole value, which ends at the next ` name=`.
+//! the whole value, which ends at the next ` name=`. A ` name=` inside a quoted value is no field, though libauparse
+//! takes it for one (`quotes.rs`).
 //!
 //! The place usually costs nothing to find. Names and values lie in libauparse's copy of the text, at the same offsets
 //! as in ours. If they don't (libauparse made the value itself, or a version stores it elsewhere), the text is
 //! searched.
 
 use super::{
-    free_text::{self, AvcMessage, is_pair},
+    free_text::{self, AvcMessage},
     handle::Cursor,
+    quotes::{self, Unescaped},
+    words::{any_value, short_word, trimmed},
 };
-use crate::event::{Field, LinuxEvent, Record, Span, is_quoted, record_type};
+use crate::event::{Field, LinuxEvent, Record, Span, record_type};
 use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
@@ -43,8 +46,15 @@ struct FieldScanner<'a> {
     done: usize,
     /// The field whose value has a start but no end yet.
     open: Option<usize>,
+    /// The end of that value, if it is quoted or a user chose it. Names before it are part of the value.
+    value_end: usize,
+    /// True after such a name, until the next field.
+    hiding: bool,
     /// True when a field follows the record's head directly.
     headed: bool,
+    record_type: i32,
+    /// The fields whose text a user chooses and nobody encodes.
+    unescaped: &'static [Unescaped],
 }
 
 fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
@@ -53,7 +63,21 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
     let copy = event.keep(text);
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
-    let mut walk = FieldScanner { event, text, copy: copy.start(), base: 0, done: 0, open: None, headed: false };
+    // Nothing is said by spaces at the end.
+    let text = if text.last() == Some(&b' ') { text.trim_ascii_end() } else { text };
+    let mut walk = FieldScanner {
+        event,
+        text,
+        copy: copy.start(),
+        base: 0,
+        done: 0,
+        open: None,
+        value_end: 0,
+        hiding: false,
+        headed: false,
+        record_type: kind,
+        unescaped: quotes::unescaped_in(kind, text),
+    };
     if cursor.first_field() {
         let mut number = 0;
         loop {
@@ -63,8 +87,11 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
                 break;
             }
         }
-        walk.end_value(text.len());
-        walk.words(kind, first);
+        walk.end_last_value();
+        walk.words(first);
+        if quotes::is_message(kind) {
+            appended_fields_first(event, first);
+        }
     }
     let fields = first..event.field_count();
     let name = type_name(types.get(cursor, kind), event, fields.clone());
@@ -118,17 +145,92 @@ impl FieldScanner<'_> {
         let (name_at, value_at) = (name.wrapping_sub(self.base), value.wrapping_sub(self.base));
         let in_order = self.done <= name_at && name_at < value_at && value_at < self.text.len();
         if in_order && self.text[value_at - 1] == b'=' {
-            self.end_value(name_at);
+            if self.is_hidden(name_at) {
+                return;
+            }
+            let before = if self.is_old_form() { self.word_before(name_at) } else { b"" };
+            self.end_value(name_at - before.len());
             if number <= 2 && self.text[..name_at].ends_with(b"): ") {
                 self.headed = true;
             }
-            self.done = value_at;
-            self.open = Some(self.event.field_count());
-            let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, value_at));
-            return self.event.push_field(Field { name, value, truncated: false, number });
+            let is_old = before == b"old ";
+            let name = if is_old { self.old_name(name_at, value_at - 1) } else { self.span(name_at, value_at - 1) };
+            self.begin_value(name, value_at, number);
+            if is_old && let Some(field) = self.event.field_mut(self.event.field_count() - 1) {
+                // libauparse knows the field by another name.
+                field.truncated = true;
+            }
+            return;
         }
         let name = cursor.field_name().map_or(&b""[..], CStr::to_bytes);
         self.search_text(name, cursor.field_value().map(CStr::to_bytes), number);
+    }
+
+    /// Adds a field whose value begins here. Its end isn't known yet.
+    fn begin_value(&mut self, name: Span, value_at: usize, number: u32) {
+        self.done = value_at;
+        self.open = Some(self.event.field_count());
+        self.hiding = false;
+        if !self.unescaped.is_empty()
+            && let Some(end) = quotes::end_of_unescaped(self.unescaped, self.event.bytes(name), self.text, value_at)
+        {
+            self.value_end = end;
+        }
+        if self.text[..value_at].ends_with(b"subj=")
+            && let Some(end) = quotes::end_of_label(self.record_type, self.text, value_at)
+        {
+            self.value_end = end;
+        }
+        self.event.push_field(Field { name, value: self.span(value_at, value_at), truncated: false, number });
+    }
+
+    /// True when a name is part of the value before it.
+    fn is_hidden(&mut self, name_at: usize) -> bool {
+        // Nearly always the value has no quotes, or its quote is closed right before the name.
+        match self.text.get(self.done) {
+            Some(b'"') if name_at < self.done + 3 || self.text[name_at - 2] != b'"' => self.end_quoted(),
+            Some(b'\'') => self.end_quoted(),
+            _ => (),
+        }
+        self.hiding |= name_at < self.value_end;
+        name_at < self.value_end
+    }
+
+    /// Finds the end of the open value, if it is quoted.
+    #[cold]
+    fn end_quoted(&mut self) {
+        if self.open.is_none() || self.value_end > self.done {
+            return;
+        }
+        let name = self.open.and_then(|open| self.event.all_fields().get(open)).map(|field| field.name);
+        let is_message = quotes::is_message(self.record_type);
+        // Nobody puts these in quotes. So a quote at the start was chosen by a user.
+        let is_bare = is_message && name.is_some_and(|name| quotes::APPENDED[1..].contains(&self.event.bytes(name)));
+        if !is_bare && let Some(end) = quotes::end_of_quoted(self.text, self.done, is_message) {
+            self.value_end = end;
+        }
+    }
+
+    /// True for records whose kernel wrote words before the names of fields.
+    fn is_old_form(&self) -> bool {
+        matches!(self.record_type, record_type::LOGIN | record_type::CONFIG_CHANGE)
+    }
+
+    /// A word that belongs to the name that follows it. Old kernels wrote `old auid=… new auid=…` (LOGIN, before 3.14)
+    /// and `audit_enabled=1 old=0 by auid=…` (CONFIG_CHANGE).
+    fn word_before(&self, name_at: usize) -> &'static [u8] {
+        let words: [&[u8]; 3] = [b"old ", b"new ", b"by "];
+        let before = &self.text[self.done..name_at];
+        words
+            .into_iter()
+            .find(|word| before.strip_suffix(*word).is_some_and(|rest| rest.ends_with(b" ")))
+            .unwrap_or(b"")
+    }
+
+    /// The name of a value before a change, as newer kernels write it: `old-auid`.
+    fn old_name(&mut self, start: usize, end: usize) -> Span {
+        let name = [b"old-", &self.text[start..end]].concat();
+        self.event.keep(&name)
     }
 
     /// Finds the address of libauparse's copy of the text, and the node that the record names.
@@ -151,6 +253,10 @@ impl FieldScanner<'_> {
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
         let found = find_name(&text[self.done..], name).map(|at| self.done + at);
+        // libauparse splits a key in hex into several. All of them are hidden with the first.
+        if self.hiding || found.is_some_and(|name_at| self.is_hidden(name_at)) {
+            return;
+        }
         if let Some(name_at) = found {
             let value_at = name_at + name.len() + 1;
             let end = memchr(b' ', &text[value_at..]).map_or(text.len(), |n| value_at + n);
@@ -164,10 +270,8 @@ impl FieldScanner<'_> {
                     return self.event.push_field(Field { name, value, truncated: true, number });
                 }
                 Some(value) if recorded == value => {
-                    self.done = value_at;
-                    self.open = Some(self.event.field_count());
-                    let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, value_at));
-                    return self.event.push_field(Field { name, value, truncated: false, number });
+                    let name = self.span(name_at, value_at - 1);
+                    return self.begin_value(name, value_at, number);
                 }
                 Some(value) if recorded.starts_with(value) => {
                     self.done = value_at + value.len();
@@ -184,8 +288,8 @@ impl FieldScanner<'_> {
     }
 
     /// Adds the free text of the record as fields.
-    fn words(&mut self, kind: i32, first: usize) {
-        let text = self.text;
+    fn words(&mut self, first: usize) {
+        let (text, kind) = (self.text, self.record_type);
         // Nearly every record comes from the kernel and has no free text.
         if self.headed && !matches!(kind, record_type::AVC | record_type::USER_AVC) && text.last() != Some(&b'\'') {
             return;
@@ -219,19 +323,68 @@ impl FieldScanner<'_> {
         self.event.push_field(Field { name, value, truncated: true, number: u32::MAX });
     }
 
+    /// Sets the end of the record's last value.
+    fn end_last_value(&mut self) {
+        let text = self.text;
+        match text.get(self.done) {
+            Some(b'"') if text.last() != Some(&b'"') => self.end_quoted(),
+            Some(b'\'') => self.end_quoted(),
+            _ => (),
+        }
+        self.end_value(text.len());
+    }
+
     /// Sets the end of the last value. The next name, or the end of the record, is at `next`.
     fn end_value(&mut self, next: usize) {
         let Some(open) = self.open.take() else { return };
         let (text, start) = (self.text, self.done);
         // Nearly always the value is a short word, followed by one space and the next name.
-        let (end, own) = short_word(text, start, next).map_or_else(|| any_value(text, start, next), |end| (end, false));
-        let value = self.span(start, end);
+        let (mut end, mut own) =
+            short_word(text, start, next).map_or_else(|| any_value(text, start, next), |end| (end, false));
+        let mut value = self.span(start, end);
+        if self.value_end > start {
+            (value, own) = self.whole_value(start);
+            end = self.value_end;
+        }
         if let Some(field) = self.event.field_mut(open) {
             field.value = value;
-            field.truncated = own;
+            field.truncated |= own;
         }
         self.done = end;
     }
+}
+
+impl FieldScanner<'_> {
+    /// A quoted or unescaped value, and true if libauparse sees less of it. Apostrophes around it are left out, since
+    /// nothing else knows them.
+    #[cold]
+    fn whole_value(&self, start: usize) -> (Span, bool) {
+        let (text, end) = (self.text, self.value_end);
+        let is_single = text[start] == b'\'' && end > start + 1 && text[end - 1] == b'\'';
+        if is_single {
+            return (self.span(start + 1, end - 1), true);
+        }
+        let word = memchr(b' ', &text[start..]).map_or(text.len(), |len| start + len);
+        (self.span(start, end), start + trimmed(&text[start..word]) != end)
+    }
+}
+
+/// Puts a field that is repeated behind the one that libaudit appended. The program that libaudit names is the writer,
+/// whatever the message says before. Formats and filters take the first field of a name.
+fn appended_fields_first(event: &mut LinuxEvent, first: usize) {
+    let fields = event.all_fields();
+    let is = |at: usize, name: &[u8]| fields.get(at).is_some_and(|field| event.bytes(field.name) == name);
+    // libselinux writes its own user id behind the program.
+    let exe = (first..fields.len()).rev().find(|at| is(*at, b"exe"));
+    let Some(host) = exe.and_then(|exe| [exe + 1, exe + 2].into_iter().find(|at| is(*at, b"hostname"))) else { return };
+    if !(is(host + 1, b"addr") && is(host + 2, b"terminal")) {
+        return;
+    }
+    let start = exe.unwrap_or(host);
+    let repeated = |at: usize| (first..start).find(|earlier| is(*earlier, event.bytes(fields[at].name)));
+    let swaps = (start..fields.len()).filter_map(|at| Some((repeated(at)?, at)));
+    let swaps: Vec<_> = swaps.filter(|(_, at)| quotes::APPENDED.iter().any(|name| is(*at, name))).collect();
+    swaps.into_iter().for_each(|(earlier, at)| event.swap_fields(earlier, at));
 }
 
 /// Finds ` name=` in a text, or `name=` at its start.
@@ -246,134 +399,4 @@ fn find_name(text: &[u8], name: &[u8]) -> Option<usize> {
     needle.push(b'=');
     let begins = |at: &usize| *at == 0 || matches!(text[at - 1], b' ' | b'\'' | b'(');
     memmem::find_iter(text, &needle).find(begins)
-}
-
-/// The end of any value, and true if libauparse sees less of it.
-fn any_value(text: &[u8], start: usize, next: usize) -> (usize, bool) {
-    let word = memchr(b' ', &text[start..next]).map_or(next, |n| start + n);
-    let libauparses = start + trimmed(&text[start..word]);
-    // The id follows the type, but it is no field.
-    let is_followed = word + 1 < next && !text[word..].starts_with(b" msg=audit(");
-    let end = if is_followed { whole(text, start, libauparses, word, next) } else { libauparses };
-    (end, end != libauparses)
-}
-
-/// The end of a value that has at most 16 bytes, is one word before one space, and isn't changed by libauparse.
-fn short_word(text: &[u8], start: usize, next: usize) -> Option<usize> {
-    let end = next.checked_sub(1)?;
-    let len = end.checked_sub(start)?;
-    let window: &[u8; 16] = text.get(start..)?.first_chunk()?;
-    if len == 0 || len > 16 || text[end] != b' ' || matches!(text[end - 1], b':' | b',' | b'\'' | b')') {
-        return None;
-    }
-    // A space becomes 0. The first 0 is the lowest byte whose high bit is set by this. The shift removes bits after the
-    // end.
-    let spaces = |word: u64, len: usize| {
-        let word = word ^ 0x2020_2020_2020_2020;
-        (word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080) << (64 - 8 * len)
-    };
-    let word = |at: usize| window[at..].first_chunk().map_or(0, |b| u64::from_le_bytes(*b));
-    let none = if len <= 8 { spaces(word(0), len) } else { spaces(word(0), 8) | spaces(word(8), len - 8) };
-    (none == 0).then_some(end)
-}
-
-/// The number of bytes that libauparse keeps of a value. It removes punctuation from the end (`parse_up_record` in
-/// `ellist.c`).
-fn trimmed(value: &[u8]) -> usize {
-    if !matches!(value, [.., b':' | b',' | b'\'' | b')']) {
-        return value.len();
-    }
-    let mut kept = value;
-    for mark in [b":", b",", b"'"] {
-        kept = kept.strip_suffix(mark).unwrap_or(kept);
-    }
-    if !matches!(kept, b"(none)" | b"(null)") {
-        kept = kept.strip_suffix(b")").unwrap_or(kept);
-    }
-    kept.len()
-}
-
-/// The end of a value that begins at `start`. Its first word ends at `word`, and libauparse ends it at `libauparses`.
-/// The words up to the next `name=value` belong to the value.
-fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize) -> usize {
-    if is_quoted(&text[start..libauparses]) {
-        return libauparses;
-    }
-    let open = text[start] == b'"';
-    let mut end = word;
-    while end < next {
-        let word_at = end + text[end..next].iter().take_while(|b| **b == b' ').count();
-        let word_end = memchr(b' ', &text[word_at..next]).map_or(next, |n| word_at + n);
-        if word_at == word_end || is_pair(&text[word_at..word_end]) {
-            break;
-        }
-        end = word_end;
-        if open && text[end - 1] == b'"' {
-            break;
-        }
-    }
-    if end == word {
-        return libauparses;
-    }
-    // The quote that closes a user message (msg='…') doesn't belong to its last value.
-    if end == text.len() && text[end - 1] == b'\'' && memmem::find(text, b"msg='").is_some() {
-        end -= 1;
-    }
-    while end > libauparses && text[end - 1] == b' ' {
-        end -= 1;
-    }
-    end
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ends(text: &str, value: &str, next: &str) -> String {
-        let start = text.find(value).unwrap_or_default();
-        let next = if next.is_empty() { text.len() } else { text.find(next).unwrap_or_default() };
-        let word = start + value.len();
-        let text = text.as_bytes();
-        let libauparses = start + trimmed(&text[start..word]);
-        let end = whole(text, start, libauparses, word, next);
-        String::from_utf8_lossy(&text[start..end]).into_owned()
-    }
-
-    #[test]
-    fn values_run_to_the_next_name() {
-        assert_eq!(ends("op=adding user acct=x", "adding", "acct"), "adding user");
-        assert_eq!(ends("op=adding user acct= exe=x", "adding", "exe"), "adding user");
-        assert_eq!(ends("text=a = b == c exe=x", "a", "exe"), "a = b == c");
-        assert_eq!(ends("msg='text=a b c'", "a", ""), "a b c");
-        assert_eq!(ends("msg='text=a '", "a", ""), "a");
-        assert_eq!(ends("subj=x msg='avc: denied { a } for b=1", "x", "b=1"), "x");
-        assert_eq!(ends(r#"info="a b c" x=1"#, "\"a", "x=1"), r#""a b c""#);
-        assert_eq!(ends(r#"info="a b" c d x=1"#, "\"a", "x=1"), r#""a b""#);
-        assert_eq!(ends(r#"acct="root" : exe=1"#, "\"root\"", "exe"), r#""root""#);
-        assert_eq!(ends("op=one, two x=1", "one,", "x=1"), "one, two");
-    }
-
-    #[test]
-    fn short_words_are_found_as_any_word_is() {
-        let text = b"a=0 b=sixteen-bytes-ok c=seventeen-bytes--d d=x: e=two words f=1 ...............";
-        let end = |value: &str, next: &str| {
-            let find = |what: &str| memmem::find(text, what.as_bytes()).unwrap_or_default();
-            short_word(text, find(value), find(next))
-        };
-        assert_eq!(end("0 ", "b="), Some(3));
-        assert_eq!(end("sixteen", "c="), memmem::find(text, b" c="));
-        assert_eq!(end("seventeen", "d="), None);
-        assert_eq!(end("x:", "e="), None);
-        assert_eq!(end("two", "f="), None);
-        assert_eq!(short_word(b"a=0 b", 2, 4), None, "too near the end to look at 16 bytes");
-    }
-
-    #[test]
-    fn punctuation_goes_as_in_libauparse() {
-        for (value, kept) in
-            [("a", "a"), ("a:", "a"), ("a,:", "a"), ("success)'", "success"), ("(none)", "(none)"), ("x)", "x")]
-        {
-            assert_eq!(trimmed(value.as_bytes()), kept.len(), "{value}");
-        }
-    }
 }

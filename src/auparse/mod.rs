@@ -5,6 +5,7 @@
 //! | `auparse_sys.rs` | bindgen's raw bindings |
 //! | `handle.rs` | every call of the library, with the reason why it is sound |
 //! | `fields.rs`, `free_text.rs` | copy libauparse's event into a [`LinuxEvent`], with whole values and free text |
+//! | `words.rs`, `quotes.rs` | find the ends of values: of words, and of text in quotes or from users |
 //! | `lines.rs`, `header.rs`, `pending.rs` | split blocks into lines; read the heads of lines; track unfinished events |
 //! | `interpreter.rs`, `decode.rs`, `cache.rs` | interpret fields; read auditd's additions; remember libauparse's answers |
 //! | `tables.rs` | names that libaudit knows |
@@ -21,13 +22,15 @@ mod header;
 mod interpreter;
 mod lines;
 mod pending;
+mod quotes;
 pub mod tables;
+mod words;
 
 pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
 
 use crate::{
     buffer::{self, give_back},
-    event::{Event, EventId, Events, LinuxEvent, node_id, record_type},
+    event::{Event, EventId, Events, LinuxEvent, node_id, record_type, to_number},
 };
 use fields::TypeNames;
 use handle::{Cursor, Handle};
@@ -83,19 +86,24 @@ impl Group {
         fields::collect(cursor, &mut self.types, &mut self.event);
         let node = self.event.node_id();
         self.event.part = self.pending.handed_out(Identity { id, node });
-        self.event.partial = self.event.part > 0 || lacks_its_end(&self.event);
+        self.event.partial = self.event.part > 0 || lacks_records(&self.event);
         let mut interpreter = Interpreter::new(cursor, &mut self.memory);
         to.event(Event::Linux(&self.event, &mut interpreter), None);
         self.event.give_back(buffer::EVENT);
     }
 }
 
-/// True when a time-out or the end of the input cut the event. The kernel ends every event that has a SYSCALL or
-/// URINGOP record with an EOE, and libauparse ends such an event at its PROCTITLE. A whole event ends with one of them.
-fn lacks_its_end(event: &LinuxEvent) -> bool {
-    let begins = event.records().iter().any(|r| matches!(r.record_type, record_type::SYSCALL | record_type::URINGOP));
-    begins
-        && !event.records().last().is_some_and(|r| matches!(r.record_type, record_type::EOE | record_type::PROCTITLE))
+/// True when records are known to be missing at the end of the event. The kernel writes the number of PATH records into
+/// the SYSCALL record (`items`), and these come last. The end itself tells nothing: auditd keeps no EOE records, kernels
+/// before 3.14 write no PROCTITLE, and a rule may exclude both.
+fn lacks_records(event: &LinuxEvent) -> bool {
+    let records = event.records();
+    if records.last().is_some_and(|r| matches!(r.record_type, record_type::EOE | record_type::PROCTITLE)) {
+        return false;
+    }
+    let items = event.first(record_type::SYSCALL).and_then(|syscall| event.value(syscall, b"items"));
+    let paths = records.iter().filter(|r| r.record_type == record_type::PATH).count();
+    items.and_then(to_number).is_some_and(|items| paths < usize::try_from(items).unwrap_or(usize::MAX))
 }
 
 impl Parser {

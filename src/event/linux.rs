@@ -142,19 +142,33 @@ impl<'e> FieldRef<'e> {
 /// Numbers of the record types that formats distinguish (`<linux/audit.h>`).
 pub mod record_type {
     #![allow(missing_docs)] // each constant is the number of the record type of that name
+    pub const USER: i32 = 1005;
+    pub const LOGIN: i32 = 1006;
+    pub const USER_AVC: i32 = 1107;
+    pub const USER_LOGIN: i32 = 1112;
+    pub const USER_LOGOUT: i32 = 1113;
+    pub const CHGRP_ID: i32 = 1119;
+    pub const GRP_MGMT: i32 = 1132;
+    pub const DAEMON_ACCEPT: i32 = 1207;
     pub const SYSCALL: i32 = 1300;
+    pub const CONFIG_CHANGE: i32 = 1305;
     pub const PATH: i32 = 1302;
     pub const SOCKADDR: i32 = 1306;
     pub const CWD: i32 = 1307;
     pub const EXECVE: i32 = 1309;
     pub const OBJ_PID: i32 = 1318;
     pub const EOE: i32 = 1320;
+    pub const NETFILTER_CFG: i32 = 1325;
+    pub const SECCOMP: i32 = 1326;
     pub const PROCTITLE: i32 = 1327;
     pub const URINGOP: i32 = 1336;
     pub const OPENAT2: i32 = 1337;
+    pub const DM_CTRL: i32 = 1338;
+    pub const DM_EVENT: i32 = 1339;
     pub const AVC: i32 = 1400;
-    pub const USER_AVC: i32 = 1107;
     pub const ANOM_PROMISCUOUS: i32 = 1700;
+    pub const ANOM_ABEND: i32 = 1701;
+    pub const USER_ROLE_CHANGE: i32 = 2300;
 }
 
 /// The number of bytes that [`LinuxEvent::prefix`] returns.
@@ -204,6 +218,11 @@ impl LinuxEvent {
     /// A field by its place among all fields, to set the end of its value.
     pub fn field_mut(&mut self, at: usize) -> Option<&mut Field> {
         self.fields.get_mut(at)
+    }
+
+    /// Exchanges two fields of the record that is being built.
+    pub fn swap_fields(&mut self, a: usize, b: usize) {
+        self.fields.swap(a, b);
     }
 
     /// The number of fields in all records so far.

@@ -12,7 +12,6 @@ pub(super) mod record {
     pub const USER_TTY: i32 = 1124;
     pub const TTY: i32 = 1319;
     pub const NETFILTER_PKT: i32 = 1324;
-    pub const SECCOMP: i32 = 1326;
 }
 
 /// The place that a field goes to.
@@ -132,10 +131,10 @@ impl FieldMapping for Ecs {
             b"addr" => Destination::Addr,
             _ => Destination::Data,
         };
-        let is_call = matches!(kind, record_type::SYSCALL | record::SECCOMP);
+        let is_call = matches!(kind, record_type::SYSCALL | record_type::SECCOMP);
         let reading = match name {
             b"syscall" | b"arch" if is_call => Reading::Named,
-            b"sig" if kind == record::SECCOMP => Reading::Named,
+            b"sig" if kind == record_type::SECCOMP => Reading::Named,
             b"exit" => Reading::Exit,
             _ => Reading::Decoded,
         };

@@ -116,6 +116,10 @@ impl Summary {
 /// Replaces the words by the value of the first of these fields that the event has.
 fn first_of(gather: &mut Gather, names: &[&str], words: &mut Vec<u8>) {
     for name in names {
+        // An account that the record leaves open is nobody. It isn't the user of the program that wrote the record.
+        if *name == "uid" && gather.view.has_unknown_account() {
+            return words.clear();
+        }
         let found = gather.lookup(name.as_bytes(), |value| {
             words.clear();
             let is_unset = matches!(*name, "auid" | "old-auid") && is_unset(value);

@@ -1,7 +1,12 @@
 //! The accounts of an event: the actor, the account that it acts as, and the account that it changes.
 
 use super::{
-    fields::KnownField, gather::Gather, label::write_label, normalization::Accounts, object::Objects, summary::Summary,
+    fields::KnownField,
+    gather::{Gather, is_id},
+    label::write_label,
+    normalization::Accounts,
+    object::Objects,
+    summary::Summary,
 };
 use crate::{
     buffer::{self, give_back},
@@ -100,10 +105,11 @@ impl Users {
             Accounts::Login => self.effective.user = actor2,
             Accounts::NewLogin => self.effective.user = object,
             Accounts::OfUser => (self.effective.user, self.target) = (actor2, object),
-            Accounts::OfGroup => (self.effective.user, self.group) = (actor2, object),
+            Accounts::OfGroup => self.effective.user = actor2,
             Accounts::ByUser => (self.effective.user, self.target) = (uid, actor2),
-            Accounts::ByUserOfGroup => (self.effective.user, self.group) = (uid, actor2),
+            Accounts::ByUserOfGroup => self.effective.user = uid,
         }
+        self.named_group(gather, matches!(accounts, Accounts::OfGroup | Accounts::ByUserOfGroup));
         // The process' own users go to `auditd.data` if they have lost their places.
         let is_told = |own: Who| [self.real, self.effective].iter().any(|m| self.get(m.user.id) == self.get(own.id));
         if !is_told(uid)
@@ -117,6 +123,30 @@ impl Users {
             && let Some(found) = gather.found.get(KnownField::Euid)
         {
             gather.data(found);
+        }
+    }
+
+    /// Sets the group that the record names. shadow-utils writes it in `grp`, and the member that is added or removed in
+    /// `acct`. In records about groups alone (`is_about_group`), `id` is the group's, and without `grp` so is `acct`.
+    fn named_group(&mut self, gather: &mut Gather, is_about_group: bool) {
+        let (mut group, mut account, mut id) = (Vec::new(), Vec::new(), Vec::new());
+        let has_group = gather.lookup(b"grp", |name| group.extend_from_slice(name));
+        self.group.name = self.keep(&group);
+        if !is_about_group {
+            return;
+        }
+        if gather.lookup(b"acct", |name| account.extend_from_slice(name)) {
+            let name = self.keep(&account);
+            if has_group { self.target.name = name } else { self.group.name = name }
+        }
+        if gather.lookup(b"id", |text| id.extend_from_slice(text)) && is_id(&id) && !is_unset(&id) {
+            self.group.id = self.keep(&id);
+            if self.get(self.group.name).is_empty() {
+                // libauparse knows that it is a group's id.
+                let mut name = Vec::new();
+                gather.meaning_of(b"id", &id, &mut name);
+                self.group.name = self.keep(&name);
+            }
         }
     }
 

@@ -1,12 +1,9 @@
 //! Finds the records of an event that decide its meaning.
 
-use super::{
-    fields::record,
-    normalization::{Normalization, Normalizations},
-};
+use super::normalization::{Normalization, Normalizations};
 use crate::{
     auparse::{Interpreter, Syscall, syscall_names},
-    event::{FieldRef, LinuxEvent, Record, is_absent, is_unknown, record_type},
+    event::{FieldRef, LinuxEvent, Record, is_absent, is_unknown, is_unset, record_type},
     format::flat::heads,
 };
 
@@ -33,7 +30,7 @@ impl<'e> View<'e> {
         let records = event.records();
         let syscall = records.iter().position(|r| r.record_type == record_type::SYSCALL);
         let call = syscall.and_then(|n| interpreter.syscall(event, n, &records[n]));
-        let seccomp = records.iter().position(|r| r.record_type == record::SECCOMP);
+        let seccomp = records.iter().position(|r| r.record_type == record_type::SECCOMP);
         let seccomp = seccomp.and_then(|n| interpreter.syscall(event, n, &records[n]));
         let execve = records.iter().any(|r| r.record_type == record_type::EXECVE);
         let of_call = syscall.is_some().then_some(call).or_else(|| seccomp.map(Some));
@@ -80,7 +77,7 @@ impl<'e> View<'e> {
     pub(super) fn call_of(&self, record: &Record) -> Option<Syscall> {
         match record.record_type {
             record_type::SYSCALL => self.call,
-            record::SECCOMP => self.seccomp,
+            record_type::SECCOMP => self.seccomp,
             _ => None,
         }
     }
@@ -93,19 +90,33 @@ impl<'e> View<'e> {
     /// Finds the first field of a name that has a known value. It searches the main record first, then the others. It
     /// skips PATH, EXECVE and SOCKADDR records, whose fields don't describe the event itself.
     pub(super) fn find(&self, name: &[u8]) -> Option<FieldRef<'e>> {
-        let records = self.event.records().iter().enumerate();
-        let others = records.clone().filter(|(number, _)| *number != self.main);
-        records.filter(|(number, _)| *number == self.main).chain(others).find_map(|(number, record)| {
-            if matches!(
-                record.record_type,
-                record_type::PATH | record_type::EXECVE | record_type::SOCKADDR | record_type::EOE
-            ) {
-                return None;
-            }
-            let fields = self.event.fields(record).get(heads(self.event, record)..).unwrap_or_default();
-            let field =
-                fields.iter().find(|f| self.event.bytes(f.name) == name && !is_unknown(self.event.bytes(f.value)))?;
-            Some(FieldRef { event: self.event, number, record, field: *field })
-        })
+        let main = std::iter::once(self.main);
+        let others = (0..self.event.records().len()).filter(|number| *number != self.main);
+        main.chain(others)
+            .find_map(|number| self.fields(number).find(|field| self.is(field, name) && !is_unknown(field.text())))
+    }
+
+    /// True when the main record has a field for an account, but names none (`acct="?"`).
+    pub(super) fn has_unknown_account(&self) -> bool {
+        let is_account = |field: &FieldRef| self.is(field, b"acct") || self.is(field, b"id");
+        let mut accounts = self.fields(self.main).filter(is_account).peekable();
+        accounts.peek().is_some() && accounts.all(|field| is_unknown(field.text()) || is_unset(field.text()))
+    }
+
+    fn is(&self, field: &FieldRef, name: &[u8]) -> bool {
+        self.event.bytes(field.field.name) == name
+    }
+
+    /// The fields of a record behind its head. None for PATH, EXECVE, SOCKADDR and EOE records.
+    fn fields(&self, number: usize) -> impl Iterator<Item = FieldRef<'e>> {
+        let event = self.event;
+        let record = &event.records()[number];
+        let is_other = matches!(
+            record.record_type,
+            record_type::PATH | record_type::EXECVE | record_type::SOCKADDR | record_type::EOE
+        );
+        let heads = if is_other { usize::MAX } else { heads(event, record) };
+        let fields = event.fields(record).get(heads..).unwrap_or_default();
+        fields.iter().map(move |field| FieldRef { event, number, record, field: *field })
     }
 }

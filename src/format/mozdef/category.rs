@@ -115,9 +115,36 @@ pub(super) fn of_call(name: &[u8], writes: impl FnOnce() -> bool) -> Category {
     }
 }
 
+/// True when the call's first argument is a file descriptor. In other calls it is an address in memory.
+pub(super) fn takes_descriptor(name: &[u8]) -> bool {
+    match syscall_names(name).0 {
+        b"write" | b"writev" | b"pwrite64" | b"pwritev" | b"pwritev2" | b"read" | b"readv" | b"pread64" | b"preadv"
+        | b"preadv2" | b"ftruncate" | b"ftruncate64" | b"fallocate" | b"sendfile" | b"sendfile64"
+        | b"copy_file_range" | b"splice" | b"fsetxattr" | b"fremovexattr" | b"fchmod" | b"fchown" | b"fchown32"
+        | b"open_by_handle_at" => true,
+        // The directory that the name is relative to.
+        b"openat" | b"openat2" | b"unlinkat" | b"renameat" | b"renameat2" | b"mkdirat" | b"mknodat" | b"linkat"
+        | b"readlinkat" | b"setxattrat" | b"removexattrat" | b"utimensat" | b"futimesat" | b"fchmodat"
+        | b"fchmodat2" | b"fchownat" => true,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_in_memory_is_no_descriptor() {
+        for name in ["write", "fchmod", "openat", "openat2", "unlinkat", "fsetxattr", "splice", "utimensat"] {
+            assert!(takes_descriptor(name.as_bytes()), "{name}");
+        }
+        for name in
+            ["open", "unlink", "execve", "rename", "mmap", "creat", "truncate", "setxattr", "chmod", "symlinkat"]
+        {
+            assert!(!takes_descriptor(name.as_bytes()), "{name}");
+        }
+    }
 
     #[test]
     fn calls_match_by_whole_name() {

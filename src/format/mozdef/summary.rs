@@ -1,6 +1,9 @@
 //! `summary`: one line for people. Alerts in use match its second word.
 
-use super::{category::Category, view::EventView};
+use super::{
+    category::{self, Category},
+    view::EventView,
+};
 use crate::{
     address::{self, Address},
     auparse::{Interpreter, Type},
@@ -26,15 +29,12 @@ pub(super) fn write(
     match category {
         Category::Time | Category::Socket | Category::Listen => (),
         Category::Execve if arguments.len() > 0 => line.after(b": ", arguments.command()),
-        Category::Execve => {
-            line.after(b": ", b"");
-            if !line.field(record_type::PROCTITLE, b"proctitle") {
-                line.path();
-            }
-        }
+        Category::Execve => line.execve(),
         Category::Write | Category::Read | Category::Attribute | Category::Chmod | Category::Chown => {
             line.after(b": ", b"");
-            line.path();
+            if !line.path() && !line.descriptor() {
+                line.title_alone(category);
+            }
         }
         Category::Ptrace => {
             if let Some(target) = view.obj_pid {
@@ -87,16 +87,39 @@ impl Line<'_, '_> {
         at.is_some_and(|number| self.of(number, name))
     }
 
-    /// Appends the name of the last PATH record, or the file descriptor.
-    fn path(&mut self) {
-        if let Some(number) = self.view.last_path
-            && self.of(number, b"name")
-        {
+    /// Appends the name of the last PATH record that has one. Returns false when none has.
+    fn path(&mut self) -> bool {
+        self.view.last_named_path().is_some_and(|number| self.of(number, b"name"))
+    }
+
+    /// Appends the file descriptor that the call got. Returns false when its first argument isn't one.
+    fn descriptor(&mut self) -> bool {
+        let Some(call) = self.view.call else { return false };
+        match self.view.value(self.view.syscall, b"a0") {
+            Some(fd) if category::takes_descriptor(self.interpreter.syscall_name(call)) => {
+                self.after(b"fd ", fd);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// An execve without its arguments: it failed, or a rule excludes EXECVE records.
+    fn execve(&mut self) {
+        self.after(b": ", b"");
+        if self.field(record_type::PROCTITLE, b"proctitle") || self.path() {
             return;
         }
-        if let Some(fd) = self.view.value(self.view.syscall, b"a0") {
-            self.after(b"fd ", fd);
+        // After a success the record names the new program, after a failure the one that went on.
+        let succeeded = self.view.value(self.view.syscall, b"success") == Some(b"yes");
+        if !(succeeded && self.view.syscall.is_some_and(|number| self.of(number, b"exe"))) {
+            self.title_alone(Category::Execve);
         }
+    }
+
+    /// Takes back the separator, when nothing is known about the call's object.
+    fn title_alone(&mut self, category: Category) {
+        self.out.truncate(category.title().len());
     }
 
     fn address(&mut self) {

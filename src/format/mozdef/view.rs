@@ -3,7 +3,7 @@
 use super::category::{self, Category};
 use crate::{
     auparse::{Interpreter, Syscall},
-    event::{LinuxEvent, Record, record_type},
+    event::{LinuxEvent, Record, is_absent, record_type},
 };
 
 /// The places of the records that decide an event's category.
@@ -87,10 +87,21 @@ impl<'e> EventView<'e> {
         }
     }
 
+    /// The last PATH record that names a file. Kernels before 3.12 write PATH records without names too.
+    pub(super) fn last_named_path(&self) -> Option<usize> {
+        let is_named = |number: &usize| {
+            let record = self.record(*number);
+            record.record_type == record_type::PATH && self.event.value(record, b"name").is_some_and(|n| !is_absent(n))
+        };
+        (self.first_path?..=self.last_path?).rev().find(is_named)
+    }
+
     /// True when a call that opens a file created it, or had the flag O_TRUNC.
     pub(super) fn creates_or_truncates(&self, name: &[u8]) -> bool {
-        // The bit is the same on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
+        // The bits are the same on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
         const O_TRUNC: u64 = 0o1000;
+        // With both, the call fails if the file exists. Kernels before 3.12 write no nametype.
+        const O_CREAT_EXCL: u64 = 0o300;
         let created = self
             .event
             .records()
@@ -104,7 +115,9 @@ impl<'e> EventView<'e> {
         };
         // The flags of openat2 are in a record of their own.
         let how = number(self.value(self.openat2, b"oflag"), 8);
-        created || (flags.unwrap_or(0) | how.unwrap_or(0)) & O_TRUNC != 0
+        let flags = flags.unwrap_or(0) | how.unwrap_or(0);
+        let succeeded = || self.value(self.syscall, b"success") == Some(b"yes");
+        created || flags & O_TRUNC != 0 || (flags & O_CREAT_EXCL == O_CREAT_EXCL && succeeded())
     }
 
     /// True for events that `skip_empty_execve` leaves out.

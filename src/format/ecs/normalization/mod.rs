@@ -33,11 +33,11 @@ pub(super) enum Accounts {
     NewLogin,
     /// Like `Login`, and `user.target` is the object.
     OfUser,
-    /// Like `Login`, and `group` is the object.
+    /// Like `Login`, and `group` is the group that the record names.
     OfGroup,
     /// `user` is the actor. `user.effective` is the process' user. `user.target` is the second actor.
     ByUser,
-    /// `user` is the actor. `user.effective` is the process' user. `group` is the second actor.
+    /// `user` is the actor. `user.effective` is the process' user. `group` is the group that the record names.
     ByUserOfGroup,
 }
 

@@ -11,6 +11,8 @@ const CONFIGURATION: Normalization = Normalization { category: &["configuration"
 const IAM: Normalization = Normalization { category: &["iam"], types: &["user", "info"], ..NOTHING };
 const ACCOUNT: Normalization =
     Normalization { category: &["iam"], object: Object::Named("account"), primary: &["id", "acct"], ..NOTHING };
+/// Records about groups. The reference reads `id` or `acct` alone.
+const GROUP: Normalization = Normalization { primary: &["grp", "id", "acct"], ..ACCOUNT };
 /// User space's records about sessions.
 pub(super) const SESSION: Normalization = Normalization {
     actor: &["auid"],
@@ -64,7 +66,7 @@ pub(super) const RECORDS: &[(Normalization, &[&str])] = &[
             action: "added-group-account-to",
             types: &["group", "creation"],
             accounts: Accounts::OfGroup,
-            ..ACCOUNT
+            ..GROUP
         },
         &["ADD_GROUP"],
     ),
@@ -82,7 +84,7 @@ pub(super) const RECORDS: &[(Normalization, &[&str])] = &[
             action: "deleted-group-account-from",
             types: &["group", "deletion"],
             accounts: Accounts::OfGroup,
-            ..ACCOUNT
+            ..GROUP
         },
         &["DEL_GROUP"],
     ),
@@ -100,7 +102,7 @@ pub(super) const RECORDS: &[(Normalization, &[&str])] = &[
             action: "modified-group-account",
             types: &["group", "change"],
             accounts: Accounts::ByUserOfGroup,
-            ..ACCOUNT
+            ..GROUP
         },
         &["GRP_MGMT"],
     ),
@@ -132,7 +134,7 @@ pub(super) const RECORDS: &[(Normalization, &[&str])] = &[
             action: "changed-group-password",
             category: &["iam"],
             types: &["group", "change"],
-            primary: &["acct"],
+            primary: &["grp", "acct"],
             accounts: Accounts::ByUserOfGroup,
             ..SESSION
         },
