@@ -33,6 +33,9 @@ pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxE
     event.end();
 }
 
+/// The fewest fields of a SYSCALL record before its security label.
+const FIELDS_BEFORE_LABEL: u32 = 20;
+
 /// Reads one record's fields, in order.
 struct FieldScanner<'a> {
     event: &'a mut LinuxEvent,
@@ -53,6 +56,8 @@ struct FieldScanner<'a> {
     /// True when a field follows the record's head directly.
     headed: bool,
     record_type: i32,
+    /// True for the records of system calls, which the kernel wrote alone. They are nearly all.
+    is_usual: bool,
     /// The fields whose text a user chooses and nobody encodes.
     unescaped: &'static [Unescaped],
 }
@@ -76,6 +81,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         hiding: false,
         headed: false,
         record_type: kind,
+        is_usual: quotes::is_usual(kind),
         unescaped: quotes::unescaped_in(kind, text),
     };
     if cursor.first_field() {
@@ -145,43 +151,46 @@ impl FieldScanner<'_> {
         let (name_at, value_at) = (name.wrapping_sub(self.base), value.wrapping_sub(self.base));
         let in_order = self.done <= name_at && name_at < value_at && value_at < self.text.len();
         if in_order && self.text[value_at - 1] == b'=' {
-            if self.is_hidden(name_at) {
-                return;
+            let (mut name, mut renamed) = (self.span(name_at, value_at - 1), false);
+            // Nearly always the value is a short word, followed by one space and the next name.
+            let (text, start) = (self.text, self.done);
+            let is_usual = self.is_usual && self.value_end <= start;
+            match if is_usual { short_word(text, start, name_at) } else { None } {
+                Some(end) => self.set_value(self.span(start, end), false, end),
+                None if self.is_hidden(name_at) => return,
+                None if self.is_usual => self.end_value(name_at),
+                None => (name, renamed) = self.end_value_before_words(name_at, name),
             }
-            let before = if self.is_old_form() { self.word_before(name_at) } else { b"" };
-            self.end_value(name_at - before.len());
             if number <= 2 && self.text[..name_at].ends_with(b"): ") {
                 self.headed = true;
             }
-            let is_old = before == b"old ";
-            let name = if is_old { self.old_name(name_at, value_at - 1) } else { self.span(name_at, value_at - 1) };
-            self.begin_value(name, value_at, number);
-            if is_old && let Some(field) = self.event.field_mut(self.event.field_count() - 1) {
-                // libauparse knows the field by another name.
-                field.truncated = true;
-            }
-            return;
+            return self.begin_value(value_at, Field { name, value: name, truncated: renamed, number });
         }
         let name = cursor.field_name().map_or(&b""[..], CStr::to_bytes);
         self.search_text(name, cursor.field_value().map(CStr::to_bytes), number);
     }
 
     /// Adds a field whose value begins here. Its end isn't known yet.
-    fn begin_value(&mut self, name: Span, value_at: usize, number: u32) {
+    #[inline]
+    fn begin_value(&mut self, value_at: usize, field: Field) {
         self.done = value_at;
         self.open = Some(self.event.field_count());
         self.hiding = false;
-        if !self.unescaped.is_empty()
-            && let Some(end) = quotes::end_of_unescaped(self.unescaped, self.event.bytes(name), self.text, value_at)
-        {
-            self.value_end = end;
+        if !self.is_usual || (field.number >= FIELDS_BEFORE_LABEL && self.text[..value_at].ends_with(b"subj=")) {
+            self.find_untrusted_end(field.name, value_at);
         }
-        if self.text[..value_at].ends_with(b"subj=")
-            && let Some(end) = quotes::end_of_label(self.record_type, self.text, value_at)
-        {
-            self.value_end = end;
-        }
-        self.event.push_field(Field { name, value: self.span(value_at, value_at), truncated: false, number });
+        self.event.push_field(field);
+    }
+
+    /// Finds the end of a value that a user may have chosen.
+    #[cold]
+    fn find_untrusted_end(&mut self, name: Span, value_at: usize) {
+        let (text, name) = (self.text, self.event.bytes(name));
+        let end = match name {
+            b"subj" => quotes::end_of_label(self.record_type, text, value_at),
+            _ => quotes::end_of_unescaped(self.unescaped, name, text, value_at),
+        };
+        self.value_end = end.unwrap_or(self.value_end);
     }
 
     /// True when a name is part of the value before it.
@@ -211,26 +220,22 @@ impl FieldScanner<'_> {
         }
     }
 
-    /// True for records whose kernel wrote words before the names of fields.
-    fn is_old_form(&self) -> bool {
-        matches!(self.record_type, record_type::LOGIN | record_type::CONFIG_CHANGE)
-    }
-
-    /// A word that belongs to the name that follows it. Old kernels wrote `old auid=… new auid=…` (LOGIN, before 3.14)
-    /// and `audit_enabled=1 old=0 by auid=…` (CONFIG_CHANGE).
-    fn word_before(&self, name_at: usize) -> &'static [u8] {
+    /// Sets the end of the last value before a name, and returns the name with the word that belongs to it, and true if
+    /// libauparse knows it by another name. Old kernels wrote `old auid=… new auid=…` (LOGIN, before 3.14) and `audit_enabled=1 old=0 by auid=…` (CONFIG_CHANGE).
+    #[cold]
+    fn end_value_before_words(&mut self, name_at: usize, name: Span) -> (Span, bool) {
         let words: [&[u8]; 3] = [b"old ", b"new ", b"by "];
         let before = &self.text[self.done..name_at];
-        words
-            .into_iter()
-            .find(|word| before.strip_suffix(*word).is_some_and(|rest| rest.ends_with(b" ")))
-            .unwrap_or(b"")
-    }
-
-    /// The name of a value before a change, as newer kernels write it: `old-auid`.
-    fn old_name(&mut self, start: usize, end: usize) -> Span {
-        let name = [b"old-", &self.text[start..end]].concat();
-        self.event.keep(&name)
+        let is_before = |word: &&[u8]| before.strip_suffix(*word).is_some_and(|rest| rest.ends_with(b" "));
+        let may_have = matches!(self.record_type, record_type::LOGIN | record_type::CONFIG_CHANGE);
+        let word = words.into_iter().find(|word| may_have && is_before(word)).unwrap_or_default();
+        self.end_value(name_at - word.len());
+        if word != b"old " {
+            return (name, false);
+        }
+        // As newer kernels write it: `old-auid`.
+        let name = [b"old-", self.event.bytes(name)].concat();
+        (self.event.keep(&name), true)
     }
 
     /// Finds the address of libauparse's copy of the text, and the node that the record names.
@@ -250,6 +255,7 @@ impl FieldScanner<'_> {
     }
 
     /// Adds a field whose value libauparse made itself (keys, parts of an AVC message) or lost.
+    #[cold]
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
         let found = find_name(&text[self.done..], name).map(|at| self.done + at);
@@ -271,7 +277,7 @@ impl FieldScanner<'_> {
                 }
                 Some(value) if recorded == value => {
                     let name = self.span(name_at, value_at - 1);
-                    return self.begin_value(name, value_at, number);
+                    return self.begin_value(value_at, Field { name, value: name, truncated: false, number });
                 }
                 Some(value) if recorded.starts_with(value) => {
                     self.done = value_at + value.len();
@@ -336,25 +342,25 @@ impl FieldScanner<'_> {
 
     /// Sets the end of the last value. The next name, or the end of the record, is at `next`.
     fn end_value(&mut self, next: usize) {
-        let Some(open) = self.open.take() else { return };
         let (text, start) = (self.text, self.done);
-        // Nearly always the value is a short word, followed by one space and the next name.
-        let (mut end, mut own) =
-            short_word(text, start, next).map_or_else(|| any_value(text, start, next), |end| (end, false));
-        let mut value = self.span(start, end);
         if self.value_end > start {
-            (value, own) = self.whole_value(start);
-            end = self.value_end;
+            let (value, own) = self.whole_value(start);
+            return self.set_value(value, own, self.value_end);
         }
+        let (end, own) = any_value(text, start, next);
+        self.set_value(self.span(start, end), own, end);
+    }
+
+    /// Sets the last value. `end` is the offset of its end.
+    fn set_value(&mut self, value: Span, truncated: bool, end: usize) {
+        let Some(open) = self.open.take() else { return };
         if let Some(field) = self.event.field_mut(open) {
             field.value = value;
-            field.truncated |= own;
+            field.truncated |= truncated;
         }
         self.done = end;
     }
-}
 
-impl FieldScanner<'_> {
     /// A quoted or unescaped value, and true if libauparse sees less of it. Apostrophes around it are left out, since
     /// nothing else knows them.
     #[cold]

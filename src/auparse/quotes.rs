@@ -82,8 +82,7 @@ pub(super) const APPENDED: [&[u8]; 5] = [b"exe", b"hostname", b"addr", b"termina
 
 /// The fields of a record whose text isn't encoded.
 pub(super) fn unescaped_in(kind: i32, text: &[u8]) -> &'static [Unescaped] {
-    // Nearly every record is of another type.
-    if matches!(kind, record_type::SYSCALL..=record_type::EOE) && kind != record_type::OBJ_PID {
+    if is_usual(kind) {
         return &[];
     }
     let start = UNESCAPED.partition_point(|field| field.record_type < kind);
@@ -92,6 +91,14 @@ pub(super) fn unescaped_in(kind: i32, text: &[u8]) -> &'static [Unescaped] {
         return &APPENDED_BY_PAM;
     }
     &UNESCAPED[start..end]
+}
+
+/// True for records of system calls whose values the kernel encodes, except for labels.
+pub(super) fn is_usual(kind: i32) -> bool {
+    matches!(
+        kind,
+        record_type::SYSCALL..=record_type::MMAP | record_type::PROCTITLE | record_type::URINGOP | record_type::OPENAT2
+    ) && !matches!(kind, record_type::OBJ_PID | record_type::CONFIG_CHANGE)
 }
 
 /// True for messages of programs. Their text comes from user space, in `msg='…'` (`<linux/audit.h>`).

@@ -14,12 +14,18 @@ pub(super) fn any_value(text: &[u8], start: usize, next: usize) -> (usize, bool)
     (end, end != libauparses)
 }
 
-/// The end of a value that has at most 16 bytes, is one word before one space, and isn't changed by libauparse.
+/// The end of a value that has at most 16 bytes, is one word before one space, and isn't changed by libauparse. A word
+/// that only begins with a quote isn't the whole value.
+#[inline]
 pub(super) fn short_word(text: &[u8], start: usize, next: usize) -> Option<usize> {
     let end = next.checked_sub(1)?;
     let len = end.checked_sub(start)?;
     let window: &[u8; 16] = text.get(start..)?.first_chunk()?;
-    if len == 0 || len > 16 || text[end] != b' ' || matches!(text[end - 1], b':' | b',' | b'\'' | b')') {
+    let last = *text.get(end - 1)?;
+    if len == 0 || len > 16 || text[end] != b' ' || matches!(last, b':' | b',' | b'\'' | b')') {
+        return None;
+    }
+    if matches!(window[0], b'"' | b'\'') && (last != window[0] || len == 1) {
         return None;
     }
     // A space becomes 0. The first 0 is the lowest byte whose high bit is set by this. The shift removes bits after the

@@ -158,6 +158,7 @@ pub mod record_type {
     pub const EXECVE: i32 = 1309;
     pub const OBJ_PID: i32 = 1318;
     pub const EOE: i32 = 1320;
+    pub const MMAP: i32 = 1323;
     pub const NETFILTER_CFG: i32 = 1325;
     pub const SECCOMP: i32 = 1326;
     pub const PROCTITLE: i32 = 1327;
