@@ -15,7 +15,7 @@ use super::{
     quotes::{self, Unescaped},
     words::{any_value, short_word, trimmed},
 };
-use crate::event::{Field, LinuxEvent, Record, Span, record_type};
+use crate::event::{Field, LinuxEvent, Record, Span, record_type, unhex};
 use memchr::{memchr, memmem};
 use std::ffi::CStr;
 
@@ -51,6 +51,8 @@ struct FieldScanner<'a> {
     open: Option<usize>,
     /// The end of that value, if it is quoted or a user chose it. Names before it are part of the value.
     value_end: usize,
+    /// The offset behind the last such name.
+    hidden: usize,
     /// True after such a name, until the next field.
     hiding: bool,
     /// True when a field follows the record's head directly.
@@ -68,6 +70,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
     let copy = event.keep(text);
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
+    let known = if kind > 0 { kind } else { quotes::number_of_unknown(text) };
     // Nothing is said by spaces at the end.
     let text = if text.last() == Some(&b' ') { text.trim_ascii_end() } else { text };
     let mut walk = FieldScanner {
@@ -78,11 +81,12 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         done: 0,
         open: None,
         value_end: 0,
+        hidden: 0,
         hiding: false,
         headed: false,
-        record_type: kind,
-        is_usual: quotes::is_usual(kind),
-        unescaped: quotes::unescaped_in(kind, text),
+        record_type: known,
+        is_usual: quotes::is_usual(known),
+        unescaped: quotes::unescaped_in(known, text),
     };
     if cursor.first_field() {
         let mut number = 0;
@@ -95,7 +99,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         }
         walk.end_last_value();
         walk.words(first);
-        if quotes::is_message(kind) {
+        if quotes::is_message(known) {
             appended_fields_first(event, first);
         }
     }
@@ -258,9 +262,14 @@ impl FieldScanner<'_> {
     #[cold]
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
-        let found = find_name(&text[self.done..], name).map(|at| self.done + at);
+        let from = self.done.max(self.hidden);
+        let found = find_name(&text[from..], name).map(|at| from + at);
+        if let Some(name_at) = found.filter(|name_at| self.is_hidden(*name_at)) {
+            self.hidden = name_at + name.len();
+            return;
+        }
         // libauparse splits a key in hex into several. All of them are hidden with the first.
-        if self.hiding || found.is_some_and(|name_at| self.is_hidden(name_at)) {
+        if self.hiding && !found.is_some_and(|at| begins_value(&text[at + name.len() + 1..], value)) {
             return;
         }
         if let Some(name_at) = found {
@@ -391,6 +400,14 @@ fn appended_fields_first(event: &mut LinuxEvent, first: usize) {
     let swaps = (start..fields.len()).filter_map(|at| Some((repeated(at)?, at)));
     let swaps: Vec<_> = swaps.filter(|(_, at)| quotes::APPENDED.iter().any(|name| is(*at, name))).collect();
     swaps.into_iter().for_each(|(earlier, at)| event.swap_fields(earlier, at));
+}
+
+/// True when a text begins with a value, or with the hex digits of it.
+fn begins_value(text: &[u8], value: Option<&[u8]>) -> bool {
+    let Some(value) = value else { return false };
+    let word = &text[..memchr(b' ', text).unwrap_or(text.len())];
+    let mut decoded = Vec::new();
+    word.starts_with(value) || (unhex(word, &mut decoded) && decoded.starts_with(value))
 }
 
 /// Finds ` name=` in a text, or `name=` at its start.

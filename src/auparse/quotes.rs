@@ -21,6 +21,8 @@ pub(super) struct Unescaped {
 enum End {
     /// Before the last of these marks.
     Before(&'static [&'static [u8]]),
+    /// The same, if the value is the first of the message. Other programs write the same field, and encode it.
+    FirstBefore(&'static [&'static [u8]]),
     /// Behind the quote that begins the last of these marks. The value is in quotes.
     Quote(&'static [&'static [u8]]),
     /// At the last quote of the record.
@@ -49,8 +51,8 @@ const UNESCAPED: [Unescaped; 20] = [
     row(record_type::USER_AVC, b"property", End::Before(&[b" scontext="])),
     row(record_type::USER_AVC, b"selection", End::Before(&[b" scontext="])),
     // A name that was typed at the login screen.
-    row(record_type::USER_LOGIN, b"acct", End::Before(&[b" exe="])),
-    row(record_type::USER_LOGOUT, b"acct", End::Before(&[b" exe="])),
+    row(record_type::USER_LOGIN, b"acct", End::FirstBefore(&[b" exe="])),
+    row(record_type::USER_LOGOUT, b"acct", End::FirstBefore(&[b" exe="])),
     // The group that a user names to newgrp or sg.
     row(record_type::CHGRP_ID, b"new-group", End::Before(&[b" acct=", b" id="])),
     row(record_type::CHGRP_ID, b"new_group", End::Before(&[b" acct=", b" id="])),
@@ -113,6 +115,7 @@ pub(super) fn end_of_unescaped(fields: &[Unescaped], name: &[u8], text: &[u8], s
     let last = |marks: &[&[u8]]| marks.iter().filter_map(|mark| memmem::rfind(rest, mark)).max();
     let end = match field.end {
         End::Before(marks) => last(marks)?,
+        End::FirstBefore(marks) => last(marks).filter(|_| is_first_of_message(text, name, start))?,
         End::Quote(marks) => last(marks).filter(|_| matches!(rest, [b'"' | b'\'', ..]))? + 1,
         End::LastQuote => memrchr(b'"', rest)? + 1,
         End::Systemd => end_of_systemd(rest, memmem::find(text, b"avc:").map_or(0, |at| start.saturating_sub(at)))?,
@@ -120,6 +123,26 @@ pub(super) fn end_of_unescaped(fields: &[Unescaped], name: &[u8], text: &[u8], s
     // A colon between two fields is no part of a value.
     let end = rest[..end].strip_suffix(b" :").map_or(end, <[u8]>::len);
     (end > 0).then_some(start + end)
+}
+
+fn is_first_of_message(text: &[u8], name: &[u8], start: usize) -> bool {
+    let before = text[..start].strip_suffix(b"=").and_then(|rest| rest.strip_suffix(name));
+    before.is_some_and(|before| before.ends_with(b" msg='"))
+}
+
+/// The number of a record type by its record's text, if libaudit doesn't know it. A daemon with a newer libaudit names
+/// the type, and one with the same writes `UNKNOWN[1338]`.
+pub(super) fn number_of_unknown(text: &[u8]) -> i32 {
+    let name = memmem::find(text, b"type=").map_or(text, |at| &text[at + 5..]);
+    let name = &name[..memchr(b' ', name).unwrap_or(name.len())];
+    match name {
+        b"DM_CTRL" => record_type::DM_CTRL,
+        b"DM_EVENT" => record_type::DM_EVENT,
+        _ => {
+            let number = name.strip_prefix(b"UNKNOWN[").and_then(|rest| rest.strip_suffix(b"]"));
+            number.and_then(|number| str::from_utf8(number).ok()?.parse().ok()).unwrap_or(0)
+        }
+    }
 }
 
 /// The most bytes of a message that libselinux keeps (`AVC_LOG_BUFSIZE` in its avc.c, without the NUL).
@@ -312,7 +335,16 @@ mod tests {
         let text = "'Couldn't get it' x=1' res=1";
         assert_eq!(unescaped(record_type::DM_CTRL, "error_msg", text).as_deref(), Some("'Couldn't get it' x=1'"));
         assert_eq!(unescaped(record_type::AVC, "execpath", "\"/a\" b=\"c\"").as_deref(), Some("\"/a\" b=\"c\""));
-        assert_eq!(unescaped(record_type::USER_LOGIN, "acct", "a b : exe=\"x\"").as_deref(), Some("a b"));
+        let text = " msg='acct=a b : exe=\"x\"";
+        let login = |text: &str, start| {
+            let end = end_of_unescaped(unescaped_in(record_type::USER_LOGIN, b""), b"acct", text.as_bytes(), start);
+            end.map(|end| text[start..end].to_string())
+        };
+        assert_eq!(login(text, 11).as_deref(), Some("a b"));
+        assert_eq!(login(" msg='op=x acct=61 id=1 exe=\"x\"", 16), None, "libaudit encodes it");
+        assert_eq!(number_of_unknown(b"node=n type=DM_EVENT msg="), record_type::DM_EVENT);
+        assert_eq!(number_of_unknown(b"type=UNKNOWN[1338] msg="), record_type::DM_CTRL);
+        assert_eq!((number_of_unknown(b"type=UNKNOWN[x] "), number_of_unknown(b"")), (0, 0));
         let text = "a exe=/b c exe=\"/x\" res=1";
         assert_eq!(unescaped(record_type::USER, "text", text).as_deref(), Some("a exe=/b c"));
         assert_eq!(unescaped(record_type::SYSCALL, "cmdline", "\"a\" scontext="), None);

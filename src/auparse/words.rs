@@ -62,6 +62,10 @@ fn whole(text: &[u8], start: usize, libauparses: usize, word: usize, next: usize
         return libauparses;
     }
     let open = text[start] == b'"';
+    // The quote right before the next name closes the value. Quotes inside of it don't.
+    if open && next > word + 2 && text[next - 2..next] == *b"\" " {
+        return next - 1;
+    }
     let mut end = word;
     while end < next {
         let word_at = end + text[end..next].iter().take_while(|b| **b == b' ').count();
@@ -111,6 +115,7 @@ mod tests {
         assert_eq!(ends("msg='text=a '", "a", ""), "a");
         assert_eq!(ends("subj=x msg='avc: denied { a } for b=1", "x", "b=1"), "x");
         assert_eq!(ends(r#"info="a b c" x=1"#, "\"a", "x=1"), r#""a b c""#);
+        assert_eq!(ends(r#"info="a b" c "d" x=1"#, "\"a", "x=1"), r#""a b" c "d""#);
         assert_eq!(ends(r#"info="a b" c d x=1"#, "\"a", "x=1"), r#""a b""#);
         assert_eq!(ends(r#"acct="root" : exe=1"#, "\"root\"", "exe"), r#""root""#);
         assert_eq!(ends("op=one, two x=1", "one,", "x=1"), "one, two");

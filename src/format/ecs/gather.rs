@@ -36,7 +36,9 @@ pub(super) struct Found<'e> {
 /// The results of the pass besides `auditd.data`.
 pub(super) struct Gathered<'e> {
     slots: [Option<Found<'e>>; KnownField::COUNT],
-    /// The address in `addr` of a user message.
+    /// True when the event has a field `addr`.
+    has_addr: bool,
+    /// The address in it.
     pub(super) from: Option<IpAddr>,
     /// True when the event has a SOCKADDR record.
     pub(super) has_socket: bool,
@@ -46,7 +48,7 @@ pub(super) struct Gathered<'e> {
 
 impl<'e> Gathered<'e> {
     pub(super) fn new() -> Self {
-        Self { slots: [None; KnownField::COUNT], from: None, has_socket: false, address: None }
+        Self { slots: [None; KnownField::COUNT], has_addr: false, from: None, has_socket: false, address: None }
     }
 
     /// The field that was found for this place.
@@ -165,9 +167,11 @@ impl<'e> Gather<'_, '_, 'e> {
                 }
             }
             Destination::Addr => {
+                // Only the first one counts. A message may have others in its text.
+                let is_first = !std::mem::replace(&mut self.found.has_addr, true);
                 let address = str::from_utf8(unquoted(place.text())).ok().and_then(|text| text.parse().ok());
                 if let Some(address) = address
-                    && self.found.from.is_none()
+                    && is_first
                 {
                     self.found.from = Some(address);
                     if self.view.normal.from_addr {

@@ -6,6 +6,7 @@ use crate::{
     event::{FieldRef, LinuxEvent, Record, is_absent, is_unknown, is_unset, record_type},
     format::flat::heads,
 };
+use memchr::memmem;
 
 /// Record types of intrusions (`<libaudit.h>`): the kernel's anomalies, then the anomalies that user space detects
 /// (from `AUDIT_FIRST_ANOM_MSG`) and the responses to them.
@@ -100,7 +101,10 @@ impl<'e> View<'e> {
     pub(super) fn has_unknown_account(&self) -> bool {
         let is_account = |field: &FieldRef| self.is(field, b"acct") || self.is(field, b"id");
         let mut accounts = self.fields(self.main).filter(is_account).peekable();
-        accounts.peek().is_some() && accounts.all(|field| is_unknown(field.text()) || is_unset(field.text()))
+        // libauparse leaves a field without a value out.
+        let record = self.event.bytes(self.event.records()[self.main].text);
+        let is_named = accounts.peek().is_some() || memmem::find(record, b" acct= ").is_some();
+        is_named && accounts.all(|field| is_unknown(field.text()) || is_unset(field.text()))
     }
 
     fn is(&self, field: &FieldRef, name: &[u8]) -> bool {
