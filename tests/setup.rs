@@ -235,6 +235,26 @@ fn new_indexes_have_the_pipeline_that_sets_event_ingested() {
 }
 
 #[test]
+fn a_data_stream_has_its_name_in_its_fields() {
+    for (product, version, kind) in [
+        ("elasticsearch", "7.8.0", "constant_keyword"),
+        ("opensearch", "2.19.0", "constant_keyword"),
+        ("opensearch", "2.13.0", "keyword"),
+    ] {
+        let cluster = Cluster::start(product, version, "");
+        cluster.setup("data_stream = logs-auditd_manager.auditd-auship\n", &[]);
+        let path = "/_index_template/auship-logs-auditd_manager.auditd-auship-data-stream";
+        let (_, answer) = ask(&cluster.url, "GET", path, None);
+        let template = &answer["index_templates"][0]["index_template"]["template"];
+        let fields = &template["mappings"]["properties"]["data_stream"]["properties"];
+        for (field, value) in [("type", "logs"), ("dataset", "auditd_manager.auditd"), ("namespace", "auship")] {
+            assert_eq!(fields[field]["type"], kind, "{product} {version}");
+            assert_eq!(fields[field]["value"], if kind == "keyword" { json!(null) } else { json!(value) });
+        }
+    }
+}
+
+#[test]
 fn a_cluster_without_pipelines_gets_templates_that_name_none() {
     let cluster = Cluster::start("elasticsearch", "9.2.0", "no-ingest");
     let out = cluster.setup("", &[]);
