@@ -236,7 +236,8 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
             example: "logs-auditd-default",
             doc: "A data stream in place of an index. Its template must be in the cluster before the first document.",
             more: "Without a template the cluster creates an index of that name. A data stream needs documents with \
-                   *@timestamp*, so **format** must be **ecs**.",
+                   *@timestamp*, so **format** must be **ecs**. If the name has three parts, *type-dataset-namespace*, \
+                   documents have them in *data_stream*.",
             ..About::NONE
         },
         set: |draft, value| {

@@ -175,7 +175,8 @@ def tables(found, fields, release):
     """The tables as text, and what is wrong."""
     asking = [rule for rule in found if not rule.learns]
     total, whole = counted(asking, fields)
-    lines = [f"Rules of {release}. {total} rules have a query. For {whole} of them, every field is there.",
+    lines = [f"The rules are those of {release}.", "",
+             f"{total} rules have a query. For {whole} of them, every field is there.",
              f"Rules of machine-learning jobs have no query. There are {len(found) - total} of them."]
     lines += ["", "| rules for | rules | every field is there |", "|---|---:|---:|"]
     for name, manager in (("Auditd Manager, and perhaps Auditbeat", True), ("Auditbeat alone", False)):

@@ -75,7 +75,7 @@ pub struct Ecs {
     summary: Summary,
     words: [Vec<u8>; 2],
     clock: Clock,
-    /// Members of `event` that are the same in every document.
+    /// Members of `event` that are the same in every document: the module and the dataset.
     source: Vec<u8>,
     /// Members that are the same in every document.
     fixed: Vec<u8>,
@@ -157,12 +157,7 @@ impl Ecs {
         let id = id::of_event(event, &self.machine);
         document.id = Some(id);
         begin(&mut self.clock, event.id, id, out);
-        write_event(&view, outcome, gather.flat.interpreter, &self.source, out);
-        if self.settings.event_original {
-            let lines = event.records().iter().map(|record| event.bytes(record.text));
-            Objects { out }.list("original", lines);
-        }
-        out.push(b'}');
+        write_event(&view, outcome, gather.flat.interpreter, self.settings.event_original, &self.source, out);
         out.extend_from_slice(&self.fixed);
         write_host(&self.host, event.node(), out);
         process::write(&mut gather, &self.arguments, &mut self.processes, &mut self.words, out);
@@ -256,8 +251,15 @@ fn begin(clock: &mut Clock, event: EventId, id: id::Id, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Writes members of `event`. `source` has those that are the same in every document.
-fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, source: &[u8], out: &mut Vec<u8>) {
+/// Writes the rest of `event`. `source` has the members that are the same in every document.
+fn write_event(
+    view: &View,
+    outcome: Option<&[u8]>,
+    interpreter: &Interpreter,
+    original: bool,
+    source: &[u8],
+    out: &mut Vec<u8>,
+) {
     let event = view.event;
     let mut objects = Objects { out };
     objects.text("kind", if view.is_alert() { b"alert" } else { b"event" });
@@ -289,6 +291,11 @@ fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, s
     );
     objects.out.extend_from_slice(source);
     objects.number("sequence", event.id.serial);
+    if original {
+        let lines = event.records().iter().map(|record| event.bytes(record.text));
+        objects.list("original", lines);
+    }
+    out.push(b'}');
 }
 
 fn write_host(host: &Host, node: Option<&[u8]>, out: &mut Vec<u8>) {
