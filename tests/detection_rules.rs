@@ -5,13 +5,7 @@
 mod common;
 
 use common::{AUSHIP, PYTHON, data, tool};
-use std::{fs, path::Path, process::Command};
-
-/// Runs a command in a directory. It must succeed.
-fn run(directory: &Path, command: &[&str]) {
-    let status = Command::new(command[0]).args(&command[1..]).current_dir(directory).status().unwrap();
-    assert!(status.success(), "{command:?}");
-}
+use std::{fs, process::Command};
 
 /// Returns a directory with these rules: the path and the text of each.
 fn tree(rules: &[(&str, &str)]) -> tempfile::TempDir {
@@ -22,10 +16,6 @@ fn tree(rules: &[(&str, &str)]) -> tempfile::TempDir {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    run(dir.path(), &["git", "init", "--quiet"]);
-    run(dir.path(), &["git", "add", "."]);
-    let name = ["-c", "user.name=n", "-c", "user.email=e"];
-    run(dir.path(), &[&["git"], &name[..], &["commit", "--quiet", "--message=rules"]].concat());
     dir
 }
 

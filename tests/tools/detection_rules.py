@@ -205,7 +205,10 @@ def tables(found, fields, release):
 def release_of(tree):
     """The commit of the rules and its date."""
     command = ["git", "-C", tree, "log", "-1", "--format=commit `%h` of %cs", "--abbrev=12"]
-    return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    try:
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "an unknown commit"
 
 
 def main():

@@ -28,7 +28,7 @@ impl End {
 
     fn write(&self, objects: &mut Objects, name: &str) {
         let end = objects.open(name);
-        // ECS wants the address here too, whatever it is, so that one field finds all of them.
+        // Whatever the address is, it is in `address` too, so that one field finds all kinds.
         if let Some(ip) = self.ip {
             let ip = ip.to_string();
             objects.text("address", ip.as_bytes());
