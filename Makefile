@@ -21,8 +21,9 @@ DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel
 DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
              python3-prometheus_client python3-pip nodejs
 
-# A search server for tests.
+# Servers for tests: a search server, and one that runs ingest pipelines.
 OSMEM := 0.1.6
+NOIDA := 0.2.3
 
 .PHONY: help deps deps-bench soak deps-build build run test lint msrv deny bench fuzz install uninstall clean keys circles
 
@@ -49,13 +50,18 @@ deps: deps-build
 	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
 	@packaging/install-syslog-ng target/syslog-ng
 	@packaging/install-statsd
-	@$(MAKE) --no-print-directory target/osmem
+	@$(MAKE) --no-print-directory target/osmem target/noida
 
-# The tests say when it is missing.
+# The tests say when one is missing.
 target/osmem:
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
 		--target $@ osmem-server==$(OSMEM) || \
 		echo "osmem-server can't be installed: Elasticsearch and OpenSearch aren't tested against a real server" >&2
+
+target/noida:
+	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
+		--target $@ noida-db==$(NOIDA) && chmod +x $@/noida_db/noida-db || \
+		echo "noida-db can't be installed: ingest pipelines aren't tested against a real server" >&2
 
 deps-bench: deps
 	@packaging/install-deps "wrk" "wrk"

@@ -32,7 +32,7 @@ usage: auship [run] [--config FILE]          read records from standard input un
        auship check [--config FILE]          print the configuration in effect, or its faults
        auship check --keys                   print all keys of the configuration and their meanings
        auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
-                                             install templates and policies in Elasticsearch or OpenSearch
+                                             install templates, a pipeline and policies in a cluster
        auship --version | --help             print the version or this help
        auship COMMAND --help                 print the help of a command, with an example
 
@@ -78,9 +78,10 @@ examples:
 
 const HELP_SETUP: &str = "usage: auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
 
-Installs index templates (the types of fields) and a lifecycle policy (the age of indexes) in the cluster of each
-output of type elasticsearch in FILE (default /etc/auship/auship.conf). Prints for each object whether it was right,
-was missing, or how it differed. Objects that are right are not changed. Existing indexes keep their types.
+Installs index templates (the types of fields), an ingest pipeline (sets event.ingested, so that detection rules examine
+events that arrive late) and a lifecycle policy (the age of indexes) in the cluster of each output of type elasticsearch
+in FILE (default /etc/auship/auship.conf). Prints for each object whether it was right, was missing, or how it differed.
+Objects that are right are not changed. Existing indexes keep their types, and get the pipeline if they have none.
 
   --output NAME   only for this output
   --dry-run       change nothing, only print what would be changed

@@ -39,10 +39,10 @@ fn an_event_is_the_same_document_every_time() {
 /// Tests the oracle itself: it must report a field that is removed or changed.
 #[test]
 fn the_oracle_sees_what_is_missing_or_wrong() {
-    let fields = "@timestamp event/id event/sequence event/kind event/outcome event/action event/category event/type \
+    let fields = "@timestamp event/id event/sequence event/dataset event/kind event/outcome event/action event/category event/type \
                   process/pid process/parent/pid process/name process/executable process/args process/command_line \
                   process/title process/working_directory user/id user/audit/id user/saved/id user/group/id file/path \
-                  file/mode file/inode destination/ip destination/port network/direction tags auditd/message_type \
+                  file/mode file/inode destination/ip destination/address destination/port network/direction tags auditd/message_type \
                   auditd/result auditd/session auditd/paths auditd/paths/0/nametype auditd/data/a0 auditd/data/syscall \
                   auditd/data/tty auditd/data/op auditd/data/socket/family auditd/summary/how \
                   auditd/summary/actor/primary";

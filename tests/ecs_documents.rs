@@ -173,13 +173,75 @@ fn both_ends_of_a_session_and_of_a_packet() {
     ])[..] else {
         panic!("not two documents")
     };
-    let source = json!({"ip": "192.0.2.1", "port": 63927, "domain": "client.example.com"});
+    let source = json!({"address": "192.0.2.1", "ip": "192.0.2.1", "port": 63927, "domain": "client.example.com"});
     assert_eq!(session["source"], source);
-    assert_eq!(session["destination"], json!({"ip": "192.0.2.9", "port": 22}));
+    assert_eq!(session["destination"], json!({"address": "192.0.2.9", "ip": "192.0.2.9", "port": 22}));
     assert_eq!(session["related"]["ip"], json!(["192.0.2.1", "192.0.2.9"]));
     assert_eq!(session["related"]["hosts"], json!(["client.example.com"]));
-    assert_eq!(packet["source"], json!({"ip": "2001:db8::1"}));
+    assert_eq!(packet["source"], json!({"address": "2001:db8::1", "ip": "2001:db8::1"}));
     assert_eq!(packet["network"], json!({"type": "ipv6", "transport": "udp"}));
+}
+
+#[test]
+fn an_end_has_its_address_whatever_it_is() {
+    let call = |number: u32, saddr: &str| {
+        let call = CALL.replace("syscall=257", &format!("syscall={number}"));
+        event(&[&call, &format!("SOCKADDR saddr={saddr}"), "EOE"])
+    };
+    // connect to /run/docker.sock, sendto 192.0.2.1:80, accept from ::1.
+    let unix = call(42, "01002F72756E2F646F636B65722E736F636B00");
+    assert_eq!(unix["destination"], json!({"address": "/run/docker.sock", "path": "/run/docker.sock"}));
+    let internet = call(44, "02000050C00002010000000000000000");
+    assert_eq!(internet["destination"], json!({"address": "192.0.2.1", "ip": "192.0.2.1", "port": 80}));
+    let accepted = call(43, "0A000050000000000000000000000000000000000000000100000000");
+    assert_eq!(accepted["source"]["address"], "::1");
+    assert_eq!(accepted.get("destination"), None);
+
+    let [host] =
+        &documents(&["USER_LOGIN pid=1 uid=0 auid=0 ses=1 msg='op=login hostname=client addr=? res=failed'"])[..]
+    else {
+        panic!("not one document")
+    };
+    assert_eq!(host["source"], json!({"address": "client", "domain": "client"}));
+}
+
+/// A public detection rule looks for sockets of the family `AF_ALG` by its number.
+#[test]
+fn a_family_without_addresses_is_told_by_its_number() {
+    let bind = CALL.replace("syscall=257", "syscall=49");
+    let alg = "SOCKADDR saddr=2600616561640000000000000000000000000000000000000000000000000000";
+    let document = event(&[&bind, alg, "EOE"]);
+    assert_eq!(document["event"]["action"], "bound-socket");
+    assert_eq!(document["auditd"]["data"]["socket"]["family"], "38");
+}
+
+#[test]
+fn the_dataset_is_that_of_the_data_stream() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = b"type=USER msg=audit(1795320000.001:7): pid=1\ntype=USER msg=audit(1795320000.002:9): pid=1\n";
+    let default = "auditd_manager.auditd";
+    for (key, dataset, parts) in [
+        (
+            "data_stream = logs-auditd-default",
+            "auditd",
+            json!({"type": "logs", "dataset": "auditd", "namespace": "default"}),
+        ),
+        ("data_stream = auship", default, Value::Null),
+        ("index = logs-auditd-default", default, Value::Null),
+        ("", default, Value::Null),
+    ] {
+        let text = format!("[output:o]\ntype = elasticsearch\nurl = http://localhost\n{key}\n");
+        let path = write_config(dir.path(), &text);
+        let out = auship(&["convert", "--config", path.to_str().unwrap()], log);
+        for document in json::lines(&out.stdout) {
+            assert_eq!(
+                (&document["event"]["module"], &document["event"]["dataset"]),
+                (&json!("auditd"), &json!(dataset))
+            );
+            assert_eq!(document["data_stream"], parts, "{key}");
+        }
+    }
+    assert_eq!(of_log(str::from_utf8(log).unwrap())[0]["event"]["dataset"], default);
 }
 
 #[test]

@@ -101,6 +101,24 @@ fn original_records_fit_too() {
 }
 
 #[test]
+fn documents_of_a_data_stream_fit_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = "[output:a]\ntype = elasticsearch\nurl = http://localhost\ndata_stream = logs-auditd-default\n";
+    let config = write_config(dir.path(), output);
+    let log = data("edge.log");
+    let output = auship(&["convert", "--config", config.to_str().unwrap(), log.to_str().unwrap()], b"");
+    let documents = json::lines(&output.stdout);
+    assert!(documents.len() > 10 && documents.iter().all(|d| d["data_stream"].as_object().unwrap().len() == 3));
+    let faults = faults(&documents);
+    assert!(faults.is_empty(), "{faults:#?}");
+    // `auship setup` adds the types of these fields to the index template; tests/setup.rs looks at them there.
+    let schema = schema();
+    for field in ["type", "dataset", "namespace"] {
+        assert_eq!(schema[&format!("data_stream.{field}")].kind, "constant_keyword");
+    }
+}
+
+#[test]
 fn odd_values_fit_too() {
     let numbers =
         ["abc", "-1", "0", "0x10", "99999999999999999999", "4294967295", "1.5", "?", "(null)", "\"7\"", "1e3"];

@@ -90,9 +90,17 @@ fn setup(config: &Path, args: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// Returns the result printed for each policy and template, in order. Skips the first line, which names the output.
+/// Returns the result printed for each policy, pipeline and template, in order. Skips the first line, which names the
+/// output, and the last one, which is about existing indexes.
 fn said(out: &str) -> Vec<&str> {
-    out.lines().skip(1).map(|line| line.split_once(": ").unwrap().1).collect()
+    let results = out.lines().skip(1).filter(|line| !line.starts_with("  final pipeline of "));
+    results.map(|line| line.split_once(": ").unwrap().1).collect()
+}
+
+/// Returns what is printed about the final pipeline of existing indexes.
+fn said_of_indexes(out: &str) -> &str {
+    let line = out.lines().find_map(|line| line.strip_prefix("  final pipeline of "));
+    line.unwrap_or_else(|| panic!("{out}")).split_once(": ").unwrap().1
 }
 
 #[test]
@@ -106,7 +114,7 @@ fn every_product_is_set_up_once() {
 }
 
 fn is_set_up_once(product: &str, version: &str) {
-    for keys in ["", "data_stream = auship-audit\n"] {
+    for keys in ["", "data_stream = auship-audit\n", "data_stream = logs-auditd-default\n"] {
         if product == "oss" && !keys.is_empty() {
             continue;
         }
@@ -114,7 +122,7 @@ fn is_set_up_once(product: &str, version: &str) {
         let out = cluster.setup(keys, &["--dry-run"]);
         assert!(out.lines().next().unwrap().ends_with(version), "{out}");
         let things = said(&out);
-        assert_eq!(things.len(), 5, "{out}");
+        assert_eq!(things.len(), 6, "{out}");
         let policy = if product == "oss" {
             assert!(things[0].starts_with("left out: this server has no such policies"), "{out}");
             1
@@ -127,7 +135,9 @@ fn is_set_up_once(product: &str, version: &str) {
         let out = cluster.setup(keys, &[]);
         assert!(said(&out)[policy..].iter().all(|thing| *thing == "was missing: created"), "{out}");
         let changes = cluster.changes();
-        assert_eq!(changes.len(), 5 - policy, "{changes:?}");
+        assert_eq!(changes.len(), 6 - policy, "{changes:?}");
+        // A template that names the pipeline comes after it.
+        assert_eq!(changes[1 - policy], "PUT /_ingest/pipeline/auship-ingested", "{changes:?}");
 
         for args in [&[][..], &["--dry-run"]] {
             let out = cluster.setup(keys, args);
@@ -146,7 +156,8 @@ fn what_was_changed_by_hand_is_repaired() {
             let (_, answer) = ask(&cluster.url, "GET", path, None);
             let mut body = answer.pointer("/component_templates/0/component_template").unwrap_or_else(|| {
                 let template = answer.pointer("/index_templates/0/index_template");
-                template.unwrap_or_else(|| answer.get("auship-audit-data-stream").unwrap_or(&answer))
+                let named = answer.get("auship-audit-data-stream").or_else(|| answer.get("auship-ingested"));
+                template.unwrap_or_else(|| named.unwrap_or(&answer))
             });
             let policy = json!({"policy": body["policy"]});
             if !body["policy"].is_null() {
@@ -167,6 +178,9 @@ fn what_was_changed_by_hand_is_repaired() {
             body["template"]["settings"]["index"]["codec"] = json!("default");
         });
         change("/_index_template/auship-audit-data-stream", &|body| body["priority"] = json!(7));
+        change("/_ingest/pipeline/auship-ingested", &|body| {
+            body["processors"][0]["set"]["override"] = json!(true);
+        });
         if product == "elasticsearch" {
             change("/_ilm/policy/auship-audit-data-stream", &|body| {
                 body["policy"]["phases"]["delete"]["min_age"] = json!("1d");
@@ -187,6 +201,7 @@ fn what_was_changed_by_hand_is_repaired() {
             said(&out),
             [
                 &format!("differs: would change {policy}"),
+                "differs: would change processors[0].set.override",
                 "differs: would change template.mappings.properties.process.properties.pid.type, \
                  template.mappings.properties.mine",
                 "is right",
@@ -196,12 +211,129 @@ fn what_was_changed_by_hand_is_repaired() {
         );
         assert_eq!(cluster.changes().len(), before);
         let out = cluster.setup("data_stream = audit\n", &[]);
-        assert_eq!(out.matches(": differed: changed ").count(), 4, "{out}");
-        assert_eq!(cluster.changes().len(), before + 4);
+        assert_eq!(out.matches(": differed: changed ").count(), 5, "{out}");
+        assert_eq!(cluster.changes().len(), before + 5);
         let out = cluster.setup("data_stream = audit\n", &[]);
         assert!(said(&out).iter().all(|thing| *thing == "is right"), "{out}");
-        assert_eq!(cluster.changes().len(), before + 4);
+        assert_eq!(cluster.changes().len(), before + 5);
     }
+}
+
+#[test]
+fn new_indexes_have_the_pipeline_that_sets_event_ingested() {
+    for (product, version) in [("elasticsearch", "7.8.0"), ("oss", "7.10.2"), ("opensearch", "1.3.20")] {
+        let cluster = Cluster::start(product, version, "");
+        cluster.setup("", &[]);
+        let (_, answer) = ask(&cluster.url, "GET", "/_index_template/auship", None);
+        let settings = &answer["index_templates"][0]["index_template"]["template"]["settings"];
+        assert_eq!(settings["index"]["final_pipeline"], "auship-ingested", "{answer}");
+        let (_, answer) = ask(&cluster.url, "GET", "/_ingest/pipeline/auship-ingested", None);
+        let set = &answer["auship-ingested"]["processors"][0]["set"];
+        assert_eq!(set["field"], "event.ingested");
+        assert_eq!(set["value"], "{{{_ingest.timestamp}}}");
+    }
+}
+
+#[test]
+fn a_data_stream_has_its_name_in_its_fields() {
+    for (product, version, kind) in [
+        ("elasticsearch", "7.8.0", "constant_keyword"),
+        ("opensearch", "2.19.0", "constant_keyword"),
+        ("opensearch", "2.13.0", "keyword"),
+    ] {
+        let cluster = Cluster::start(product, version, "");
+        cluster.setup("data_stream = logs-auditd_manager.auditd-auship\n", &[]);
+        let path = "/_index_template/auship-logs-auditd_manager.auditd-auship-data-stream";
+        let (_, answer) = ask(&cluster.url, "GET", path, None);
+        let template = &answer["index_templates"][0]["index_template"]["template"];
+        let fields = &template["mappings"]["properties"]["data_stream"]["properties"];
+        for (field, value) in [("type", "logs"), ("dataset", "auditd_manager.auditd"), ("namespace", "auship")] {
+            assert_eq!(fields[field]["type"], kind, "{product} {version}");
+            assert_eq!(fields[field]["value"], if kind == "keyword" { json!(null) } else { json!(value) });
+        }
+    }
+}
+
+#[test]
+fn a_cluster_without_pipelines_gets_templates_that_name_none() {
+    let cluster = Cluster::start("elasticsearch", "9.2.0", "no-ingest");
+    let out = cluster.setup("", &[]);
+    let left_out = "left out: this cluster runs no ingest pipelines, so documents have no event.ingested";
+    assert_eq!(said(&out)[1], left_out);
+    assert!(!out.contains("final pipeline of"), "{out}");
+    let (_, answer) = ask(&cluster.url, "GET", "/_index_template/auship", None);
+    assert!(!answer.to_string().contains("final_pipeline"), "{answer}");
+    let out = cluster.setup("", &[]);
+    assert!(said(&out)[2..].iter().all(|thing| *thing == "is right"), "{out}");
+}
+
+#[test]
+fn existing_indexes_get_the_pipeline_unless_they_have_one() {
+    let cluster = Cluster::start("elasticsearch", "9.2.0", "");
+    let create = |name: &str, settings: serde_json::Value| {
+        let (status, answer) = ask(&cluster.url, "PUT", &format!("/{name}"), Some(&json!({"settings": settings})));
+        assert_eq!(status, 200, "{answer}");
+    };
+    let nothing = "there is no such index yet, or this user sees none";
+    assert_eq!(said_of_indexes(&cluster.setup("", &["--dry-run"])), nothing);
+    for day in 20..23 {
+        create(&format!("auship-2026.11.{day}"), json!({}));
+    }
+    create("auship-2026.11.23", json!({"index.final_pipeline": "mine"}));
+    create("auship-2026.11.24", json!({"index.blocks.write": true}));
+    create("auship-of-somebody-else", json!({}));
+    let rest =
+        "; not changed in 1 index: another final pipeline is set; not changed in 1 index: no documents are taken";
+    let before = cluster.changes();
+    let out = cluster.setup("", &["--dry-run"]);
+    assert_eq!(said_of_indexes(&out), format!("missing in 3 indexes: would set it{rest}"));
+    assert_eq!(cluster.changes(), before);
+    let out = cluster.setup("", &[]);
+    assert_eq!(said_of_indexes(&out), format!("was missing in 3 indexes: set it{rest}"));
+    let names = "auship-2026.11.20,auship-2026.11.21,auship-2026.11.22";
+    assert_eq!(cluster.changes().last().unwrap(), &format!("PUT /{names}/_settings?preserve_existing=true"));
+    assert_eq!(said_of_indexes(&cluster.setup("", &[])), format!("is right{rest}"));
+    let (_, answer) = ask(&cluster.url, "GET", "/*/_settings", None);
+    let pipeline = |name: &str| answer[name]["settings"]["index"]["final_pipeline"].clone();
+    assert_eq!(pipeline("auship-2026.11.21"), "auship-ingested");
+    assert_eq!(pipeline("auship-2026.11.23"), "mine");
+    assert_eq!(pipeline("auship-of-somebody-else"), serde_json::Value::Null);
+
+    create(".ds-audit-2026.11.25-000001", json!({}));
+    let out = cluster.setup("data_stream = audit\n", &[]);
+    assert!(out.ends_with("  final pipeline of audit: was missing in 1 index: set it\n"), "{out}");
+    let out = cluster.setup("data_stream = audit\n", &[]);
+    assert_eq!(said_of_indexes(&out), "is right");
+}
+
+#[test]
+fn who_may_not_change_indexes_is_told_what_to_do() {
+    let cluster = Cluster::start("opensearch", "2.19.0", "indexes");
+    let out = cluster.setup("", &[]);
+    assert_eq!(out.matches(": was missing: created").count(), 6, "{out}");
+    let said = "left out: status 403: action [indices:admin/settings] is unauthorized for user [joe]; to set it, somebody \
+                who may must send PUT /auship-*/_settings with {\"index.final_pipeline\":\"auship-ingested\"}";
+    assert_eq!(said_of_indexes(&out), said);
+}
+
+#[test]
+fn a_final_pipeline_of_ones_own_is_installed_from_files() {
+    let cluster = Cluster::start("elasticsearch", "9.2.0", "");
+    let dir = cluster.dir.path().join("files");
+    fs::create_dir(&dir).unwrap();
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/elasticsearch")).unwrap() {
+        let file = file.unwrap();
+        let text = fs::read_to_string(file.path()).unwrap();
+        fs::write(dir.join(file.file_name()), text.replace("auship-ingested", "mine")).unwrap();
+    }
+    let from = ["--from", dir.to_str().unwrap()];
+    let out = cluster.setup("", &from);
+    assert!(!out.contains("final pipeline of"), "{out}");
+    let (_, answer) = ask(&cluster.url, "GET", "/_index_template/auship", None);
+    let template = &answer["index_templates"][0]["index_template"];
+    assert_eq!(template["template"]["settings"]["index"]["final_pipeline"], "mine");
+    let out = cluster.setup("", &from);
+    assert!(said(&out).iter().all(|thing| *thing == "is right"), "{out}");
 }
 
 #[test]
@@ -237,13 +369,24 @@ fn refusals_name_the_thing_the_reason_and_the_way_out() {
             "elasticsearch",
             "8.15.0",
             "forbidden",
-            5,
+            6,
             &[
                 "auship: output siem: index template auship: ",
                 "PUT http://127.0.0.1:",
                 "/_index_template/auship: status 403: action [indices:admin/index_template/put] is unauthorized for \
                  user [joe]: no privileges; the user needs",
             ][..],
+        ),
+        (
+            "opensearch",
+            "2.19.0",
+            "pipelines",
+            2,
+            &[
+                "auship: output siem: ingest pipeline auship-ingested: GET http://127.0.0.1:",
+                "status 403: action [cluster:admin/ingest/pipeline/get] is unauthorized for user [joe]; the user needs \
+                 the cluster's privileges to manage index templates, ingest pipelines and policies",
+            ],
         ),
         ("elasticsearch", "8.15.0", "login", 0, &["status 401: unable to authenticate", "set user and password_file"]),
         ("opensearch", "2.19.0", "broken", 0, &["status 503: blocked by: [SERVICE_UNAVAILABLE", "run this again"]),
@@ -288,7 +431,7 @@ fn a_user_logs_in_and_no_secret_is_told() {
     };
     write("s3cret\n");
     let out = cluster.setup(&keys, &[]);
-    assert_eq!(out.matches("created").count(), 5, "{out}");
+    assert_eq!(out.matches("created").count(), 6, "{out}");
     write("wr0ng\n");
     let (status, out, said) = setup(&cluster.config(&keys), &[]);
     assert_eq!(status, 1);
@@ -324,13 +467,13 @@ fn each_output_has_its_cluster() {
     );
     let path = write_config(one.dir.path(), &text);
     let (status, out, said) = setup(&path, &["--output", "two"]);
-    assert_eq!((status, said.as_str(), out.lines().count()), (0, "", 6), "{out}{said}");
+    assert_eq!((status, said.as_str(), out.lines().count()), (0, "", 8), "{out}{said}");
     assert!(!one.log.exists(), "only the named output's cluster is asked");
     let (_, template) = ask(&two.url, "GET", "/_index_template/auship-audit", None);
     assert_eq!(template["index_templates"][0]["index_template"]["index_patterns"], json!(["audit-*"]));
     let (status, out, said) = setup(&path, &[]);
     assert_eq!(status, 1, "one cluster doesn't answer");
-    assert_eq!((out.matches(": was missing: created").count(), out.matches(": is right").count()), (5, 5), "{out}");
+    assert_eq!((out.matches(": was missing: created").count(), out.matches(": is right").count()), (6, 6), "{out}");
     assert!(said.starts_with("auship: output three: "), "{said}");
 
     for (args, part) in [
@@ -378,10 +521,15 @@ fn a_real_server_takes_the_templates_and_gives_them_back() {
     let out = cluster.setup("", &["--dry-run"]);
     assert_eq!(out.matches(": missing: would create\n").count(), 4, "{out}");
     assert!(out.contains("  ISM policy auship: left out: "), "{out}");
+    // A template that names a pipeline on a server without pipelines would keep all documents out.
+    assert!(out.contains("  ingest pipeline auship-ingested: left out: "), "{out}");
+    assert!(!out.contains("final pipeline of"), "{out}");
     assert_eq!(cluster.changes(), [""; 0]);
     let out = cluster.setup("", &[]);
     assert_eq!(out.matches(": was missing: created\n").count(), 4, "{out}");
     let changes = cluster.changes();
+    let template = server.ask("GET", "/_index_template/auship", None);
+    assert!(!template.to_string().contains("final_pipeline"), "{template}");
     let out = cluster.setup("", &[]);
     assert_eq!(out.matches(": is right\n").count(), 4, "{out}");
     assert_eq!(cluster.changes(), changes);

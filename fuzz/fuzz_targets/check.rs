@@ -86,7 +86,7 @@ impl Events for Check {
 pub fn check(log: &[u8], cut: usize) {
     let host = Host { name: "host".into(), ..Host::default() };
     let mozdef = |details| config::Format::MozDef(config::MozDef { details, ..config::MozDef::default() });
-    let ecs = config::Format::Ecs(config::Ecs { event_original: true });
+    let ecs = config::Format::Ecs(config::Ecs { event_original: true, ..config::Ecs::default() });
     let formats = [mozdef(config::Details::Full), mozdef(config::Details::Classic), ecs];
     let config = config::parse(Path::new("x"), FILTERS).expect("it is sound");
     let mut check = Check {

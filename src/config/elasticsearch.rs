@@ -78,6 +78,30 @@ impl IndexPattern {
         index
     }
 
+    /// True when the pattern gives this name for some time.
+    pub fn gives(&self, name: &str) -> bool {
+        let mut letters = self.0.chars();
+        let mut rest = name;
+        while let Some(letter) = letters.next() {
+            let digits = match (letter, if letter == '%' { letters.next() } else { None }) {
+                ('%', Some('Y')) => 4,
+                ('%', Some(_)) => 2,
+                _ => match rest.strip_prefix(letter) {
+                    Some(behind) => {
+                        rest = behind;
+                        continue;
+                    }
+                    None => return false,
+                },
+            };
+            match rest.split_at_checked(digits) {
+                Some((date, behind)) if date.bytes().all(|b| b.is_ascii_digit()) => rest = behind,
+                _ => return false,
+            }
+        }
+        rest.is_empty()
+    }
+
     /// The pattern as it stands in the configuration.
     pub fn text(&self) -> &str {
         &self.0
@@ -212,7 +236,8 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
             example: "logs-auditd-default",
             doc: "A data stream in place of an index. Its template must be in the cluster before the first document.",
             more: "Without a template the cluster creates an index of that name. A data stream needs documents with \
-                   *@timestamp*, so **format** must be **ecs**.",
+                   *@timestamp*, so **format** must be **ecs**. If the name has three parts, *type-dataset-namespace*, \
+                   documents have them in *data_stream*.",
             ..About::NONE
         },
         set: |draft, value| {
@@ -326,6 +351,25 @@ mod tests {
         assert_eq!(IndexPattern::new("a-%Y.%m.%d").unwrap().at(time), "a-2026.11.21");
         assert_eq!(IndexPattern::new("%Y%m%dt%H").unwrap().at(time), "20261121t23");
         assert_eq!(IndexPattern::new("plain").unwrap().at(time), "plain");
+    }
+
+    #[test]
+    fn an_index_is_known_by_its_name() {
+        let pattern = IndexPattern::new("a-%Y.%m.%d").unwrap();
+        for (name, gives) in [
+            ("a-2026.11.21", true),
+            ("a-2026.11.21-reindexed", false),
+            ("a-2026.11.2", false),
+            ("a-2026.11.x1", false),
+            ("a-2026.11.ä", false),
+            ("b-2026.11.21", false),
+            ("a-", false),
+            ("", false),
+        ] {
+            assert_eq!(pattern.gives(name), gives, "{name}");
+        }
+        assert!(IndexPattern::new("plain").unwrap().gives("plain"));
+        assert!(!IndexPattern::new("plain").unwrap().gives("plainer"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The keys of an output's formats.
 
 use super::{
+    data_stream::DataStream,
     key::{About, Dialect, Key, one, put, read, show as show_keys},
     show,
     validator::{SectionValues, Validator},
@@ -49,6 +50,8 @@ impl Default for MozDef {
 pub struct Ecs {
     /// Whether documents have the original records in `event.original`.
     pub event_original: bool,
+    /// The data stream that the documents go to, if its name follows the naming scheme.
+    pub data_stream: Option<DataStream>,
 }
 
 /// The names of all formats, for messages.

@@ -16,6 +16,7 @@ mod client;
 mod conditions;
 #[allow(clippy::module_inception)]
 mod config;
+mod data_stream;
 mod elasticsearch;
 mod fault;
 mod file;
@@ -41,6 +42,7 @@ mod values;
 pub use client::{Credentials, HttpClient, is_secret_header};
 pub use conditions::{Endpoint, Numbers, Pattern, RecordType, SyscallPattern};
 pub use config::Config;
+pub use data_stream::DataStream;
 pub use elasticsearch::{Elasticsearch, IndexPattern, Target};
 pub use fault::{Fault, Faults};
 pub use file::{File, Id, Rotate};

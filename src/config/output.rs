@@ -2,7 +2,8 @@
 
 use super::{
     client,
-    elasticsearch::Elasticsearch,
+    data_stream::DataStream,
+    elasticsearch::{Elasticsearch, Target},
     file::{File, Lines},
     format::{Ecs, FORMATS, Format, MozDef},
     http::{self, Http},
@@ -233,6 +234,11 @@ impl Output {
             read(TEXT_KEYS, &mut draft, given, dialect, validator);
         }
         let sink = Sink::read(given, line, dialect, validator)?;
+        if let (Format::Ecs(ecs), Sink::Elasticsearch(elasticsearch)) = (&mut format, &sink)
+            && let Target::DataStream(name) = &elasticsearch.target
+        {
+            ecs.data_stream = DataStream::named(name);
+        }
         let queue = Queue::read(given, sink.is_network(), validator);
         if dialect == Dialect::AudispJson && !sink.is_network() {
             given.ignore(&queue_keys());

@@ -38,6 +38,13 @@ fn normal(path: &str, value: &Value) -> Value {
     }
 }
 
+/// The value of a setting, in whichever form the settings are written.
+pub(super) fn setting(settings: &Value, name: &str) -> Option<String> {
+    let mut flat = Map::new();
+    flatten("", settings.as_object()?, &mut flat);
+    flat.get(name)?.as_str().map(String::from)
+}
+
 /// Flattens settings. `{"number_of_shards": 1}`, `{"index": {"number_of_shards": 1}}` and `{"index.number_of_shards":
 /// "1"}` become the same.
 fn flatten(prefix: &str, members: &Map<String, Value>, flat: &mut Map<String, Value>) {

@@ -5,12 +5,13 @@ use serde_json::Value;
 use std::{fs, path::Path};
 
 /// The built-in files by name; they are those of conf/elasticsearch.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("mappings-ecs.json", include_str!("../../conf/elasticsearch/mappings-ecs.json")),
     ("mappings-auditd.json", include_str!("../../conf/elasticsearch/mappings-auditd.json")),
     ("settings.json", include_str!("../../conf/elasticsearch/settings.json")),
     ("template-indexes.json", include_str!("../../conf/elasticsearch/template-indexes.json")),
     ("template-data-stream.json", include_str!("../../conf/elasticsearch/template-data-stream.json")),
+    ("pipeline-ingested.json", include_str!("../../conf/elasticsearch/pipeline-ingested.json")),
     ("ilm-indexes.json", include_str!("../../conf/elasticsearch/ilm-indexes.json")),
     ("ilm-data-stream.json", include_str!("../../conf/elasticsearch/ilm-data-stream.json")),
     ("ism-indexes.json", include_str!("../../conf/elasticsearch/ism-indexes.json")),

@@ -1,24 +1,28 @@
-//! `auship setup`: installs policies and templates in a cluster. It changes nothing that is already right.
+//! `auship setup`: installs policies, a pipeline and templates in a cluster. It changes nothing that is already right.
 
 mod compare;
 mod error;
 mod files;
+mod indexes;
 mod objects;
 mod refusal;
 mod server;
+mod target;
 mod types;
 
 use crate::config::{self, Config, Elasticsearch, Output, Sink};
 use error::ClusterError;
 pub use error::{Error, Invalid};
 use files::Files;
-use objects::{IndexTarget, Object, Wanted};
+use objects::{Has, Object, Wanted};
 use refusal::{Refusal, refused};
+use serde_json::Value;
 use server::Server;
 use std::{
     io::{self, Write},
     path::Path,
 };
+use target::IndexTarget;
 
 /// The most differing members that a line names.
 const NAMED: usize = 5;
@@ -48,7 +52,8 @@ pub fn setup(config: &Config, task: Task, out: &mut impl Write) -> Result<Vec<St
         let done = match Server::find(&output.name, elasticsearch) {
             Ok((server, product)) => {
                 writeln!(out, "output {}: {} is {product}", output.name, server.shown())?;
-                Cluster { server, dry_run: task.dry_run }.install_all(&Wanted::new(&files, &product, target), out)?
+                let wanted = Wanted::new(&files, &product, &target);
+                Cluster { server, dry_run: task.dry_run }.install_all(&wanted, &target, out)?
             }
             Err(e) => Err(e),
         };
@@ -132,15 +137,6 @@ enum Outcome {
     Unknown,
 }
 
-/// The reaction to a server that doesn't know objects of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OnUnknown {
-    /// Leave the object out.
-    Skip,
-    /// Stop with an error.
-    Fail,
-}
-
 /// A cluster that is being set up.
 struct Cluster {
     server: Server,
@@ -148,27 +144,37 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// Installs all objects. Stops at the first one that fails.
-    fn install_all(&mut self, wanted: &Wanted, out: &mut impl Write) -> io::Result<Result<(), ClusterError>> {
-        let policy = match self.install_one(&wanted.policy, OnUnknown::Skip, out)? {
-            Ok(outcome) => !matches!(outcome, Outcome::Unknown),
-            Err(what) => return Ok(Err(what)),
-        };
-        for object in wanted.components.iter().chain([&wanted.template(policy)]) {
-            if let Err(what) = self.install_one(object, OnUnknown::Fail, out)? {
+    /// Installs all objects, and sets the final pipeline of existing indexes. Stops at the first failure.
+    fn install_all(
+        &mut self,
+        wanted: &Wanted,
+        target: &IndexTarget,
+        out: &mut impl Write,
+    ) -> io::Result<Result<(), ClusterError>> {
+        let mut has = [false; 2];
+        for (object, has) in [&wanted.policy, &wanted.pipeline].into_iter().zip(&mut has) {
+            match self.install_one(object, out)? {
+                Ok(outcome) => *has = !matches!(outcome, Outcome::Unknown),
+                Err(what) => return Ok(Err(what)),
+            }
+        }
+        let [policy, pipeline] = has;
+        for object in wanted.components.iter().chain([&wanted.template(Has { policy, pipeline })]) {
+            if let Err(what) = self.install_one(object, out)? {
                 return Ok(Err(what));
+            }
+        }
+        if pipeline && wanted.uses_pipeline() {
+            match self.set_final_pipeline(target) {
+                Ok(said) => writeln!(out, "  final pipeline of {}: {said}", target.pattern)?,
+                Err(what) => return Ok(Err(what)),
             }
         }
         Ok(Ok(()))
     }
 
-    fn install_one(
-        &mut self,
-        object: &Object,
-        on_unknown: OnUnknown,
-        out: &mut impl Write,
-    ) -> io::Result<Result<Outcome, ClusterError>> {
-        let (outcome, said) = match self.install(object, on_unknown) {
+    fn install_one(&mut self, object: &Object, out: &mut impl Write) -> io::Result<Result<Outcome, ClusterError>> {
+        let (outcome, said) = match self.install(object) {
             Ok(done) => done,
             Err(error) => {
                 let (kind, name) = (object.kind.shown(), object.name.clone());
@@ -179,13 +185,12 @@ impl Cluster {
         Ok(Ok(outcome))
     }
 
-    fn install(&mut self, object: &Object, on_unknown: OnUnknown) -> Result<(Outcome, String), ClusterError> {
+    fn install(&mut self, object: &Object) -> Result<(Outcome, String), ClusterError> {
         let path = object.path();
-        let shown = format!("{}{path}", self.server.shown());
         let (status, answer) = self.server.get(&path)?;
         let (condition, why) = match status {
             200 => {
-                let found = object.found(&answer).ok_or_else(|| ClusterError::OtherAnswer(shown.clone()))?;
+                let found = object.found(&answer).ok_or_else(|| ClusterError::OtherAnswer(self.shown(&path)))?;
                 let differences = object.differences(&found);
                 if differences.is_empty() {
                     return Ok((Outcome::Right, "is right".into()));
@@ -193,16 +198,13 @@ impl Cluster {
                 (found.condition, Some(named(&differences)))
             }
             404 => (String::new(), None),
-            _ if on_unknown == OnUnknown::Skip && Refusal::of(status, &answer) == Refusal::UnknownFeature => {
-                let said = "left out: this server has no such policies, so indexes stay until somebody deletes them";
-                return Ok((Outcome::Unknown, said.into()));
-            }
-            _ => return Err(refused("GET", &shown, status, &answer)),
+            _ => return self.unknown_or_refused(object, "GET", &path, status, &answer),
         };
         if !self.dry_run {
-            let (status, answer) = self.server.put(&format!("{path}{condition}"), &object.body)?;
+            let path = format!("{path}{condition}");
+            let (status, answer) = self.server.put(&path, &object.body)?;
             if !(200..300).contains(&status) {
-                return Err(refused("PUT", &format!("{shown}{condition}"), status, &answer));
+                return self.unknown_or_refused(object, "PUT", &path, status, &answer);
             }
         }
         let said = match (why, self.dry_run) {
@@ -212,6 +214,28 @@ impl Cluster {
             (Some(why), false) => format!("differed: changed {why}"),
         };
         Ok((Outcome::Changed, said))
+    }
+
+    /// The result of a request that the server didn't accept.
+    fn unknown_or_refused(
+        &self,
+        object: &Object,
+        method: &'static str,
+        path: &str,
+        status: u32,
+        answer: &Value,
+    ) -> Result<(Outcome, String), ClusterError> {
+        match object.kind.if_unknown() {
+            Some(meaning) if Refusal::of(status, answer) == Refusal::UnknownFeature => {
+                Ok((Outcome::Unknown, format!("left out: {meaning}")))
+            }
+            _ => Err(refused(method, &self.shown(path), status, answer)),
+        }
+    }
+
+    /// A path with the server's URL, for messages.
+    fn shown(&self, path: &str) -> String {
+        format!("{}{path}", self.server.shown())
     }
 }
 

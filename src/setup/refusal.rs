@@ -9,7 +9,8 @@ const QUOTED: usize = 500;
 /// The kind of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The server lacks the feature: OpenSearch without its plugins, or Elasticsearch's OSS distribution.
+    /// The server lacks the feature: OpenSearch without its plugins, Elasticsearch's OSS distribution, or a cluster
+    /// without nodes for it.
     UnknownFeature,
     /// Any other refusal.
     Other,
@@ -23,6 +24,8 @@ impl Refusal {
             400 | 405 if said.starts_with("no handler found for uri") => Self::UnknownFeature,
             405 if said.starts_with("Incorrect HTTP method for uri") => Self::UnknownFeature,
             410 => Self::UnknownFeature,
+            // No node of the cluster runs ingest pipelines.
+            500 if said == "Ingest info is empty" => Self::UnknownFeature,
             _ => Self::Other,
         }
     }
@@ -41,7 +44,7 @@ pub(super) fn refused(method: &'static str, url: &str, status: u32, answer: &Val
     let reason = reason.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let way_out = match status {
         401 => "; set user and password_file, or api_key_file, to credentials that the cluster accepts",
-        403 => "; the user needs the cluster's privileges to manage index templates and policies",
+        403 => "; the user needs the cluster's privileges to manage index templates, ingest pipelines and policies",
         409 => "; somebody else has changed it meanwhile: run this again",
         429 | 500.. => "; see the cluster's log, and run this again when the cluster works",
         _ => "",

@@ -17,6 +17,10 @@ pub(super) fn fit(mapping: &mut Value, product: &Product) {
                 Some("wildcard") if !has_wildcard(product) => {
                     Some([("type", json!("keyword")), ("ignore_above", json!(LONGEST_KEYWORD))])
                 }
+                Some("constant_keyword") if !has_constant_keyword(product) => {
+                    members.remove("value");
+                    Some([("type", json!("keyword")), ("ignore_above", json!(LONGEST_KEYWORD))])
+                }
                 _ => None,
             };
             members.extend(replaced.into_iter().flatten().map(|(key, value)| (key.to_string(), value)));
@@ -40,6 +44,14 @@ fn has_wildcard(product: &Product) -> bool {
         Kind::Elasticsearch => product.version >= (7, 9),
         Kind::ElasticsearchOss => false,
         Kind::OpenSearch => product.version >= (2, 15) && !hides_its_version(product),
+    }
+}
+
+fn has_constant_keyword(product: &Product) -> bool {
+    match product.kind {
+        Kind::Elasticsearch => true,
+        Kind::ElasticsearchOss => false,
+        Kind::OpenSearch => product.version >= (2, 14) && !hides_its_version(product),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod disk;
 pub mod ecs;
 pub mod elasticsearch;
 pub mod json;
+pub mod noida;
 pub mod opensearch;
 pub mod prometheus;
 pub mod receiver;

@@ -1,12 +1,14 @@
-"""Answers like a cluster as far as `auship setup` asks: keeps templates and policies, and gives them back as the product
-does. Usage: cluster.py PRODUCT VERSION LOG [FAULT]
+"""Answers like a cluster as far as `auship setup` asks: keeps templates, policies, pipelines and the settings of indexes,
+and gives them back as the product does. Usage: cluster.py PRODUCT VERSION LOG [FAULT]
 
 PRODUCT is elasticsearch, oss (Elasticsearch without x-pack), opensearch, or proxy; then VERSION is the URL of the server
 that answers. Prints its port, and ends with its standard input. LOG gets a line for each request: method and path.
-FAULT is "login" (wants user joe, password s3cret), "forbidden" (refuses index templates), "meanwhile" (somebody else
+FAULT is "login" (wants user joe, password s3cret), "forbidden" (refuses index templates), "pipelines" (refuses ingest
+pipelines), "indexes" (refuses the settings of indexes), "no-ingest" (no node runs pipelines), "meanwhile" (somebody else
 changes every policy first), or "broken" (answers 503)."""
 
 import base64
+import fnmatch
 import gzip
 import http.server
 import json
@@ -14,6 +16,7 @@ import os
 import sys
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 
 PRODUCT, VERSION, LOG = sys.argv[1:4]
@@ -65,8 +68,8 @@ def settings(given):
 
 def check_types(mapping, name=""):
     since = {"elasticsearch": {"wildcard": (7, 9), "match_only_text": (7, 14)},
-             "oss": {"wildcard": (99, 0), "match_only_text": (99, 0)},
-             "opensearch": {"wildcard": (2, 15), "match_only_text": (2, 12)}}[PRODUCT]
+             "oss": {"wildcard": (99, 0), "match_only_text": (99, 0), "constant_keyword": (99, 0)},
+             "opensearch": {"wildcard": (2, 15), "match_only_text": (2, 12), "constant_keyword": (2, 14)}}[PRODUCT]
     if isinstance(mapping, list):
         for inner in mapping:
             check_types(inner, name)
@@ -74,6 +77,8 @@ def check_types(mapping, name=""):
         if isinstance(mapping.get("type"), str) and NUMBER < since.get(mapping["type"], (0, 0)):
             raise Refusal(400, "mapper_parsing_exception", "Failed to parse mapping [_doc]: No handler for type "
                           f"[{mapping['type']}] declared on field [{name}]")
+        if mapping.get("type") == "constant_keyword" and PRODUCT == "opensearch" and "value" not in mapping:
+            raise Refusal(400, "mapper_parsing_exception", f"Field [{name}] is missing required parameter [value]")
         for key, inner in mapping.items():
             check_types(inner, key)
 
@@ -128,6 +133,36 @@ def ism(name, given, query):
     stored["ism", name] = {"_id": name, "_version": number + 1, "_seq_no": number, "_primary_term": 1, "policy": policy}
 
 
+def pipeline(name, given):
+    if FAULT == "no-ingest":
+        raise Refusal(500, "illegal_state_exception", "Ingest info is empty")
+    for processor in given["processors"]:
+        [(kind, options)] = processor.items()
+        if kind != "set" or not {"field", "value"} <= set(options):
+            raise Refusal(400, "parse_exception", f"No processor type exists with name [{kind}]")
+    dates = {"created_date_millis": 1795320000001, "modified_date_millis": 1795320000001} if NUMBER >= (9, 2) else {}
+    stored["pipeline", name] = dict(given, **dates)
+
+
+def index(method, names, action, given):
+    """Creates an index, or reads or changes the settings of indexes: names with commas, and perhaps with stars."""
+    if not action:
+        stored["index", names] = settings(given.get("settings", {}) if given else {})
+        return {"acknowledged": True, "index": names}
+    if FAULT == "indexes":
+        raise Refusal(403, "security_exception", "action [indices:admin/settings] is unauthorized for user [joe]")
+    there = [name for kind, name in stored if kind == "index"]
+    streams = {name: f".ds-{name}-2026.11.25-000001" for name in names.split(",")}
+    found = [name for name in there if any(fnmatch.fnmatchcase(name, one) or name == streams[one] for one in streams)]
+    if method == "GET":
+        return {name: {"settings": stored["index", name]} for name in found}
+    for name in found:
+        kept = stored["index", name].setdefault("index", {})
+        for key, value in settings(given)["index"].items():
+            kept.setdefault(key, value)  # preserve_existing
+    return {"acknowledged": True}
+
+
 def root():
     version = {"number": VERSION, "build_flavor": "oss" if PRODUCT == "oss" else "default"}
     tagline = "You Know, for Search"
@@ -148,17 +183,27 @@ def answer(method, path, given):
         kind, name = "ilm", path.removeprefix("/_ilm/policy/")
     elif path.startswith("/_plugins/_ism/policies/") and PRODUCT == "opensearch":
         kind, name = "ism", path.removeprefix("/_plugins/_ism/policies/")
+    elif path.startswith("/_ingest/pipeline/"):
+        kind, name = "pipeline", path.removeprefix("/_ingest/pipeline/")
     elif path.split("/")[1] in KINDS:
         _, kind, name = path.split("/")
+    elif not path.startswith("/_") and path.split("/")[2:] in ([], ["_settings"]):
+        name, _, action = urllib.parse.unquote(path[1:]).partition("/")
+        return index(method, name, action, given)
     else:
         return 400, unknown
+    if kind == "pipeline" and FAULT == "pipelines":
+        raise Refusal(403, "security_exception", f"action [cluster:admin/ingest/pipeline/{method.lower()}] is "
+                      "unauthorized for user [joe]")
     if method == "GET":
+        if (kind, name) not in stored and kind == "pipeline":
+            return 404, {}
         if (kind, name) not in stored:
             raise Refusal(404, "resource_not_found_exception", f"{kind} matching [{name}] not found")
         there = stored[kind, name]
         if kind in KINDS:
             return {KINDS[kind] + "s": [{"name": name, KINDS[kind]: there}]}
-        return {name: there} if kind == "ilm" else there
+        return {name: there} if kind in ("ilm", "pipeline") else there
     if kind == "_index_template" and FAULT == "forbidden":
         raise Refusal(403, "security_exception", "action [indices:admin/index_template/put] is unauthorized for user "
                       "[joe]", "no privileges")
@@ -166,6 +211,8 @@ def answer(method, path, given):
         ilm(name, given)
     elif kind == "ism":
         ism(name, given, query)
+    elif kind == "pipeline":
+        pipeline(name, given)
     else:
         template(kind, name, given)
     return {"acknowledged": True}

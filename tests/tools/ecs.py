@@ -424,6 +424,10 @@ def network(event, want):
         if peer:
             want["source.ip" if address(peer) else "source.domain"] = peer
             want["network.direction"] = "ingress"
+    for end in ("source", "destination"):
+        # The first of these is the address, too. None: it may come from elsewhere.
+        parts = [want.get(f"{end}.{part}") for part in ("ip", "domain", "path")]
+        want[f"{end}.address"] = next((part for part in parts if part), None)
 
 
 def tags(records):
@@ -439,6 +443,7 @@ def expected(event, stamp):
     when = datetime.datetime.fromtimestamp(sec, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.")
     want = {"@timestamp": when + "%03dZ" % milli, "event.sequence": serial, "event.module": "auditd"}
     want["service.type"] = "auditd"
+    want["event.dataset"] = "auditd_manager.auditd"
     kind = event.records[0].kind
     want["event.kind"] = "alert" if kind.startswith(("ANOM_", "RESP_")) else "event"
     want["auditd.message_type"] = kind.lower()

@@ -55,6 +55,9 @@ use view::View;
 pub const ECS_VERSION: &str = "9.4.0";
 /// The version of the agent.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The dataset of documents that don't go to a data stream with a dataset of its own. Elastic's integration for audit
+/// events, *Auditd Manager*, has this one. Rules and dashboards ask for it. Auditbeat writes none.
+const DATASET: &str = "auditd_manager.auditd";
 
 /// Writes ECS documents.
 pub struct Ecs {
@@ -72,6 +75,8 @@ pub struct Ecs {
     summary: Summary,
     words: [Vec<u8>; 2],
     clock: Clock,
+    /// Members of `event` that are the same in every document: the module and the dataset.
+    source: Vec<u8>,
     /// Members that are the same in every document.
     fixed: Vec<u8>,
 }
@@ -85,6 +90,18 @@ impl Ecs {
             fixed.extend_from_slice(format!(r#","{object}":{{"{name}":"{value}"}}"#).as_bytes());
         }
         fixed.extend_from_slice(format!(r#","agent":{{"type":"auship","version":"{VERSION}"}}"#).as_bytes());
+        if let Some(stream) = &settings.data_stream {
+            let mut objects = Objects { out: &mut fixed };
+            let object = objects.open("data_stream");
+            for (name, part) in stream.members() {
+                objects.text(name, part.as_bytes());
+            }
+            objects.close(object);
+        }
+        let mut source = Vec::new();
+        let mut objects = Objects { out: &mut source };
+        objects.text("module", b"auditd");
+        objects.text("dataset", settings.data_stream.as_ref().map_or(DATASET, |stream| &stream.dataset).as_bytes());
         let processes = Processes::new(origin);
         Self {
             settings: settings.clone(),
@@ -100,6 +117,7 @@ impl Ecs {
             summary: Summary::default(),
             words: [Vec::new(), Vec::new()],
             clock: Clock::default(),
+            source,
             fixed,
         }
     }
@@ -139,7 +157,7 @@ impl Ecs {
         let id = id::of_event(event, &self.machine);
         document.id = Some(id);
         begin(&mut self.clock, event.id, id, out);
-        write_event(&view, outcome, gather.flat.interpreter, self.settings.event_original, out);
+        write_event(&view, outcome, gather.flat.interpreter, self.settings.event_original, &self.source, out);
         out.extend_from_slice(&self.fixed);
         write_host(&self.host, event.node(), out);
         process::write(&mut gather, &self.arguments, &mut self.processes, &mut self.words, out);
@@ -192,8 +210,11 @@ impl Ecs {
         let id = id::of_gap(node.unwrap_or(&self.machine), gap.from, gap.to, gap.id);
         document.id = Some(id);
         begin(&mut self.clock, gap.id, id, out);
-        let fixed: &[u8] = br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown","module":"auditd"}"#;
+        let fixed: &[u8] =
+            br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown""#;
         out.extend_from_slice(fixed);
+        out.extend_from_slice(&self.source);
+        out.push(b'}');
         out.extend_from_slice(&self.fixed);
         write_host(&self.host, node, out);
         let message = format!("Audit gap: {} missing, {}", crate::losses::events(gap.count), gap.serials());
@@ -230,8 +251,15 @@ fn begin(clock: &mut Clock, event: EventId, id: id::Id, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Writes the rest of `event`.
-fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, original: bool, out: &mut Vec<u8>) {
+/// Writes the rest of `event`. `source` has the members that are the same in every document.
+fn write_event(
+    view: &View,
+    outcome: Option<&[u8]>,
+    interpreter: &Interpreter,
+    original: bool,
+    source: &[u8],
+    out: &mut Vec<u8>,
+) {
     let event = view.event;
     let mut objects = Objects { out };
     objects.text("kind", if view.is_alert() { b"alert" } else { b"event" });
@@ -261,7 +289,7 @@ fn write_event(view: &View, outcome: Option<&[u8]>, interpreter: &Interpreter, o
             None => b"unknown",
         },
     );
-    objects.text("module", b"auditd");
+    objects.out.extend_from_slice(source);
     objects.number("sequence", event.id.serial);
     if original {
         let lines = event.records().iter().map(|record| event.bytes(record.text));

@@ -28,8 +28,13 @@ impl End {
 
     fn write(&self, objects: &mut Objects, name: &str) {
         let end = objects.open(name);
+        // Whatever the address is, it is in `address` too, so that one field finds all kinds.
         if let Some(ip) = self.ip {
-            objects.text("ip", ip.to_string().as_bytes());
+            let ip = ip.to_string();
+            objects.text("address", ip.as_bytes());
+            objects.text("ip", ip.as_bytes());
+        } else {
+            objects.some("address", if self.domain.is_empty() { &self.path } else { &self.domain });
         }
         if let Some(port) = self.port {
             objects.number("port", port.into());
