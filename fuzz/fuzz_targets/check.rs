@@ -1,9 +1,10 @@
-//! What must hold for whatever comes out: the way from bytes to JSON, checked.
+//! What must hold for whatever comes out: the way from bytes to JSON, checked. Each document is strict JSON, and names no
+//! field that stands between quotes in the records.
 
 use auship::internals::{
     Host, Origin, Parser, Receipt, config,
     document::Document,
-    event::{Event, Events},
+    event::{Event, Events, LinuxEvent},
     filter::Filters,
     format::{Format, Written},
 };
@@ -78,6 +79,62 @@ impl Events for Check {
                 panic!("{e}: {}", String::from_utf8_lossy(body));
             }
             let _: IgnoredAny = serde_json::from_slice(body).expect("it was read above");
+            if let Event::Linux(linux, _) = &event {
+                names_stand_outside_of_quotes(linux, body);
+            }
+        }
+    }
+}
+
+/// Types of records in which some text isn't encoded, so that a quote needn't be one. The target `forged` is about them.
+const UNESCAPED: [&[u8]; 14] = [
+    b"USER", b"USER_AVC", b"USER_LOGIN", b"USER_LOGOUT", b"CHGRP_ID", b"USER_ROLE_CHANGE", b"DAEMON_ACCEPT", b"OBJ_PID",
+    b"NETFILTER_CFG", b"DM_CTRL", b"DM_EVENT", b"AVC", b"ANOM_PROMISCUOUS", b"UNKNOWN",
+];
+
+/// Checks the keys of a MozDef document: each key that is the name of a text between quotes must be the name of a field
+/// too.
+fn names_stand_outside_of_quotes(event: &LinuxEvent, document: &[u8]) {
+    let document: serde_json::Value = serde_json::from_slice(document).expect("it was read before");
+    let Some(details) = document["details"].as_object() else { return };
+    let (mut inside, mut outside) = (HashSet::new(), HashSet::new());
+    for record in event.records() {
+        let kind = event.bytes(record.name);
+        let is_known = !UNESCAPED.iter().any(|unescaped| kind.starts_with(unescaped) && kind.len() <= 16);
+        names(event.bytes(record.text), is_known, &mut inside, &mut outside);
+    }
+    for name in inside.difference(&outside) {
+        assert!(!details.contains_key(name), "{name} stands between quotes: {document}");
+    }
+}
+
+/// Collects the names in a record: those inside a value between quotes, and the others. A value is between quotes if it
+/// begins with one, and if the next one is followed by a space or the end.
+fn names(text: &[u8], has_quotes: bool, inside: &mut HashSet<String>, outside: &mut HashSet<String>) {
+    let mut quoted_to = 0;
+    let mut at = 0;
+    for word in text.split(|byte| *byte == b' ') {
+        let start = at;
+        at += word.len() + 1;
+        // Brackets and the beginning of a message may stand before a name.
+        let mut names = vec![word];
+        names.extend(word.strip_prefix(b"("));
+        names.extend(word.strip_prefix(b"msg='"));
+        for name in names {
+            let Some(equals) = name.iter().position(|byte| *byte == b'=').filter(|equals| *equals > 0) else { continue };
+            let value = start + word.len() - name.len() + equals + 1;
+            let name = String::from_utf8_lossy(&name[..equals]).into_owned();
+            if start < quoted_to {
+                inside.insert(name);
+                continue;
+            }
+            let is_bare = matches!(&*name, "hostname" | "addr" | "terminal" | "res");
+            outside.insert(name);
+            if has_quotes && !is_bare && text.get(value) == Some(&b'"') {
+                let close = text[value + 1..].iter().position(|byte| *byte == b'"').map(|len| value + 1 + len);
+                let close = close.filter(|close| matches!(text.get(close + 1), None | Some(b' ')));
+                quoted_to = close.unwrap_or(quoted_to);
+            }
         }
     }
 }
