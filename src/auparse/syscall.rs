@@ -122,14 +122,13 @@ impl Interpreter<'_> {
         SyscallNames { arch: Box::from(arch), name, has_table: machine.is_some() }
     }
 
+    /// libauparse's name of a call, with the actual call of a multiplexer. It takes a machine that it doesn't know for
+    /// this one, so its answer counts only if libaudit has that name for the record's machine.
     fn name_of_call(&mut self, place: FieldRef, machine: i32) -> Box<[u8]> {
         let number = unquoted(place.text());
-        let Some(name) = tables::call_name(number, machine) else { return Box::from(number) };
-        // libauparse names the actual call too.
-        match self.lookup(place) {
-            Some(both) if is_multiplexer(name) && syscall_names(both).0 == name => Box::from(both),
-            _ => Box::from(name),
-        }
+        let name = tables::call_name(number, machine);
+        let answer = self.lookup(place).filter(|answer| name == Some(syscall_names(answer).0));
+        Box::from(answer.unwrap_or(number))
     }
 
     /// The name of the call: `openat`, `socketcall(connect)`, or its number if libaudit doesn't know it.
