@@ -28,7 +28,7 @@ const WRONG: u8 = 2;
 const HELP: &str = "auship reads Linux audit records and ships each event as one JSON document.
 
 usage: auship [run] [--config FILE]          read records from standard input until its end or SIGTERM
-       auship convert [--format NAME] [--config FILE] [FILE]...
+       auship convert [--format NAME] [--config FILE] [--resolve-ids=WHOSE] [FILE]...
                                              convert audit logs (files or standard input) to JSON lines
        auship check [--config FILE]          print the configuration in effect, or its faults
        auship check --keys                   print all keys of the configuration and their meanings
@@ -51,16 +51,17 @@ example: without auditd, follow a log as it grows
   tail -F /var/log/audit/audit.log | auship run --config ./auship.conf
 ";
 
-const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE] [FILE]...
+const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE] [--resolve-ids=WHOSE] [FILE]...
 
 Writes each event of the audit logs as one line of JSON on standard output. Without FILE, or with '-', it
 reads standard input. Name the oldest log first: an event may begin in one log and end in the next.
 
   --format NAME   mozdef (the default) or ecs
-  --config FILE   use the filters in FILE, and the format (with its keys) of the first output in FILE
+  --config FILE   use the filters and resolve_ids in FILE, and the format (with its keys) of the first
+                  output in FILE
   --resolve-ids=local|always|never
-                  whose ids get the names that they have on this host: those of records without a node, or
-                  with this host as their node (local, the default); those of all records; those of none
+                  look up names of users and groups on this host for records of this host (local, the
+                  default), for all records, or for none
 
 example: convert all logs
   auship convert /var/log/audit/audit.log.2 /var/log/audit/audit.log.1 /var/log/audit/audit.log

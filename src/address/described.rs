@@ -3,7 +3,7 @@
 //! libauparse itself isn't asked. It knows four families, calls the others unsupported, reads past the end of some short
 //! addresses, and names the network interface of an IPv6 address after those of this host.
 
-use super::{AF_INET, AF_INET6, AF_UNIX, decoded, of_internet};
+use super::sockaddr::{AF_INET, AF_INET6, AF_UNIX, decoded, of_internet};
 use std::io::Write;
 
 /// Further address families that are taken apart (`<linux/socket.h>`).

@@ -1,10 +1,11 @@
 //! Socket addresses as SOCKADDR records hold them: the raw `struct sockaddr`, in hex.
 
 mod described;
+mod sockaddr;
 
-use crate::event::unhex;
 pub use described::{described, family_name, is_error};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use sockaddr::{AF_UNIX, decoded, of_internet};
+use std::net::IpAddr;
 
 /// The address of a socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,41 +14,6 @@ pub enum Address {
     Internet(IpAddr, u16),
     /// The path of a unix socket. An abstract name begins with `@`.
     Unix(Vec<u8>),
-}
-
-/// Address families (`<linux/socket.h>`).
-const AF_UNIX: u8 = 1;
-const AF_INET: u8 = 2;
-const AF_INET6: u8 = 10;
-
-/// Decodes an address into its family and the bytes after it. `bytes` is the buffer that holds them.
-fn decoded<'a>(saddr: &[u8], bytes: &'a mut Vec<u8>) -> Option<(u8, &'a [u8])> {
-    bytes.clear();
-    // A single digit at the end is half a byte: it is left out.
-    if !unhex(&saddr[..saddr.len() & !1], bytes) {
-        return None;
-    }
-    let (family, rest) = bytes.split_at_checked(2)?;
-    // The family is in the recording machine's byte order; all families are below 256.
-    match *family {
-        [0, family] | [family, 0] => Some((family, rest)),
-        _ => None,
-    }
-}
-
-fn of_internet(family: u8, rest: &[u8]) -> Option<(IpAddr, u16)> {
-    let port = || Some(u16::from_be_bytes(rest.get(..2)?.try_into().ok()?));
-    match family {
-        AF_INET => {
-            let host: [u8; 4] = rest.get(2..6)?.try_into().ok()?;
-            Some((Ipv4Addr::from(host).into(), port()?))
-        }
-        AF_INET6 => {
-            let host: [u8; 16] = rest.get(6..22)?.try_into().ok()?;
-            Some((Ipv6Addr::from(host).into(), port()?))
-        }
-        _ => None,
-    }
 }
 
 /// Reads `saddr` if it is an internet address. `bytes` is a buffer for the decoded bytes.

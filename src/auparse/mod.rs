@@ -8,7 +8,7 @@
 //! | `lines.rs`, `header.rs`, `pending.rs` | split blocks into lines; read the heads of lines; track unfinished events |
 //! | `interpreter.rs`, `decode.rs`, `cache.rs` | interpret fields; read auditd's additions; remember libauparse's answers |
 //! | `types.rs`, `reading.rs`, `call_arguments.rs` | how a field is read; which of libauparse's answers are right |
-//! | `syscall.rs`, `names.rs` | system calls with their machines; whose ids are looked up here |
+//! | `syscall.rs`, `syscall_names.rs`, `names.rs` | system calls with their machines; whose ids are looked up here |
 //! | `tables.rs` | names that libaudit knows |
 //!
 //! libauparse groups the records. Events may interleave. They may have a `node=` or not, and be RAW or ENRICHED.
@@ -27,6 +27,7 @@ mod names;
 mod pending;
 mod reading;
 mod syscall;
+mod syscall_names;
 pub mod tables;
 mod types;
 
