@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{auship, json, write_config};
+use common::{Running, auship, json, wait_until, write_config};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 /// Gives each record a time and a serial, one event a record.
@@ -338,4 +339,36 @@ fn the_configuration_says_whose_ids_are_looked_up() {
     assert_eq!(converted(&["--config", config], &text)[0]["details"].get("user"), None);
     let args = ["--config", config, "--resolve-ids=always"];
     assert_eq!(converted(&args, &text)[0]["details"]["user"], name_of_user_1().as_str());
+}
+
+#[test]
+fn a_reload_changes_whose_ids_are_looked_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.json");
+    let configure = |rule: &str| {
+        let text = format!("[input]\nresolve_ids = {rule}\n[output:o]\ntype = file\npath = {}\n", out.display());
+        write_config(dir.path(), &text)
+    };
+    let mut running = Running::start(&configure("never"));
+    let record = "type=USER pid=1 uid=1 auid=1 msg='op=x res=success'";
+    let feed = |running: &mut Running, count| {
+        running.feed(&log(&[record]));
+        wait_until("a document is written", || {
+            std::fs::read(&out).is_ok_and(|text| text.iter().filter(|byte| **byte == b'\n').count() == count)
+        });
+    };
+    feed(&mut running, 1);
+    configure("local");
+    running.signal(Signal::SIGHUP);
+    running.wait_for("auship.conf reloaded");
+    feed(&mut running, 2);
+    configure("nobody");
+    running.signal(Signal::SIGHUP);
+    running.wait_for("[input] resolve_ids: is \"nobody\", must be local, always or never");
+    feed(&mut running, 3);
+    assert!(running.finish().0.success());
+    let documents = json::lines(&std::fs::read(&out).unwrap());
+    let names: Vec<_> = documents.iter().map(|d| d["details"].get("user").cloned()).collect();
+    let name = Some(json!(name_of_user_1()));
+    assert_eq!(names, [None, name.clone(), name]);
 }
