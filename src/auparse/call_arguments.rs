@@ -1,12 +1,15 @@
 //! The arguments of system calls that libauparse takes for something else, and those that are ids.
 
-use super::reading::number;
+use super::reading::{PERSONALITY, number};
 
 /// F_SETOWN (`asm-generic/fcntl.h`), as records write it.
 const F_SETOWN: &[u8] = b"8";
 /// The flags of open that have other bits on ARM and POWER: O_DIRECT, O_LARGEFILE, O_DIRECTORY and O_NOFOLLOW. libauparse
 /// has those of x86 for all machines (asm-generic/fcntl.h, and fcntl.h of these machines in the kernel).
 const OTHER_OPEN_FLAGS: u64 = 0o740_000;
+/// Flags of unshare and setns that libauparse doesn't know: CLONE_NEWTIME, CLONE_PIDFD, and CLONE_NEWCGROUP, which it
+/// takes for CLONE_STOPPED of old kernels (`<linux/sched.h>`).
+const NEW_NAMESPACE_FLAGS: u64 = 0x0200_10ff;
 
 /// True when libauparse reads argument `n` of this call wrongly. `second` is the text of the call's second argument.
 pub(super) fn is_misread(arch: &[u8], call: &[u8], n: u8, second: &[u8], text: &[u8]) -> bool {
@@ -16,6 +19,8 @@ pub(super) fn is_misread(arch: &[u8], call: &[u8], n: u8, second: &[u8], text: &
         (b"clone" | b"clone2", 2) => true,
         // The number of a process or of a group of them. libauparse names a user.
         (b"fcntl" | b"fcntl64", 2) => second == F_SETOWN,
+        (b"unshare", 0) | (b"setns", 1) => value & NEW_NAMESPACE_FLAGS != 0,
+        (b"personality", 0) => value & !PERSONALITY != 0,
         // On these machines the only argument is the address of a structure.
         (b"mmap", 2 | 3) => matches!(arch, b"i386" | b"s390" | b"s390x"),
         (b"open" | b"mq_open", 1) | (b"openat" | b"open_by_handle_at", 2) => {
@@ -53,6 +58,8 @@ mod tests {
         assert!(misread("aarch64", "openat", 2, "", "4000") && !misread("x86_64", "openat", 2, "", "4000"));
         assert!(!misread("aarch64", "openat", 2, "", "80241"));
         assert!(misread("x86_64", "setuid", 0, "", "root"));
+        assert!(misread("x86_64", "unshare", 0, "", "2000000") && !misread("x86_64", "unshare", 0, "", "10000000"));
+        assert!(misread("x86_64", "personality", 0, "", "400000") && !misread("x86_64", "personality", 0, "", "8"));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use memchr::{memchr, memmem, memrchr};
 /// The most bytes that are read. auditd appends less; anything beyond was not written by auditd.
 const MAX_APPENDED: usize = 4096;
 
+/// The record type LOGIN (`<linux/audit.h>`). Old kernels wrote `old auid=… new auid=…`.
+const LOGIN: i32 = 1006;
+
 /// The names that auditd appended for fields of one name: `UID="root"` for `uid`, `SADDR={ … }` for `saddr`. They stand
 /// in the order of the fields.
 struct AppendedNames<'a> {
@@ -52,7 +55,8 @@ pub(super) fn appended<'a>(enriched: &'a [u8], name: &'a [u8]) -> Option<&'a [u8
 /// second one has the second name.
 ///
 /// auditd sees fields inside of quoted values too, so it may have appended more names than the record has fields. Then
-/// only the first one is sure to belong to its field, because quoted text comes later.
+/// only the first one is sure to belong to its field, because quoted text comes later. A LOGIN record of an old kernel
+/// may begin with the id before the login, under the same name.
 pub(super) fn appended_for<'a>(place: &FieldRef<'a>) -> Option<&'a [u8]> {
     let name = place.event.bytes(place.field.name);
     let fields = place.event.fields(place.record);
@@ -62,7 +66,7 @@ pub(super) fn appended_for<'a>(place: &FieldRef<'a>) -> Option<&'a [u8]> {
     let at = fields.iter().position(|f| f.name == place.field.name).unwrap_or(0);
     let names = || AppendedNames::new(place.event.bytes(place.record.enriched), name);
     match same(&fields[..at]) {
-        0 => names().next(),
+        0 if place.record.record_type != LOGIN => names().next(),
         nth if names().count() <= same(fields) => names().nth(nth),
         _ => None,
     }
@@ -99,6 +103,11 @@ mod tests {
 
     /// The names of each `uid` in a record with these fields.
     fn names_of_uids(fields: &[&str], enriched: &str) -> Vec<Option<String>> {
+        names_of_uids_in(1005, fields, enriched)
+    }
+
+    /// The same in a record of this type.
+    fn names_of_uids_in(record_type: i32, fields: &[&str], enriched: &str) -> Vec<Option<String>> {
         let mut event = LinuxEvent::default();
         event.begin(EventId::default());
         for name in fields {
@@ -106,7 +115,7 @@ mod tests {
             event.push_field(field);
         }
         let enriched = event.keep(enriched.as_bytes());
-        event.push_record(Record { enriched, fields: 0..fields.len(), ..Record::default() });
+        event.push_record(Record { record_type, enriched, fields: 0..fields.len(), ..Record::default() });
         event.end();
         let record = &event.records()[0];
         let uids = event.fields(record).iter().filter(|f| event.bytes(f.name) == b"uid");
@@ -127,6 +136,9 @@ mod tests {
         assert_eq!(names_of_uids(&two, "UID=a AUID=b UID=forged UID=c"), [Some("a".into()), None]);
         assert_eq!(names_of_uids(&["uid"], "UID=a UID=forged"), some(&["a"]));
         assert_eq!(names_of_uids(&two, ""), [None, None]);
+        // `old uid=… new uid=…`, of which one has another name here
+        assert_eq!(names_of_uids_in(LOGIN, &["uid"], "UID=unset UID=erin"), [None]);
+        assert_eq!(names_of_uids_in(LOGIN, &["uid"], "UID=erin"), some(&["erin"]));
     }
 
     #[test]

@@ -16,7 +16,7 @@ const BYTE: u64 = 0xff;
 /// All capabilities up to CAP_CHECKPOINT_RESTORE (`<linux/capability.h>`).
 const CAPABILITIES: u64 = (1 << 41) - 1;
 /// PER_MASK and ADDR_NO_RANDOMIZE (`<sys/personality.h>`).
-const PERSONALITY: u64 = 0x4_00ff;
+pub(super) const PERSONALITY: u64 = 0x4_00ff;
 /// The type of a file in its mode, S_IFMT (`<sys/stat.h>`).
 const FILE_TYPE: u64 = 0o170_000;
 
