@@ -53,6 +53,8 @@ pub struct Interpreter<'p> {
     pub(super) memory: &'p mut InterpretationCache,
     /// True when the names of this event's users and groups are looked up on this host.
     looks_up_names: bool,
+    /// True when the event is from a machine that has its own numbers of errors and signals.
+    pub(super) has_own_numbers: bool,
 }
 
 /// The record type TRUSTED_APP (`<libaudit.h>`). libauparse derives the types of its fields from their values.
@@ -66,7 +68,7 @@ impl<'p> Interpreter<'p> {
             memory.forget();
         }
         give_back(&mut memory.scratch, buffer::EVENT);
-        Self { cursor, memory, looks_up_names }
+        Self { cursor, memory, looks_up_names, has_own_numbers: false }
     }
 
     fn seek(&mut self, place: FieldRef) -> bool {
@@ -74,10 +76,10 @@ impl<'p> Interpreter<'p> {
             && self.cursor.goto_field(place.field.number)
     }
 
-    /// Changes when interpretations may have changed, and differs between events whose ids are looked up and those
-    /// whose aren't. A caller that remembers interpretations may use those of the same generation only.
+    /// Changes when interpretations may have changed, and differs between events in which the same text has another
+    /// meaning. A caller that remembers interpretations may use those of the same generation only.
     pub fn generation(&self) -> u64 {
-        self.memory.generation << 1 | u64::from(self.looks_up_names)
+        self.memory.generation << 2 | u64::from(self.has_own_numbers) << 1 | u64::from(self.looks_up_names)
     }
 
     /// The way to read this field, and every field of the same name in records of the same type.
@@ -116,6 +118,7 @@ impl<'p> Interpreter<'p> {
             Type::Escaped => self.escaped(text),
             Type::Proctitle => self.proctitle(text),
             Type::Exit if text.len() < 18 && text.iter().all(u8::is_ascii_digit) => text,
+            Type::Exit | Type::Other(SIGNAL) if self.has_own_numbers => text,
             Type::Exit => self.by_text(place, EXIT),
             Type::Named(code) if is_id_type(code) => self.name_of_id(place, text, code).unwrap_or(text),
             Type::Named(code) => self.named(place, code),
@@ -298,8 +301,9 @@ impl<'p> Interpreter<'p> {
     }
 }
 
-/// libauparse's types of user ids and of `exit`, as small numbers.
+/// libauparse's types of user ids, of `exit` and of signals, as small numbers.
 const UID: u8 = t::AUPARSE_TYPE_UID as u8;
+const SIGNAL: u8 = t::AUPARSE_TYPE_SIGNAL as u8;
 const EXIT: u8 = t::AUPARSE_TYPE_EXIT as u8;
 
 /// True for the types of ids of users and groups.

@@ -48,6 +48,8 @@ pub(super) struct SyscallNames {
     pub(super) name: Box<[u8]>,
     /// True when libaudit has the machine's calls. libauparse knows the arguments of these alone.
     pub(super) has_table: bool,
+    /// True when the machine has its own numbers of errors and signals.
+    pub(super) has_own_numbers: bool,
 }
 
 /// Splits a name that libauparse gives from its addition in brackets: the actual call of a multiplexer

@@ -58,6 +58,8 @@ impl Interpreter<'_> {
             found = Some(id);
         }
         self.memory.key = key;
+        let names = found.and_then(|id| self.memory.call_names.get(id as usize));
+        self.has_own_numbers |= names.is_some_and(|names| names.has_own_numbers);
         found.map(|id| Syscall { id, arguments })
     }
 
@@ -74,8 +76,9 @@ impl Interpreter<'_> {
             (None, Some(machine)) => self.name_of_call(place, machine),
             (None, None) => Box::from(unquoted(place.text())),
         };
+        let has_own_numbers = tables::has_own_numbers(arch);
         let arch = known(b"arch").or_else(|| tables::machine_name(machine?)).unwrap_or(arch);
-        SyscallNames { arch: Box::from(arch), name, has_table: machine.is_some() }
+        SyscallNames { arch: Box::from(arch), name, has_table: machine.is_some(), has_own_numbers }
     }
 
     /// libauparse's name of a call, with the actual call of a multiplexer. It takes a machine that it doesn't know for

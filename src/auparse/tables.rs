@@ -34,6 +34,12 @@ pub(super) fn machine(arch: &[u8]) -> Option<i32> {
     (machine >= 0).then_some(machine)
 }
 
+/// True for machines whose numbers of errors and signals aren't those of libauparse: SPARC, MIPS, PA-RISC, SPARC V9 and
+/// Alpha (`<linux/elf-em.h>`).
+pub(super) fn has_own_numbers(arch: &[u8]) -> bool {
+    number(arch, 16).is_some_and(|elf| matches!(elf & 0xffff, 2 | 8 | 15 | 43 | 0x9026))
+}
+
 /// The name of a machine: `x86_64`.
 pub(super) fn machine_name(machine: i32) -> Option<&'static [u8]> {
     // SAFETY: the function looks the number up in a constant table.
