@@ -35,6 +35,9 @@ const FUNCTIONS: &[&str] = &[
     "auparse_interpret_field",
     "audit_name_to_syscall",
     "audit_name_to_msg_type",
+    "audit_elf_to_machine",
+    "audit_machine_to_name",
+    "audit_syscall_to_name",
 ];
 
 fn fail(why: &str) -> ! {

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::{
+    auparse::{NameLookup, ResolveIds},
     config::{self, Reference},
     convert,
     filter::Filters,
@@ -27,7 +28,7 @@ const WRONG: u8 = 2;
 const HELP: &str = "auship reads Linux audit records and ships each event as one JSON document.
 
 usage: auship [run] [--config FILE]          read records from standard input until its end or SIGTERM
-       auship convert [--format NAME] [--config FILE] [FILE]...
+       auship convert [--format NAME] [--config FILE] [--resolve-ids=WHOSE] [FILE]...
                                              convert audit logs (files or standard input) to JSON lines
        auship check [--config FILE]          print the configuration in effect, or its faults
        auship check --keys                   print all keys of the configuration and their meanings
@@ -50,13 +51,17 @@ example: without auditd, follow a log as it grows
   tail -F /var/log/audit/audit.log | auship run --config ./auship.conf
 ";
 
-const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE] [FILE]...
+const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE] [--resolve-ids=WHOSE] [FILE]...
 
 Writes each event of the audit logs as one line of JSON on standard output. Without FILE, or with '-', it
 reads standard input. Name the oldest log first: an event may begin in one log and end in the next.
 
   --format NAME   mozdef (the default) or ecs
-  --config FILE   use the filters in FILE, and the format (with its keys) of the first output in FILE
+  --config FILE   use the filters and resolve_ids in FILE, and the format (with its keys) of the first
+                  output in FILE
+  --resolve-ids=local|always|never
+                  look up names of users and groups on this host for records of this host (local, the
+                  default), for all records, or for none
 
 example: convert all logs
   auship convert /var/log/audit/audit.log.2 /var/log/audit/audit.log.1 /var/log/audit/audit.log
@@ -109,6 +114,8 @@ struct Options {
     format: Option<config::Format>,
     /// `convert`: the logs to read.
     files: Vec<PathBuf>,
+    /// `convert`: whose ids are looked up on this host.
+    resolve_ids: Option<ResolveIds>,
     /// `check`: which list of keys to print.
     keys: Option<Reference>,
     /// `setup`: the only output to set up.
@@ -126,6 +133,7 @@ impl Options {
             config: None,
             format: None,
             files: Vec::new(),
+            resolve_ids: None,
             keys: None,
             output: None,
             dry_run: false,
@@ -167,6 +175,16 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     None => return Err(format!("unknown format {name:?}; must be {}", config::FORMATS).into()),
                     format => options.format = format,
                 }
+            }
+            Arg::Long("resolve-ids") if command == Some(Command::Convert) => {
+                let name = parser.value()?.string()?;
+                let named = config::resolve_ids(&name);
+                if named.is_none() {
+                    return Err(
+                        format!("unknown value {name:?} of --resolve-ids; must be {}", config::RESOLVE_IDS).into()
+                    );
+                }
+                options.resolve_ids = named;
             }
             Arg::Long("keys") if command == Some(Command::Check) => {
                 let name = match parser.optional_value() {
@@ -283,22 +301,26 @@ fn convert_command(options: &Options) -> u8 {
     let settings = match &options.config {
         None => None,
         Some(path) => match load(Some(path)) {
-            Ok((_, mut config)) => Some((config.outputs.swap_remove(0), Filters::new(&config.filters))),
+            Ok((_, mut config)) => {
+                Some((config.outputs.swap_remove(0), Filters::new(&config.filters), config.resolve_ids))
+            }
             Err(status) => return status,
         },
     };
-    let (format, prepend, postpend, mut filters) = match settings {
-        Some((output, filters)) => (output.format, output.prepend_msg, output.postpend_msg, filters),
+    let (format, prepend, postpend, mut filters, resolve_ids) = match settings {
+        Some((output, filters, ids)) => (output.format, output.prepend_msg, output.postpend_msg, filters, ids),
         None => {
             let default = config::Format::MozDef(config::MozDef::default());
-            (default, String::new(), String::new(), Filters::default())
+            (default, String::new(), String::new(), Filters::default(), ResolveIds::default())
         }
     };
     // When `--format` names the file's own format, the keys in the file apply.
     let format = options.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
-    let mut format = Format::new(&format, &Host::local(Lookup::Patient), Origin::Log);
+    let host = Host::local(Lookup::Patient);
+    let names = NameLookup::new(options.resolve_ids.unwrap_or(resolve_ids), &host);
+    let mut format = Format::new(&format, &host, Origin::Log);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
-    match convert::convert(&options.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
+    match convert::convert(&options.files, names, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
         Ok(totals) => {
             if totals.unreadable > 0 {
                 complain(&format!("auship: {} lines could not be read", totals.unreadable));
@@ -372,6 +394,9 @@ mod tests {
             _ => None,
         };
         assert_eq!(format, Some("ecs"));
+        let resolve_ids = Some(ResolveIds::Never);
+        let never = Options { resolve_ids, ..Options::new(Command::Convert) };
+        assert_eq!(asked("convert --resolve-ids=never"), Ok(Asked::Do(never)));
     }
 
     #[test]
@@ -383,6 +408,8 @@ mod tests {
             ("run x", "unexpected argument \"x\""),
             ("--format mozdef", "invalid option '--format'"),
             ("convert --format cef", "unknown format \"cef\"; must be mozdef or ecs"),
+            ("convert --resolve-ids=here", "unknown value \"here\" of --resolve-ids; must be local, always or never"),
+            ("run --resolve-ids=never", "invalid option '--resolve-ids'"),
             ("check --keys=x", "unknown list of keys \"x\"; must be list, conf or man"),
             ("run --keys", "invalid option '--keys'"),
             ("--config", "missing argument for option '--config'"),

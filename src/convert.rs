@@ -4,7 +4,7 @@
 //! in one buffer and written in large pieces. It waits without limit for its reader.
 
 use crate::{
-    auparse::{OutOfMemory, Parser},
+    auparse::{NameLookup, OutOfMemory, Parser},
     buffer::give_back,
     config::Action,
     document::Document,
@@ -97,6 +97,7 @@ impl<W: Write> Events for Output<'_, W> {
 /// When the output can't be written, or libauparse has no memory.
 pub fn convert(
     inputs: &[PathBuf],
+    names: NameLookup,
     filters: &mut Filters,
     format: &mut Format,
     prepend: &[u8],
@@ -105,6 +106,7 @@ pub fn convert(
 ) -> Result<Totals, Error> {
     let mut totals = Totals::default();
     let mut parser = Parser::new()?;
+    parser.set_names(names);
     let gathered = Document { body: Vec::with_capacity(2 * GATHER), ..Document::default() };
     let mut output = Output { filters, format, prepend, postpend, gathered, to, events: 0, failed: None };
     let standard_input = [PathBuf::from("-")];

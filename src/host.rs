@@ -37,6 +37,23 @@ impl Host {
         };
         Self { name, kernel_name: kernel_name(), machine_id: machine_id() }
     }
+
+    /// True when `node` is a name of this host that auditd writes into its records: the kernel's name, or the fully
+    /// qualified one (`name_format` in auditd.conf(5)), or one of these without its domain. Hosts whose own name can't
+    /// be found are all called localhost, so that name counts only when it is the kernel's.
+    pub fn is_called(&self, node: &[u8]) -> bool {
+        let names = [self.kernel_name.as_str(), self.name.as_str()];
+        names.into_iter().any(|name| {
+            let is_own = name == self.kernel_name || short(name) != "localhost";
+            let is = |name: &str| !name.is_empty() && node.eq_ignore_ascii_case(name.as_bytes());
+            is_own && (is(name) || is(short(name)))
+        })
+    }
+}
+
+/// A host's name without its domain.
+fn short(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// The kernel's name of this host.
@@ -85,4 +102,26 @@ fn machine_id() -> String {
     let files = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
     let ids = files.iter().filter_map(|file| Some(fs::read_to_string(file).ok()?.trim().to_string()));
     ids.into_iter().find(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit())).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_called_by_its_own_names() {
+        let called = |kernel_name: &str, name: &str, node: &str| {
+            let host = Host { name: name.into(), kernel_name: kernel_name.into(), machine_id: String::new() };
+            host.is_called(node.as_bytes())
+        };
+        for node in ["web1", "web1.example.com", "WEB1.Example.Com"] {
+            assert!(called("web1", "web1.example.com", node), "{node}");
+            assert!(called("web1.example.com", "web1.example.com", node), "{node}");
+        }
+        assert!(!called("web1", "web1.example.com", "web1.example.org"));
+        assert!(!called("web1", "web1.example.com", "web"));
+        assert!(!called("web1", "web1.example.com", ""));
+        assert!(!called("", "localhost", "localhost") && !called("web1", "localhost.localdomain", "localhost"));
+        assert!(called("localhost", "localhost", "localhost"));
+    }
 }

@@ -6,6 +6,7 @@ mod summary;
 
 use crate::{
     accounts::AccountFileWatcher,
+    auparse::NameLookup,
     config::{self, Config},
     host::{Host, Lookup},
     log,
@@ -49,6 +50,7 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     let mut source = Source::start()?;
     let mut run = Run { path: path.to_path_buf(), config, pipeline, started: StartTime::now(), publisher };
     log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
+    source.set_names(run.names());
     let read = run.read(&mut source, &signals);
     if let Err(e) = &read {
         log::error(e);
@@ -91,7 +93,10 @@ impl Run {
             match signal {
                 // Records that auditd wrote before it sent the signal are still in the pipe, so reading continues.
                 Some(Signal::Terminate) => stopping = stopping.or(looked),
-                Some(Signal::Reload) => self.reload(),
+                Some(Signal::Reload) => {
+                    self.reload();
+                    source.set_names(self.names());
+                }
                 Some(Signal::Report) => {
                     let snapshot = Snapshot { asked: true, ..self.snapshot(source.unreadable()) };
                     self.publisher.hand_over(snapshot);
@@ -125,6 +130,11 @@ impl Run {
                 }
             }
         }
+    }
+
+    /// Whose ids are looked up on this host.
+    fn names(&self) -> NameLookup {
+        NameLookup::new(self.config.resolve_ids, &self.pipeline.outputs.environment().host)
     }
 
     /// All metrics now.

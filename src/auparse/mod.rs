@@ -8,12 +8,15 @@
 //! | `words.rs`, `quotes.rs` | find the ends of values: of words, and of text in quotes or from users |
 //! | `lines.rs`, `header.rs`, `pending.rs` | split blocks into lines; read the heads of lines; track unfinished events |
 //! | `interpreter.rs`, `decode.rs`, `cache.rs` | interpret fields; read auditd's additions; remember libauparse's answers |
+//! | `types.rs`, `reading.rs`, `call_arguments.rs` | how a field is read; which of libauparse's answers are right |
+//! | `syscall.rs`, `syscall_names.rs`, `names.rs` | system calls with their machines; whose ids are looked up here |
 //! | `tables.rs` | names that libaudit knows |
 //!
 //! libauparse groups the records. Events may interleave. They may have a `node=` or not, and be RAW or ENRICHED.
 
 mod auparse_sys;
 mod cache;
+mod call_arguments;
 mod decode;
 mod fields;
 mod free_text;
@@ -21,12 +24,20 @@ mod handle;
 mod header;
 mod interpreter;
 mod lines;
+mod names;
 mod pending;
 mod quotes;
+mod reading;
+mod syscall;
+mod syscall_names;
 pub mod tables;
+mod types;
 mod words;
 
-pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
+pub use interpreter::Interpreter;
+pub use names::{NameLookup, ResolveIds};
+pub use syscall::{Syscall, syscall_names};
+pub use types::Type;
 
 use crate::{
     buffer::{self, give_back},
@@ -70,6 +81,7 @@ struct Group {
     event: LinuxEvent,
     types: TypeNames,
     memory: InterpretationCache,
+    names: NameLookup,
     pending: Pending,
 }
 
@@ -87,7 +99,8 @@ impl Group {
         let node = self.event.node_id();
         self.event.part = self.pending.handed_out(Identity { id, node });
         self.event.partial = self.event.part > 0 || lacks_records(&self.event);
-        let mut interpreter = Interpreter::new(cursor, &mut self.memory);
+        let looks_up_names = self.names.is_allowed(self.event.node());
+        let mut interpreter = Interpreter::new(cursor, &mut self.memory, looks_up_names);
         to.event(Event::Linux(&self.event, &mut interpreter), None);
         self.event.give_back(buffer::EVENT);
     }
@@ -107,7 +120,7 @@ fn lacks_records(event: &LinuxEvent) -> bool {
 }
 
 impl Parser {
-    /// Creates an empty parser.
+    /// Creates an empty parser. It looks up names for records without a node, until [`Parser::set_names`] says more.
     ///
     /// # Errors
     /// If libauparse has no memory left.
@@ -120,6 +133,7 @@ impl Parser {
                 event: LinuxEvent::default(),
                 types: TypeNames::default(),
                 memory: InterpretationCache::default(),
+                names: NameLookup::default(),
                 pending: Pending::new(),
             },
             clean: Vec::new(),
@@ -190,6 +204,11 @@ impl Parser {
     /// count.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
+    }
+
+    /// Sets whose ids are looked up on this host.
+    pub fn set_names(&mut self, names: NameLookup) {
+        self.group.names = names;
     }
 
     /// Forgets user and group names. Call this when `/etc/passwd` or `/etc/group` has changed.

@@ -5,9 +5,11 @@ use super::{
     key::{About, Key, one, put, show as show_keys},
     metrics::{self, Metrics},
     output::Output,
+    resolve_ids,
     sequence::{self, Sequence, Source},
     show, values,
 };
+use crate::auparse::ResolveIds;
 use std::{fmt, path::PathBuf, time::Duration};
 
 /// A whole configuration.
@@ -21,6 +23,8 @@ pub struct Config {
     pub filters: Vec<Filter>,
     /// The settings for watching serials.
     pub sequence: Sequence,
+    /// The events for which names of users and groups are looked up on this host.
+    pub resolve_ids: ResolveIds,
     /// The settings of metrics.
     pub metrics: Metrics,
     /// The outputs, at least one.
@@ -34,6 +38,7 @@ impl Default for Config {
             source: Source::default(),
             filters: Vec::new(),
             sequence: Sequence::default(),
+            resolve_ids: ResolveIds::default(),
             metrics: Metrics::default(),
             outputs: Vec::new(),
         }
@@ -86,6 +91,7 @@ impl fmt::Display for Config {
         show_keys(KEYS, self, f)?;
         writeln!(f, "\n[input]")?;
         show_keys(sequence::KEYS, &(self.source, self.sequence), f)?;
+        show_keys(resolve_ids::KEYS, &self.resolve_ids, f)?;
         writeln!(f, "\n[metrics]")?;
         show_keys(metrics::KEYS, &self.metrics, f)?;
         self.filters.iter().try_for_each(|filter| filter.show(f))?;

@@ -214,6 +214,7 @@ pub(super) static KEYS: &[Key<Filter>] = &[
             example: "backup",
             doc: "Names of the user whose id is *uid*. The name is the one that auditd wrote in an ENRICHED log, or \
                   the one on this machine.",
+            more: "The ids of other hosts have no name here, unless **resolve_ids** says otherwise.",
             ..About::NONE
         },
         set: |filter, value| list(&mut filter.users, value.text, text),

@@ -29,6 +29,7 @@ mod metrics;
 mod output;
 mod queue;
 mod reference;
+mod resolve_ids;
 mod retry;
 mod secrets;
 mod sections;
@@ -55,6 +56,7 @@ pub use metrics::Metrics;
 pub use output::{Output, Sink, SinkKind};
 pub use queue::{Queue, Spool, SpoolFull};
 pub use reference::Reference;
+pub use resolve_ids::{RESOLVE_IDS, resolve_ids};
 pub use retry::Retry;
 pub use secrets::Secret;
 pub use sections::keys;
@@ -135,6 +137,7 @@ fn read_section(section: &ini::Section, config: &mut Config, validator: &mut Val
             let mut input = (Source::default(), Sequence::default());
             key::read(sequence::KEYS, &mut input, &mut given, Dialect::Auship, validator);
             (config.source, config.sequence) = input;
+            key::read(resolve_ids::KEYS, &mut config.resolve_ids, &mut given, Dialect::Auship, validator);
         }
         "metrics" => {
             let mut given = validator.given(section, &allowed(Location::Metrics), Repeated::Fault);

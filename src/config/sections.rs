@@ -3,7 +3,7 @@
 use super::{
     client, config, elasticsearch, file, filter, format, http,
     key::{About, about},
-    metrics, output, queue, retry, sequence, syslog, tls,
+    metrics, output, queue, resolve_ids, retry, sequence, syslog, tls,
 };
 
 /// A place of keys in a configuration.
@@ -61,7 +61,7 @@ pub(super) static GROUPS: &[Group] = &[
         locations: &[Input],
         title: "The input.",
         section: "[input]",
-        keys: || about(sequence::KEYS),
+        keys: || [about(sequence::KEYS), about(resolve_ids::KEYS)].concat(),
     },
     Group {
         name: "filter",

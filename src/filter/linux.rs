@@ -141,9 +141,7 @@ impl Subject for LinuxSubject<'_, '_, '_> {
     }
 
     fn user(&mut self) -> Option<&[u8]> {
-        // libauparse would read a value that isn't an id as 0.
-        let place = self.uid.filter(|place| id(*place).is_some())?;
-        Some(self.interpreter.user(place))
+        self.interpreter.user(self.uid?)
     }
 
     fn exe(&mut self) -> Option<&[u8]> {

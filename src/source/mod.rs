@@ -6,7 +6,7 @@
 mod progress;
 mod stdin;
 
-use crate::{config, event::Events, queue::Guarantee};
+use crate::{auparse::NameLookup, config, event::Events, queue::Guarantee};
 pub use progress::{Error, Progress};
 use std::os::fd::{AsFd, BorrowedFd};
 use stdin::Stdin;
@@ -73,6 +73,13 @@ impl Source {
     pub fn finish(&mut self, to: &mut impl Events) -> Result<(), Error> {
         match self {
             Self::Stdin(stdin) => Ok(stdin.parser.finish(to)?),
+        }
+    }
+
+    /// Sets whose ids are looked up on this host.
+    pub fn set_names(&mut self, names: NameLookup) {
+        match self {
+            Self::Stdin(stdin) => stdin.parser.set_names(names),
         }
     }
 

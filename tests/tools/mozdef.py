@@ -85,9 +85,35 @@ def read_record(au):
         name = next(f.raw for f in fields if f.name == "type")
     heads = 2 if fields and fields[0].name == "node" else 1
     record = Record(name, text_of(au.get_record_text) or "", fields[heads:])
+    for field in record.fields:
+        correct(name, field)
+    call = record.first("syscall")
+    argument = record.first("a2")
+    # libauparse takes an address for flags, and a process for a user.
+    if call and argument and (call.meaning == "clone" or
+                              call.meaning == "fcntl" and record.first("a1").raw == "8"):
+        argument.meaning = argument.raw
     stretch(record)
     add_words(record)
     return record
+
+
+def correct(kind, field):
+    """Puts libauparse's mistakes right: its errors, and values that it reads in another base or takes for 0."""
+    raw, meaning = field.raw or "", field.meaning or ""
+    if kind == "SOCKADDR" and field.name == "saddr":
+        if raw == "0100":
+            field.meaning = "{ saddr_fam=local unnamed }"
+        elif re.search(r"(\(unsupported\)|too short) }$", meaning):
+            field.meaning = raw
+    elif kind == "SECCOMP" and field.name == "code" and raw == "0x80000000":
+        field.meaning = "kill-process"
+    elif kind == "OPENAT2" and field.name == "oflag":
+        field.meaning = raw
+    elif field.name.startswith("cap_f") and not re.fullmatch("[0-9a-f]+", raw):
+        field.meaning = raw
+    elif kind == "SYSCALL" and field.name == "a0" and meaning == "UNKNOWN":
+        field.meaning = raw
 
 
 def add_words(record):
@@ -309,9 +335,11 @@ def details(serial, records, parents, classic, node):
             if plain and not taken:
                 owner[plain] = i
                 out.put(plain, data)
-                if name == "uid":
+                # This host's names are not those of another one.
+                named = not node or field.raw in ("0", "4294967295", "-1")
+                if name == "uid" and named:
                     out.put("user", value(field))
-                if name == "auid" and field.raw not in ("4294967295", "-1"):
+                if name == "auid" and named and field.raw not in ("4294967295", "-1"):
                     out.put("originaluser", value(field))
                 if name == "ppid" and (node, field.raw) in parents:
                     out.put("parentprocess", parents[(node, field.raw)])

@@ -320,16 +320,8 @@ impl Writer<'_, '_> {
     fn named(&mut self, role: Role, place: FieldRef) {
         let text = place.text();
         match role {
-            Role::Uid => {
-                let key = self.flat.begin(self.fixed.user);
-                let user = self.flat.interpreter.user(place);
-                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, user);
-            }
-            Role::Auid if !matches!(text, b"4294967295" | b"-1") => {
-                let key = self.flat.begin(self.fixed.originaluser);
-                let user = self.flat.interpreter.user(place);
-                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, user);
-            }
+            Role::Uid => self.user(self.fixed.user, place),
+            Role::Auid if !matches!(text, b"4294967295" | b"-1") => self.user(self.fixed.originaluser, place),
             Role::Ppid => {
                 if let Some(ppid) = to_number(text)
                     && let Some(name) = self.processes.name(self.node, ppid, place.event.id.seconds)
@@ -339,6 +331,18 @@ impl Writer<'_, '_> {
                 }
             }
             _ => (),
+        }
+    }
+
+    /// Writes the name of a user. An id that isn't looked up has none.
+    fn user(&mut self, key: Key, place: FieldRef) {
+        let start = self.flat.out.len();
+        let key = self.flat.begin(key);
+        match self.flat.interpreter.user(place) {
+            Some(user) => {
+                flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, user);
+            }
+            None => self.flat.out.truncate(start),
         }
     }
 

@@ -123,18 +123,14 @@ impl Line<'_, '_> {
     }
 
     fn address(&mut self) {
-        let saddr = self.view.value(self.view.sockaddr, b"saddr");
-        let (Some(number), Some(saddr)) = (self.view.sockaddr, saddr) else {
-            return;
-        };
-        if let Some(address) = Address::read(saddr) {
-            return self.after(b": ", &address.shown());
+        let Some(saddr) = self.view.value(self.view.sockaddr, b"saddr") else { return };
+        match Address::read(saddr) {
+            Some(address) => self.after(b": ", &address.shown()),
+            None => {
+                let family = Address::family(saddr).and_then(address::family_name);
+                self.after(b": ", family.map_or(saddr, str::as_bytes));
+            }
         }
-        let mut meaning = Vec::new();
-        std::mem::swap(self.out, &mut meaning);
-        self.of(number, b"saddr");
-        std::mem::swap(self.out, &mut meaning);
-        self.after(b": ", address::family(&meaning));
     }
 
     fn promiscuous(&mut self) {
