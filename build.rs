@@ -35,6 +35,7 @@ const FUNCTIONS: &[&str] = &[
     "auparse_interpret_field",
     "audit_name_to_syscall",
     "audit_name_to_msg_type",
+    "audit_msg_type_to_name",
 ];
 
 fn fail(why: &str) -> ! {

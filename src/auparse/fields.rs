@@ -9,6 +9,7 @@
 //! searched.
 
 use super::{
+    disguise,
     free_text::{self, AvcMessage, is_pair},
     handle::Cursor,
 };
@@ -47,10 +48,21 @@ struct FieldScanner<'a> {
     headed: bool,
 }
 
+/// True if the event is of the first second of 1970, and libauparse got another second.
+pub(super) fn is_second_0(cursor: &Cursor) -> bool {
+    cursor.first_record() && cursor.record_text().is_some_and(|text| disguise::is_second_0(text.to_bytes()))
+}
+
 fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
-    let kind = cursor.record_type();
+    let mut kind = cursor.record_type();
     let text = cursor.record_text().map_or(&b""[..], CStr::to_bytes);
+    if disguise::is_own_end(kind, text) {
+        return;
+    }
     let copy = event.keep(text);
+    if disguise::is_stand_in(kind) || event.id.seconds == 0 {
+        kind = disguise::undo(event.bytes_mut(copy), kind);
+    }
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
     let mut walk = FieldScanner { event, text, copy: copy.start(), base: 0, done: 0, open: None, headed: false };

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use super::auparse_sys as sys;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 /// All machine numbers of libaudit are below this (`machine_t` in `<libaudit.h>`: eleven in version 3.0, and a few more
 /// since). An unused number has no system calls.
@@ -24,6 +24,17 @@ pub fn record_type(name: &str) -> Option<i32> {
     // SAFETY: as above.
     let number = unsafe { sys::audit_name_to_msg_type(name.as_ptr()) };
     (number > 0).then_some(number)
+}
+
+/// The name of a record type.
+pub(super) fn record_type_name(number: i32) -> Option<&'static CStr> {
+    // SAFETY: the call looks the number up in a constant table.
+    let name = unsafe { sys::audit_msg_type_to_name(number) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: it is a C string of that table.
+    Some(unsafe { CStr::from_ptr(name) })
 }
 
 #[cfg(test)]
