@@ -251,10 +251,11 @@ impl Parser {
             match self.headers.header(line).ok().filter(|header| !header::is_rare(header, line)) {
                 Some(header) => {
                     let identity = Identity { id: header.id, node: node_id(header.node) };
-                    if self.group.pending.is_full(identity != last) || !self.logins.is_empty() {
+                    let login = self.logins.next(identity);
+                    if login.is_some() || self.group.pending.is_full(identity != last) {
                         self.take(&lines[from..start], to)?;
                         from = start;
-                        self.make_room(identity, identity != last, to);
+                        self.make_room(login.as_deref(), identity != last, to);
                     }
                     self.note(&header, identity, line.len());
                     last = identity;
@@ -270,11 +271,11 @@ impl Parser {
         self.take(&lines[from..start], to)
     }
 
-    /// Makes room for the next record. All records before it have been fed.
-    fn make_room(&mut self, identity: Identity, between: bool, to: &mut impl Events) {
-        if let Some(end) = self.logins.next(identity) {
+    /// Makes room for the next record. All records before it have been fed. `login` is the record that ends a login.
+    fn make_room(&mut self, login: Option<&[u8]>, between: bool, to: &mut impl Events) {
+        if let Some(end) = login {
             let group = &mut self.group;
-            self.handle.feed(&end, |cursor| group.hand_out(cursor, to));
+            self.handle.feed(end, |cursor| group.hand_out(cursor, to));
         }
         if self.group.pending.is_full(between) {
             self.flush(to);

@@ -58,7 +58,8 @@ impl Parser {
             }
         };
         let identity = Identity { id: header.id, node: node_id(header.node) };
-        self.make_room(identity, identity != last, to);
+        let login = self.logins.next(identity);
+        self.make_room(login.as_deref(), identity != last, to);
         let begins = self.note(&header, identity, line.len());
         let (is_held, is_second_0) = (disguise::is_held(header.record_type), header.id.seconds == 0);
         if is_held || is_second_0 {
