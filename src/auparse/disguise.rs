@@ -18,8 +18,17 @@ const MARK: u8 = 1;
 
 /// The record types that libauparse 3 takes for whole events (`au_check_events` in `auparse.c`).
 const HELD: [&str; 11] = [
-    "LOGIN", "MAC_UNLBL_ALLOW", "MAC_CIPSOV4_ADD", "MAC_CIPSOV4_DEL", "MAC_MAP_ADD", "MAC_MAP_DEL", "MAC_IPSEC_EVENT",
-    "MAC_UNLBL_STCADD", "MAC_UNLBL_STCDEL", "MAC_CALIPSO_ADD", "MAC_CALIPSO_DEL",
+    "LOGIN",
+    "MAC_UNLBL_ALLOW",
+    "MAC_CIPSOV4_ADD",
+    "MAC_CIPSOV4_DEL",
+    "MAC_MAP_ADD",
+    "MAC_MAP_DEL",
+    "MAC_IPSEC_EVENT",
+    "MAC_UNLBL_STCADD",
+    "MAC_UNLBL_STCDEL",
+    "MAC_CALIPSO_ADD",
+    "MAC_CALIPSO_DEL",
 ];
 /// The number that libauparse gets for the first of them. The numbers from here on, up to 1399, are unused.
 const FIRST_HELD: i32 = 1380;

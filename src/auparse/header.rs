@@ -305,7 +305,9 @@ mod tests {
 
     #[test]
     fn text_of_ausearch_is_known() {
-        for time in ["11/25/2026 04:26:41.123:4711", "25.11.2026 04:26:41.123:4711", "2026年11月25日 04時26分41秒.123:4711"] {
+        for time in
+            ["11/25/2026 04:26:41.123:4711", "25.11.2026 04:26:41.123:4711", "2026年11月25日 04時26分41秒.123:4711"]
+        {
             let line = format!("type=PROCTITLE msg=audit({time}) : proctitle=cat");
             assert_eq!(header(line.as_bytes()), Err(LineFault::Interpreted), "{line}");
         }

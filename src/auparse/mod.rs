@@ -32,7 +32,7 @@ mod separator;
 pub mod tables;
 
 pub use interpreter::{Interpreter, Syscall, Type, syscall_names};
-pub use rare::line_fault;
+pub use rare::has_record;
 
 use crate::{
     buffer::{self, give_back},

@@ -55,7 +55,8 @@ fn skip_spaces(line: &[u8], at: usize) -> usize {
 
 /// True for the beginning of a record.
 fn is_record(text: &[u8]) -> bool {
-    let is_time = |text: &[u8]| text.strip_prefix(b"audit(").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
+    let is_time =
+        |text: &[u8]| text.strip_prefix(b"audit(").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit));
     text.starts_with(b"type=") || text.starts_with(b"node=") || is_time(text)
 }
 

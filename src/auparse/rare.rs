@@ -83,17 +83,18 @@ impl Parser {
     }
 }
 
-/// Why a line (without its newline) can't be read; `None` for a line that has a record, or nothing at all.
-pub fn line_fault(line: &[u8]) -> Option<LineFault> {
+/// True for a line (without its newline) that has a record, false for one that has nothing at all.
+///
+/// # Errors
+/// When it can't be read.
+pub fn has_record(line: &[u8]) -> Result<bool, LineFault> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if is_decoration(line) {
-        return None;
+        return Ok(false);
     }
     let mut rewritten = Vec::new();
-    match rewrite(line, &mut rewritten) {
-        Ok(()) => header::header(&rewritten).err(),
-        Err(fault) => Some(fault),
-    }
+    rewrite(line, &mut rewritten)?;
+    header::header(&rewritten).map(|_| true)
 }
 
 /// True for lines that separate events in the output of `ausearch`, and for empty lines.

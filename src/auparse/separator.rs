@@ -13,14 +13,47 @@ use std::ops::Range;
 
 /// The fields that auditd names (libauparse's types UID, GID, ARCH, SYSCALL and SOCKADDR in `typetab.h`).
 const NAMED: [&[u8]; 26] = [
-    b"arch", b"syscall", b"uring_op", b"saddr", b"auid", b"uid", b"euid", b"suid", b"fsuid", b"ouid", b"oauid",
-    b"old-auid", b"iuid", b"id", b"inode_uid", b"sauid", b"obj_uid", b"obj_gid", b"gid", b"egid", b"sgid", b"fsgid",
-    b"ogid", b"igid", b"inode_gid", b"new_gid",
+    b"arch",
+    b"syscall",
+    b"uring_op",
+    b"saddr",
+    b"auid",
+    b"uid",
+    b"euid",
+    b"suid",
+    b"fsuid",
+    b"ouid",
+    b"oauid",
+    b"old-auid",
+    b"iuid",
+    b"id",
+    b"inode_uid",
+    b"sauid",
+    b"obj_uid",
+    b"obj_gid",
+    b"gid",
+    b"egid",
+    b"sgid",
+    b"fsgid",
+    b"ogid",
+    b"igid",
+    b"inode_gid",
+    b"new_gid",
 ];
 /// The spellings of the separator in text. U+FFFD and U+241D are what programs write that allow no control characters.
 const SPELLINGS: [&[u8]; 12] = [
-    b"#035", b"^]", b"\\x1d", b"\\x1D", b"\\035", b"\\u001d", b"\\u001D", b"<1d>", b"<1D>", b"%1D",
-    "\u{fffd}".as_bytes(), "\u{241d}".as_bytes(),
+    b"#035",
+    b"^]",
+    b"\\x1d",
+    b"\\x1D",
+    b"\\035",
+    b"\\u001d",
+    b"\\u001D",
+    b"<1d>",
+    b"<1D>",
+    b"%1D",
+    "\u{fffd}".as_bytes(),
+    "\u{241d}".as_bytes(),
 ];
 /// The most bytes that auditd appends.
 const MAX_APPENDED: usize = 4096;

@@ -43,11 +43,17 @@ pub struct UnreadableLine<'a> {
 /// The most characters of a line that messages show.
 const SHOWN: usize = 60;
 
+impl<'a> UnreadableLine<'a> {
+    /// The start of its text, of which messages show a part.
+    pub fn start(&self) -> &'a [u8] {
+        &self.text[..self.text.len().min(4 * SHOWN)]
+    }
+}
+
 impl Display for UnreadableLine<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.fault)?;
-        let start = &self.text[..self.text.len().min(4 * SHOWN)];
-        let text = String::from_utf8_lossy(start);
+        let text = String::from_utf8_lossy(self.start());
         let mut left = SHOWN;
         for c in text.chars() {
             let shown = c.escape_debug();
