@@ -70,16 +70,12 @@ pub(super) fn end_of_event(line: &[u8]) -> Option<Vec<u8>> {
 
 /// True for an EOE record of this parser's own.
 pub(super) fn is_own_end(kind: i32, text: &[u8]) -> bool {
-    kind == record_type::EOE && is_marked(text) && memmem::find(text, b"type=1320\x01 msg=a").is_some()
+    kind == record_type::EOE && !text.starts_with(b"type=EOE") && memmem::find(text, b"type=1320\x01 msg=a").is_some()
 }
 
 /// True for a record of the first second of 1970 that was changed.
 pub(super) fn is_second_0(text: &[u8]) -> bool {
     memmem::find(text, b" msg=a\x01dit(").is_some()
-}
-
-fn is_marked(text: &[u8]) -> bool {
-    memchr(MARK, text).is_some()
 }
 
 /// Changes the head of a record back. Returns the number of its type.

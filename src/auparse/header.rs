@@ -93,19 +93,31 @@ fn usual(line: &[u8]) -> Option<Header<'_>> {
         }
         (from < at).then_some((n, at))
     };
-    let end = usual_type(line)?;
-    if !line[end..].starts_with(b" msg=audit(") {
+    let (node, start, reach) = match line.strip_prefix(b"node=") {
+        None => (&line[..0], 0, REACH),
+        Some(rest) => {
+            let node = &rest[..memchr(b' ', rest)?];
+            (node, 6 + node.len(), REACH_WITH_NODE)
+        }
+    };
+    let end = start + usual_type(&line[start..])?;
+    if !line[end..].starts_with(b" msg=audit(") || start > 0 && !is_node(node) {
         return None;
     }
     let (seconds, at) = digits(end + 11, 10)?;
     let (millis, at) = if line.get(at) == Some(&b'.') { digits(at + 1, 3)? } else { return None };
     let (serial, at) = if line.get(at) == Some(&b':') { digits(at + 1, 18)? } else { return None };
     let length = at - end + usize::from(line.get(at + 1) == Some(&b':'));
-    if line.get(at) != Some(&b')') || at >= REACH || length <= MIN_MESSAGE || seconds == 0 {
+    if line.get(at) != Some(&b')') || at >= reach || length <= MIN_MESSAGE || seconds == 0 {
         return None;
     }
     let id = EventId { seconds: i64::try_from(seconds).ok()?, millis: u16::try_from(millis).ok()?, serial };
-    Some(Header { id, node: &line[..0], record_type: &line[..end] })
+    Some(Header { id, node, record_type: &line[start..end] })
+}
+
+/// True for a usual name of a host.
+fn is_node(node: &[u8]) -> bool {
+    !node.is_empty() && node.iter().fold(true, |is, byte| is & (*byte > b' '))
 }
 
 /// Reads heads and remembers the last one, because records of one event mostly follow each other.
@@ -169,7 +181,8 @@ fn unusual(line: &[u8]) -> Result<Header<'_>, LineFault> {
         None => return Err(without_end(inside, rest)),
     };
     // Control characters mark what this parser puts into heads itself, and one of them ends the record for libauparse.
-    if line[..reach - rest.len()].iter().any(u8::is_ascii_control) || message.len() <= MIN_MESSAGE {
+    let has_control = line[..reach - rest.len()].iter().fold(false, |has, byte| has | byte.is_ascii_control());
+    if has_control || message.len() <= MIN_MESSAGE {
         return Err(LineFault::NoTime);
     }
     Ok(Header { id: event_id(inside)?, node, record_type: kind })
@@ -183,8 +196,8 @@ fn without_end(inside: &[u8], rest: &[u8]) -> LineFault {
     if is_date { LineFault::Interpreted } else { LineFault::NoTime }
 }
 
-/// True for a readable line that libauparse mustn't get as it is.
-pub(super) fn is_rare(header: &Header, line: &[u8]) -> bool {
+/// True for a readable line that libauparse mustn't get as it is. `enriched` is false if the line can't be enriched.
+pub(super) fn is_rare(header: &Header, line: &[u8], enriched: bool) -> bool {
     let is_odd_type = match header.record_type.get(5) {
         Some(b'0'..=b'9') => true,
         Some(b'L' | b'M') => disguise::is_held(header.record_type),
@@ -193,7 +206,7 @@ pub(super) fn is_rare(header: &Header, line: &[u8]) -> bool {
     is_odd_type
         || header.id.seconds == 0
         || would_leak(header.record_type, line)
-        || separator::may_be_lost(line) && separator::lost(line).is_some()
+        || enriched && separator::may_be_lost(line) && separator::lost(line).is_some()
 }
 
 /// True for a line that makes libauparse leak memory: it copies each `cwd` in a CWD record but frees only one. The
@@ -222,6 +235,8 @@ mod tests {
         let node = "node=web-17.example.com type=EOE msg=audit(1795320000.005:50005): ";
         assert_eq!(read(node), Some((1795320000, 5, 50005, "web-17.example.com".into())));
         assert_eq!(header(node.as_bytes()).map(|h| h.record_type), Ok(&b"type=EOE"[..]));
+        let long = format!("node={} type=EOE msg=audit(1795320000.005:50005): ", "n".repeat(250));
+        assert_eq!(read(&long), Some((1795320000, 5, 50005, "n".repeat(250))));
     }
 
     #[test]
@@ -230,6 +245,7 @@ mod tests {
             "type=SYSCALL msg=audit(1795320000.001:50001): arch=c000003e",
             "type=UNKNOWN[1999] msg=audit(1.999:0): op=x",
             "type=EOE msg=audit(9999999999.000:18446744073709551): ",
+            "node=web-17.example.com type=X msg=audit(1.999:0): op=x",
         ] {
             assert_eq!(usual(line.as_bytes()), unusual(line.as_bytes()).ok());
             assert!(usual(line.as_bytes()).is_some());

@@ -244,11 +244,12 @@ impl Parser {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);
         let mut last = Identity::default();
+        let enriched = separator::is_enriched(lines);
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
             self.line += 1;
-            match self.headers.header(line).ok().filter(|header| !header::is_rare(header, line)) {
+            match self.headers.header(line).ok().filter(|header| !header::is_rare(header, line, enriched)) {
                 Some(header) => {
                     let identity = Identity { id: header.id, node: node_id(header.node) };
                     let login = self.logins.next(identity);

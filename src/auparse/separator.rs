@@ -60,6 +60,11 @@ const MAX_APPENDED: usize = 4096;
 /// The most named fields of a record. A SYSCALL record has eleven.
 const MAX_NAMED: usize = 32;
 
+/// False for text in which no record is enriched. Every appended text has a name that ends with ID, or a socket address.
+pub(super) fn is_enriched(lines: &[u8]) -> bool {
+    memmem::find(lines, b"ID=").is_some() || memmem::find(lines, b"SADDR=").is_some()
+}
+
 /// True for a line whose separator may be lost. Nearly all other lines fail this cheap test: the last name of an
 /// enriched record is in upper case.
 pub(super) fn may_be_lost(line: &[u8]) -> bool {
@@ -162,7 +167,7 @@ mod tests {
     fn parts(line: &str) -> [&str; 2] {
         match lost(line.as_bytes()) {
             Some(place) => {
-                assert!(may_be_lost(line.as_bytes()), "{line}");
+                assert!(may_be_lost(line.as_bytes()) && is_enriched(line.as_bytes()), "{line}");
                 [&line[..place.start], &line[place.end..]]
             }
             None => ["", ""],
