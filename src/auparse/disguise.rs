@@ -10,7 +10,7 @@
 //! record depend on it.
 
 use super::tables;
-use crate::event::record_type;
+use crate::event::{EventId, record_type};
 use memchr::{memchr, memmem};
 
 /// Marks a changed head.
@@ -68,9 +68,18 @@ pub(super) fn end_of_event(line: &[u8]) -> Option<Vec<u8>> {
     Some([&line[..kind], &kind_of_end, &line[time..=end], b": \n"].concat())
 }
 
+/// True for a record whose head may be changed. Few others are among them.
+#[inline]
+pub(super) fn may_be_changed(kind: i32, id: EventId, text: &[u8]) -> bool {
+    (FIRST_HELD..FIRST_HELD + 20).contains(&kind)
+        || kind == record_type::EOE && !text.starts_with(b"type=EOE")
+        || id.seconds == 0
+}
+
 /// True for an EOE record of this parser's own.
-pub(super) fn is_own_end(kind: i32, text: &[u8]) -> bool {
-    kind == record_type::EOE && !text.starts_with(b"type=EOE") && memmem::find(text, b"type=1320\x01 msg=a").is_some()
+#[cold]
+pub(super) fn is_own_end(text: &[u8]) -> bool {
+    memmem::find(text, b"type=1320\x01 msg=a").is_some()
 }
 
 /// True for a record of the first second of 1970 that was changed.
@@ -78,7 +87,8 @@ pub(super) fn is_second_0(text: &[u8]) -> bool {
     memmem::find(text, b" msg=a\x01dit(").is_some()
 }
 
-/// Changes the head of a record back. Returns the number of its type.
+/// Changes the head of a record back, if it was changed. Returns the number of its type.
+#[cold]
 pub(super) fn undo(text: &mut [u8], kind: i32) -> i32 {
     if let Some(time) = memmem::find(text, b" msg=a\x01dit(") {
         text[time + 6] = b'u';
@@ -94,11 +104,6 @@ pub(super) fn undo(text: &mut [u8], kind: i32) -> i32 {
         }
         _ => kind,
     }
-}
-
-/// True for the numbers of types that [`disguise`] gives. It may be a record's own number too.
-pub(super) fn is_stand_in(kind: i32) -> bool {
-    stand_in(kind).is_some()
 }
 
 /// The type that has this number for libauparse.
@@ -128,7 +133,7 @@ mod tests {
             let name = line.split("type=").nth(1).unwrap_or_default().split(' ').next().unwrap_or_default();
             let number = held(format!("type={name}").as_bytes());
             let kind = number.unwrap_or(9);
-            assert_eq!(is_stand_in(kind), number.is_some());
+            assert_eq!(stand_in(kind).is_some(), number.is_some());
             assert_eq!(undo(&mut text, kind), number.map_or(9, |_| tables::record_type(name).unwrap_or(0)), "{line}");
             assert_eq!(String::from_utf8_lossy(&text), line);
         }
@@ -138,8 +143,7 @@ mod tests {
     fn an_event_is_ended_by_its_own_time() {
         let end = end_of_event(b"node=a type=LOGIN msg=audit(1795320000.001:5): pid=1").unwrap_or_default();
         assert_eq!(end, b"node=a type=1320\x01 msg=audit(1795320000.001:5): \n");
-        assert!(is_own_end(record_type::EOE, &end) && !is_own_end(record_type::PATH, &end));
-        assert!(!is_own_end(record_type::EOE, b"type=EOE msg=audit(1795320000.001:5): "));
+        assert!(is_own_end(&end) && !is_own_end(b"type=EOE msg=audit(1795320000.001:5): "));
     }
 
     #[test]

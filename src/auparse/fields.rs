@@ -56,11 +56,12 @@ pub(super) fn is_second_0(cursor: &Cursor) -> bool {
 fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
     let mut kind = cursor.record_type();
     let text = cursor.record_text().map_or(&b""[..], CStr::to_bytes);
-    if disguise::is_own_end(kind, text) {
+    let may_be_changed = disguise::may_be_changed(kind, event.id, text);
+    if may_be_changed && disguise::is_own_end(text) {
         return;
     }
     let copy = event.keep(text);
-    if disguise::is_stand_in(kind) || event.id.seconds == 0 {
+    if may_be_changed {
         kind = disguise::undo(event.bytes_mut(copy), kind);
     }
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));

@@ -196,17 +196,17 @@ fn without_end(inside: &[u8], rest: &[u8]) -> LineFault {
     if is_date { LineFault::Interpreted } else { LineFault::NoTime }
 }
 
-/// True for a readable line that libauparse mustn't get as it is. `enriched` is false if the line can't be enriched.
-pub(super) fn is_rare(header: &Header, line: &[u8], enriched: bool) -> bool {
-    let is_odd_type = match header.record_type.get(5) {
+/// True for a readable line that libauparse mustn't get as it is.
+#[inline]
+pub(super) fn is_rare(header: &Header, line: &[u8]) -> bool {
+    let kind = header.record_type;
+    let is_odd = match kind.get(5) {
         Some(b'0'..=b'9') => true,
-        Some(b'L' | b'M') => disguise::is_held(header.record_type),
+        Some(b'L' | b'M') => disguise::is_held(kind),
+        Some(b'C') => would_leak(kind, line),
         _ => false,
     };
-    is_odd_type
-        || header.id.seconds == 0
-        || would_leak(header.record_type, line)
-        || enriched && separator::may_be_lost(line) && separator::lost(line).is_some()
+    is_odd || header.id.seconds == 0 || line.last() == Some(&b'\r') || separator::is_lost(line)
 }
 
 /// True for a line that makes libauparse leak memory: it copies each `cwd` in a CWD record but frees only one. The

@@ -44,7 +44,7 @@ use header::{Header, Headers};
 use interpreter::InterpretationCache;
 use lines::{Lines, Piece};
 use logins::Logins;
-use memchr::{memchr_iter, memchr2};
+use memchr::{memchr, memchr_iter};
 use pending::{Identity, Pending};
 use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
@@ -222,7 +222,7 @@ impl Parser {
 
     fn piece(&mut self, piece: Piece, to: &mut impl Events) -> Result<(), OutOfMemory> {
         match piece {
-            Piece::Whole(lines) if memchr2(0, b'\r', lines).is_some() => {
+            Piece::Whole(lines) if memchr(0, lines).is_some() || rare::has_carriage_returns(lines) => {
                 let mut clean = std::mem::take(&mut self.clean);
                 rare::clean(lines, &mut clean);
                 let result = self.whole(&clean, to);
@@ -244,12 +244,11 @@ impl Parser {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);
         let mut last = Identity::default();
-        let enriched = separator::is_enriched(lines);
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
             self.line += 1;
-            match self.headers.header(line).ok().filter(|header| !header::is_rare(header, line, enriched)) {
+            match self.headers.header(line).ok().filter(|header| !header::is_rare(header, line)) {
                 Some(header) => {
                     let identity = Identity { id: header.id, node: node_id(header.node) };
                     let login = self.logins.next(identity);

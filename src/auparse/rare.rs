@@ -25,6 +25,7 @@ use memchr::{memchr, memchr_iter};
 impl Parser {
     /// Feeds one line, if it has a record. Returns the identity of the last record.
     pub(super) fn rare(&mut self, line: &[u8], last: Identity, to: &mut impl Events) -> Result<Identity, OutOfMemory> {
+        let line = without_returns(line);
         let mut rewritten = std::mem::take(&mut self.rewritten);
         let result = match rewrite(line, &mut rewritten) {
             Ok(()) => self.feed_rewritten(&mut rewritten, last, to),
@@ -88,7 +89,7 @@ impl Parser {
 /// # Errors
 /// When it can't be read.
 pub fn has_record(line: &[u8]) -> Result<bool, LineFault> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = without_returns(line);
     if is_decoration(line) {
         return Ok(false);
     }
@@ -120,7 +121,7 @@ fn rewrite(line: &[u8], to: &mut Vec<u8>) -> Result<(), LineFault> {
     if rest.starts_with(b"audit(") {
         to.extend_from_slice(b"msg=");
     }
-    match if separator::may_be_lost(rest) { separator::lost(rest) } else { None } {
+    match if memchr(SEPARATOR, rest).is_none() { separator::lost(rest) } else { None } {
         Some(lost) => {
             to.extend_from_slice(&rest[..lost.start]);
             to.push(SEPARATOR);
@@ -143,15 +144,25 @@ fn push_type(kind: &[u8], to: &mut Vec<u8>) {
     }
 }
 
+/// True for lines whose first ends with a carriage return. Then the others mostly do too.
+pub(super) fn has_carriage_returns(lines: &[u8]) -> bool {
+    memchr(b'\n', lines).is_some_and(|end| lines[..end].ends_with(b"\r"))
+}
+
+/// The line without carriage returns at its end.
+fn without_returns(mut line: &[u8]) -> &[u8] {
+    while let [rest @ .., b'\r'] = line {
+        line = rest;
+    }
+    line
+}
+
 /// Copies lines without carriage returns at their ends. A NUL becomes `\x00`, as documents show bytes that aren't text:
 /// the kernel never writes one, and it would end the line for libauparse.
 pub(super) fn clean(lines: &[u8], to: &mut Vec<u8>) {
     let mut start = 0;
     for end in memchr_iter(b'\n', lines) {
-        let mut line = &lines[start..end];
-        while let [rest @ .., b'\r'] = line {
-            line = rest;
-        }
+        let line = without_returns(&lines[start..end]);
         let mut from = 0;
         for nul in memchr_iter(0, line) {
             to.extend_from_slice(&line[from..nul]);

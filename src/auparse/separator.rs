@@ -60,16 +60,21 @@ const MAX_APPENDED: usize = 4096;
 /// The most named fields of a record. A SYSCALL record has eleven.
 const MAX_NAMED: usize = 32;
 
-/// False for text in which no record is enriched. Every appended text has a name that ends with ID, or a socket address.
-pub(super) fn is_enriched(lines: &[u8]) -> bool {
-    memmem::find(lines, b"ID=").is_some() || memmem::find(lines, b"SADDR=").is_some()
+/// True for an enriched record without its separator.
+#[inline]
+pub(super) fn is_lost(line: &[u8]) -> bool {
+    may_be_lost(line) && lost(line).is_some()
 }
 
-/// True for a line whose separator may be lost. Nearly all other lines fail this cheap test: the last name of an
-/// enriched record is in upper case.
-pub(super) fn may_be_lost(line: &[u8]) -> bool {
-    let last = memrchr(b'=', line).is_some_and(|at| at > 0 && line[at - 1].is_ascii_uppercase());
-    (last || line.ends_with(b" }")) && memrchr(SEPARATOR, line).is_none()
+/// False for nearly all other lines: the end of an enriched record is `NAME="…"` in upper case, or a socket address.
+#[inline]
+fn may_be_lost(line: &[u8]) -> bool {
+    let is_enriched = match line {
+        [rest @ .., b'"'] => memrchr(b'"', rest).is_some_and(|at| matches!(rest[..at], [.., b'A'..=b'Z', b'='])),
+        [.., b' ', b'}'] => true,
+        _ => false,
+    };
+    is_enriched && memrchr(SEPARATOR, line).is_none()
 }
 
 /// Finds what stands in the place of the separator: its spelling, a space, or nothing. The record ends before it, and
@@ -167,7 +172,7 @@ mod tests {
     fn parts(line: &str) -> [&str; 2] {
         match lost(line.as_bytes()) {
             Some(place) => {
-                assert!(may_be_lost(line.as_bytes()) && is_enriched(line.as_bytes()), "{line}");
+                assert!(is_lost(line.as_bytes()), "{line}");
                 [&line[..place.start], &line[place.end..]]
             }
             None => ["", ""],
@@ -185,11 +190,11 @@ mod tests {
         for (record, appended) in [
             ("type=PATH msg=audit(1.1:1): ouid=0 ogid=0 cap_frootid=0", "OUID=\"root\" OGID=\"root\""),
             ("type=SOCKADDR msg=audit(1.1:1): saddr=01002F", "SADDR={ saddr_fam=local path=/tmp/SADDR={ }b }"),
-            ("type=SOCKADDR msg=audit(1.1:1): saddr=0000", "SADDR=unknown-family(0)"),
-            ("type=USER msg=audit(1.1:1): pid=1 uid=0 msg='op=x uid=1 res=ok'", "UID=\"root\" UID=4142"),
+            ("type=USER msg=audit(1.1:1): pid=1 uid=0 msg='op=x uid=1 res=ok'", "UID=4142 UID=\"root\""),
             ("type=LOGIN msg=audit(1.1:1): pid=1 uid=0 old-auid=1 auid=2", "UID=\"a\" OLD-AUID=\"b\" AUID=\"c\""),
             ("type=URINGOP msg=audit(1.1:1): uring_op=18 uid=0", "URING_OP=openat UID=\"root\""),
             (&format!("{RECORD}(null)"), "ARCH=x86_64 SYSCALL=socketcall(connect) AUID=\"unset\""),
+            ("type=AVC msg=audit(1.1:1): saddr=0000 auid=0", "SADDR=unknown-family(0) AUID=\"root\""),
         ] {
             assert_eq!(parts(&format!("{record}#035{appended}")), [record, appended]);
             assert_eq!(parts(&format!("{record}{appended}")), [record, appended]);
