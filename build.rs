@@ -38,6 +38,7 @@ const FUNCTIONS: &[&str] = &[
     "audit_elf_to_machine",
     "audit_machine_to_name",
     "audit_syscall_to_name",
+    "audit_msg_type_to_name",
 ];
 
 fn fail(why: &str) -> ! {

@@ -325,8 +325,8 @@ fn convert_command(options: &Options) -> u8 {
             if totals.unreadable > 0 {
                 complain(&format!("auship: {} lines could not be read", totals.unreadable));
             }
-            for (path, e) in &totals.failed {
-                complain(&format!("auship: can't read {}: {e}", path.display()));
+            for failed in &totals.failed {
+                complain(&format!("auship: {failed}"));
             }
             if totals.failed.is_empty() { DONE } else { FAILED }
         }

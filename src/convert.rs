@@ -2,19 +2,33 @@
 //!
 //! It uses one thread: passing every event to a second thread would cost more time than it saves. Output is collected
 //! in one buffer and written in large pieces. It waits without limit for its reader.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `input.rs` | opens files, and unpacks those that are compressed |
+//! | `kind.rs` | recognises files that are no audit logs |
+//! | `console.rs` | messages and progress on standard error |
+
+mod console;
+mod input;
+mod kind;
 
 use crate::{
     auparse::{NameLookup, OutOfMemory, Parser},
     buffer::give_back,
     config::Action,
     document::Document,
-    event::{Event, Events},
+    event::{Event, Events, UnreadableLine},
     filter::Filters,
     format::{Format, Written},
     receipt::Receipt,
+    unreadable::UnreadableReporter,
 };
+use console::Console;
+use input::Input;
+use kind::{Judge, NoLog, Verdict};
 use std::{
-    fs::File,
+    fmt::{self, Display, Formatter},
     io::{self, Read, Write},
     path::{Path, PathBuf},
 };
@@ -33,7 +47,35 @@ pub struct Totals {
     /// Lines that could not be read.
     pub unreadable: u64,
     /// Inputs that could not be opened or read to their end.
-    pub failed: Vec<(PathBuf, io::Error)>,
+    pub failed: Vec<Failed>,
+}
+
+/// An input that could not be opened or read to its end.
+#[derive(Debug)]
+pub struct Failed {
+    path: PathBuf,
+    why: InputError,
+}
+
+#[derive(Debug)]
+enum InputError {
+    Read(io::Error),
+    NoLog(NoLog),
+}
+
+impl Display for Failed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let path = name(&self.path);
+        match &self.why {
+            InputError::Read(e) => write!(f, "can't read {path}: {e}"),
+            InputError::NoLog(kind) => write!(f, "{path} {kind}"),
+        }
+    }
+}
+
+/// The name of an input in messages.
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
 }
 
 /// Why a conversion stopped.
@@ -58,6 +100,8 @@ struct Output<'a, W> {
     to: W,
     events: u64,
     failed: Option<io::Error>,
+    unreadable: UnreadableReporter,
+    console: Console,
 }
 
 impl<W: Write> Output<'_, W> {
@@ -88,10 +132,16 @@ impl<W: Write> Events for Output<'_, W> {
             self.write();
         }
     }
+
+    fn unreadable(&mut self, line: UnreadableLine<'_>) {
+        if let Some(message) = self.unreadable.line(&line) {
+            self.console.message(&message);
+        }
+    }
 }
 
-/// Converts files in the given order. `-`, or no file at all, means standard input. A file that can't be opened is
-/// skipped and listed in the totals.
+/// Converts files in the given order. `-`, or no file at all, means standard input. A file that can't be opened, or is
+/// no log, is skipped and listed in the totals. Lines that can't be read are reported on standard error.
 ///
 /// # Errors
 /// When the output can't be written, or libauparse has no memory.
@@ -108,15 +158,21 @@ pub fn convert(
     let mut parser = Parser::new()?;
     parser.set_names(names);
     let gathered = Document { body: Vec::with_capacity(2 * GATHER), ..Document::default() };
-    let mut output = Output { filters, format, prepend, postpend, gathered, to, events: 0, failed: None };
+    let (unreadable, console) = (UnreadableReporter::new(""), Console::new());
+    let mut output =
+        Output { filters, format, prepend, postpend, gathered, to, events: 0, failed: None, unreadable, console };
     let standard_input = [PathBuf::from("-")];
     for path in if inputs.is_empty() { &standard_input } else { inputs } {
-        let read = open(path).and_then(|input| read_all(input, &mut parser, &mut output));
+        output.unreadable.begin(&name(path));
+        let read = read_all(path, &mut parser, &mut output);
         match read {
-            Ok(()) => parser.end_file(&mut output)?,
-            Err(Stop::Input(e)) => totals.failed.push((path.clone(), e)),
+            // An input that ends too early may end in the middle of a line.
+            Ok(()) | Err(Stop::Input(_)) => parser.end_file(&mut output)?,
             Err(Stop::Output) => break,
             Err(Stop::Memory(e)) => return Err(e.into()),
+        }
+        if let Err(Stop::Input(why)) = read {
+            totals.failed.push(Failed { path: path.clone(), why });
         }
     }
     parser.finish(&mut output)?;
@@ -124,6 +180,10 @@ pub fn convert(
     if output.failed.is_none() {
         output.failed = output.to.flush().err();
     }
+    if let Some(message) = output.unreadable.finish() {
+        output.console.message(&message);
+    }
+    output.console.erase();
     totals.events = output.events;
     totals.unreadable = parser.unreadable();
     match output.failed {
@@ -134,33 +194,56 @@ pub fn convert(
 
 /// Why reading one input ended early.
 enum Stop {
-    Input(io::Error),
+    Input(InputError),
     Output,
     Memory(OutOfMemory),
 }
 
 impl From<io::Error> for Stop {
     fn from(e: io::Error) -> Self {
-        Self::Input(e)
+        Self::Input(InputError::Read(e))
     }
 }
 
-fn open(path: &Path) -> Result<Box<dyn Read>, Stop> {
-    if path == Path::new("-") { Ok(Box::new(io::stdin().lock())) } else { Ok(Box::new(File::open(path)?)) }
+fn read_all<W: Write>(path: &Path, parser: &mut Parser, output: &mut Output<W>) -> Result<(), Stop> {
+    let mut input = Input::open(path)?;
+    let mut block = vec![0; BLOCK];
+    let first = read_first(&mut input, &mut block)?;
+    feed(&block[..first], parser, output)?;
+    loop {
+        output.console.progress(path, &input, output.events);
+        match read(&mut input, &mut block)? {
+            0 => return Ok(()),
+            n => feed(&block[..n], parser, output)?,
+        }
+    }
 }
 
-fn read_all<W: Write>(mut input: impl Read, parser: &mut Parser, output: &mut Output<W>) -> Result<(), Stop> {
-    let mut block = vec![0; BLOCK];
+fn feed<W: Write>(block: &[u8], parser: &mut Parser, output: &mut Output<W>) -> Result<(), Stop> {
+    parser.feed(block, output).map_err(Stop::Memory)?;
+    if output.failed.is_some() { Err(Stop::Output) } else { Ok(()) }
+}
+
+/// Reads the start of an input: up to its first record, or one block. Returns the number of bytes.
+fn read_first(input: &mut Input, block: &mut [u8]) -> Result<usize, Stop> {
+    let mut judge = Judge::default();
+    let mut filled = 0;
     loop {
-        let n = match input.read(&mut block) {
-            Ok(0) => return Ok(()),
-            Ok(n) => n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(Stop::Input(e)),
-        };
-        parser.feed(&block[..n], output).map_err(Stop::Memory)?;
-        if output.failed.is_some() {
-            return Err(Stop::Output);
+        let n = read(input, &mut block[filled..])?;
+        filled += n;
+        match judge.look(&block[..filled], n == 0 || filled == block.len()) {
+            Verdict::Open => (),
+            Verdict::Log => return Ok(filled),
+            Verdict::No(kind) => return Err(Stop::Input(InputError::NoLog(kind))),
+        }
+    }
+}
+
+fn read(input: &mut Input, to: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match input.read(to) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => (),
+            other => return other,
         }
     }
 }

@@ -59,6 +59,7 @@ mod sink;
 mod source;
 mod time;
 mod timing;
+mod unreadable;
 
 pub use cli::main;
 

@@ -6,8 +6,9 @@
 
 use crate::{
     config::{self, Action},
-    event::{Event, Events, LinuxEvent, Notice, Timestamp},
+    event::{Event, Events, LinuxEvent, Notice, Timestamp, UnreadableLine},
     filter::Filters,
+    log,
     metrics::InputMetrics,
     outcome::Outcome,
     output::Output,
@@ -15,6 +16,7 @@ use crate::{
     queue::ResumeMark,
     receipt::Receipt,
     sequence::Sequence,
+    unreadable::UnreadableReporter,
 };
 use std::time::{Duration, Instant, SystemTime};
 
@@ -47,6 +49,7 @@ pub struct Pipeline {
     pub outputs: Outputs<Output>,
     /// The metrics of the input.
     pub input: InputMetrics,
+    unreadable: UnreadableReporter,
     timing: Timing,
 }
 
@@ -64,6 +67,7 @@ impl Pipeline {
             sequence,
             outputs,
             input: InputMetrics::default(),
+            unreadable: UnreadableReporter::new("input"),
             timing: Timing::of(config),
         }
     }
@@ -90,6 +94,9 @@ impl Pipeline {
         self.sequence.tick();
         self.publish_gaps();
         self.outputs.tick();
+        if let Some(message) = self.unreadable.due() {
+            log::warning(message);
+        }
     }
 
     /// Ends the input: serials that are missing now will not come, and are reported.
@@ -97,6 +104,9 @@ impl Pipeline {
         self.sequence.finish();
         self.publish_gaps();
         self.sequence.finish_warnings();
+        if let Some(message) = self.unreadable.finish() {
+            log::warning(message);
+        }
     }
 
     /// The metrics of the input. The samples move into the returned value.
@@ -177,6 +187,12 @@ impl Events for Pipeline {
         match event {
             Event::Linux(linux, _) => self.linux(linux, &mut event, receipt),
             Event::Notice(_) => self.publish(&mut event, receipt, None),
+        }
+    }
+
+    fn unreadable(&mut self, line: UnreadableLine<'_>) {
+        if let Some(message) = self.unreadable.line(&line) {
+            log::warning(message);
         }
     }
 }

@@ -4,6 +4,8 @@
 //! must hold (`expect`): the number of documents of a format, or the value `at` a path of one document. The value `is`
 //! this one, is `in` a list, is `not` in a list, or `has` a text in it. A value of null means that there is none.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{auship, data, json};

@@ -10,6 +10,7 @@
 //! searched.
 
 use super::{
+    disguise,
     free_text::{self, AvcMessage},
     handle::Cursor,
     quotes::{self, Unescaped},
@@ -64,10 +65,22 @@ struct FieldScanner<'a> {
     unescaped: &'static [Unescaped],
 }
 
+/// True if the event is of the first second of 1970, and libauparse got another second.
+pub(super) fn is_second_0(cursor: &Cursor) -> bool {
+    cursor.first_record() && cursor.record_text().is_some_and(|text| disguise::is_second_0(text.to_bytes()))
+}
+
 fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
-    let kind = cursor.record_type();
+    let mut kind = cursor.record_type();
     let text = cursor.record_text().map_or(&b""[..], CStr::to_bytes);
+    let may_be_changed = disguise::may_be_changed(kind, event.id, text);
+    if may_be_changed && disguise::is_own_end(text) {
+        return;
+    }
     let copy = event.keep(text);
+    if may_be_changed {
+        kind = disguise::undo(event.bytes_mut(copy), kind);
+    }
     let enriched = event.keep(cursor.record_interpretations().map_or(b"", CStr::to_bytes));
     let first = event.field_count();
     let known = if kind > 0 { kind } else { quotes::number_of_unknown(text) };

@@ -1,9 +1,11 @@
 //! The head of a line: `[node=HOST ]type=TYPE msg=audit(SECONDS.MILLIS:SERIAL): …`.
 //!
-//! libauparse silently skips a line whose head it can't read. This module reads the head first, by the same rules
-//! (`extract_timestamp` and `str2event` in `auparse.c`), so that every such line is counted.
+//! libauparse silently skips a line whose head it can't read, and reads some heads wrongly. This module reads the head
+//! first, by stricter rules than `extract_timestamp` and `str2event` in `auparse.c`, so that every unreadable line is
+//! counted.
 
-use crate::event::EventId;
+use super::{disguise, separator};
+use crate::event::{EventId, LineFault};
 use memchr::{memchr, memchr_iter, memmem};
 
 /// The head of a readable line.
@@ -16,11 +18,13 @@ pub(super) struct Header<'a> {
 }
 
 /// The byte between a record and the text that auditd appended to it (`AUDIT_INTERP_SEPARATOR` in `<libaudit.h>`).
-const SEPARATOR: u8 = 0x1d;
+pub(super) const SEPARATOR: u8 = 0x1d;
 
 /// The number of bytes in which libauparse looks for the head, without and with `node=`.
 const REACH: usize = 80;
 const REACH_WITH_NODE: usize = 340;
+/// The length of `msg=audit(0.001:1)`. libauparse looks for a time only in a longer word.
+const MIN_MESSAGE: usize = 18;
 
 /// Takes the next word. It skips spaces before the word, as libauparse's `audit_strsplit` does.
 fn word<'a>(line: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -31,35 +35,31 @@ fn word<'a>(line: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(&rest[..end])
 }
 
-/// Reads the decimal digits at the start. `None` when there are none, or when the number is too large.
-fn number(text: &[u8]) -> Option<u64> {
-    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
-    if digits == 0 {
-        return None;
+/// Reads a text of decimal digits. An empty text, and one with other bytes, isn't a number.
+fn number(text: &[u8]) -> Result<u64, LineFault> {
+    if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
+        return Err(LineFault::NoTime);
     }
-    let mut n = 0u64;
-    for b in &text[..digits] {
-        n = n.checked_mul(10)?.checked_add(u64::from(b - b'0'))?;
-    }
-    Some(n)
+    let add = |n: u64, digit: &u8| n.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    text.iter().try_fold(0, add).ok_or(LineFault::TimeOutOfRange)
 }
 
-fn event_id(text: &[u8]) -> Option<EventId> {
-    let seconds = i64::try_from(number(text)?).ok()?;
-    // libauparse uses time 0 for "no event" and would hand out an event without fields.
-    if seconds == 0 || seconds > i64::MAX / 2 {
-        return None;
+/// Reads `SECONDS[.MILLIS[:SERIAL]]`.
+fn event_id(text: &[u8]) -> Result<EventId, LineFault> {
+    let (time, serial) = match memchr(b':', text) {
+        Some(colon) => (&text[..colon], number(&text[colon + 1..])?),
+        None => (text, 0),
+    };
+    let (seconds, millis) = match memchr(b'.', time) {
+        Some(dot) => (&time[..dot], number(&time[dot + 1..])?),
+        None => (time, 0),
+    };
+    let seconds = i64::try_from(number(seconds)?).ok().filter(|seconds| *seconds <= i64::MAX / 2);
+    let millis = u16::try_from(millis).ok().filter(|millis| *millis < 1000);
+    match (seconds, millis) {
+        (Some(seconds), Some(millis)) => Ok(EventId { seconds, millis, serial }),
+        _ => Err(LineFault::TimeOutOfRange),
     }
-    let (millis, rest) = match memchr(b'.', text) {
-        Some(dot) => (number(&text[dot + 1..]).unwrap_or(0), &text[dot + 1..]),
-        None => (0, text),
-    };
-    let millis = u16::try_from(millis).ok().filter(|m| *m < 1000)?;
-    let serial = match memchr(b':', rest) {
-        Some(colon) => number(&rest[colon + 1..]).unwrap_or(0),
-        None => 0,
-    };
-    Some(EventId { seconds, millis, serial })
 }
 
 /// True for the bytes that names of record types consist of.
@@ -93,18 +93,31 @@ fn usual(line: &[u8]) -> Option<Header<'_>> {
         }
         (from < at).then_some((n, at))
     };
-    let end = usual_type(line)?;
-    if !line[end..].starts_with(b" msg=audit(") {
+    let (node, start, reach) = match line.strip_prefix(b"node=") {
+        None => (&line[..0], 0, REACH),
+        Some(rest) => {
+            let node = &rest[..memchr(b' ', rest)?];
+            (node, 6 + node.len(), REACH_WITH_NODE)
+        }
+    };
+    let end = start + usual_type(&line[start..])?;
+    if !line[end..].starts_with(b" msg=audit(") || start > 0 && !is_node(node) {
         return None;
     }
     let (seconds, at) = digits(end + 11, 10)?;
     let (millis, at) = if line.get(at) == Some(&b'.') { digits(at + 1, 3)? } else { return None };
     let (serial, at) = if line.get(at) == Some(&b':') { digits(at + 1, 18)? } else { return None };
-    if line.get(at) != Some(&b')') || at >= REACH || seconds == 0 {
+    let length = at - end + usize::from(line.get(at + 1) == Some(&b':'));
+    if line.get(at) != Some(&b')') || at >= reach || length <= MIN_MESSAGE || seconds == 0 {
         return None;
     }
     let id = EventId { seconds: i64::try_from(seconds).ok()?, millis: u16::try_from(millis).ok()?, serial };
-    Some(Header { id, node: &line[..0], record_type: &line[..end] })
+    Some(Header { id, node, record_type: &line[start..end] })
+}
+
+/// True for a usual name of a host.
+fn is_node(node: &[u8]) -> bool {
+    !node.is_empty() && node.iter().fold(true, |is, byte| is & (*byte > b' '))
 }
 
 /// Reads heads and remembers the last one, because records of one event mostly follow each other.
@@ -116,14 +129,17 @@ pub(super) struct Headers {
 }
 
 impl Headers {
-    /// Reads the head of a line (without its newline). `None` when libauparse couldn't read it.
-    pub(super) fn header<'a>(&mut self, line: &'a [u8]) -> Option<Header<'a>> {
+    /// Reads the head of a line (without its newline).
+    ///
+    /// # Errors
+    /// When libauparse couldn't read it, or would read it wrongly.
+    pub(super) fn header<'a>(&mut self, line: &'a [u8]) -> Result<Header<'a>, LineFault> {
         let end = usual_type(line);
         if let Some(end) = end
             && !self.text.is_empty()
             && line[end..].starts_with(&self.text)
         {
-            return Some(Header { id: self.id, node: &line[..0], record_type: &line[..end] });
+            return Ok(Header { id: self.id, node: &line[..0], record_type: &line[..end] });
         }
         let header = header(line)?;
         self.text.clear();
@@ -133,35 +149,64 @@ impl Headers {
             self.text.extend_from_slice(&line[end..=end + close]);
             self.id = header.id;
         }
-        Some(header)
+        Ok(header)
     }
 }
 
-/// Reads the head of a line (without its newline). `None` when libauparse couldn't read it.
-fn header(line: &[u8]) -> Option<Header<'_>> {
-    usual(line).or_else(|| unusual(line))
+/// Reads the head of a line (without its newline).
+///
+/// # Errors
+/// When libauparse couldn't read it, or would read it wrongly.
+pub(super) fn header(line: &[u8]) -> Result<Header<'_>, LineFault> {
+    usual(line).map_or_else(|| unusual(line), Ok)
 }
 
-fn unusual(line: &[u8]) -> Option<Header<'_>> {
-    let with_node = line.first() == Some(&b'n');
-    let mut rest = &line[..line.len().min(if with_node { REACH_WITH_NODE } else { REACH })];
-    let first = word(&mut rest)?;
-    let (node, kind) =
-        if first[0] == b'n' && first.len() > 5 { (&first[5..], word(&mut rest)?) } else { (&first[..0], first) };
-    let message = word(&mut rest)?;
-    // libauparse accepts other words too. If it then finds no field in the record, it leaks memory. It also ends the
-    // record at the separator.
-    let head = &line[..line.len().min(if with_node { REACH_WITH_NODE } else { REACH }) - rest.len()];
-    if !kind.starts_with(b"type=") || kind.len() == 5 || memchr(SEPARATOR, head).is_some() {
-        return None;
+fn unusual(line: &[u8]) -> Result<Header<'_>, LineFault> {
+    let with_node = line.starts_with(b"node=");
+    let reach = line.len().min(if with_node { REACH_WITH_NODE } else { REACH });
+    let mut rest = &line[..reach];
+    let first = word(&mut rest).ok_or(LineFault::NoRecord)?;
+    let (node, kind) = match first.strip_prefix(b"node=") {
+        Some(node) if with_node && !node.is_empty() => (node, word(&mut rest).ok_or(LineFault::NoRecord)?),
+        _ => (&first[..0], first),
+    };
+    if kind.strip_prefix(b"type=").is_none_or(<[u8]>::is_empty) {
+        return Err(LineFault::NoRecord);
     }
-    if message.len() <= 18 {
-        return None;
+    let message = word(&mut rest).ok_or(LineFault::NoTime)?;
+    // libauparse takes other words for the time too. If it then finds no field in the record, it leaks memory.
+    let inside = message.strip_prefix(b"msg=audit(").ok_or(LineFault::NoTime)?;
+    let inside = match memchr(b')', inside) {
+        Some(end) => &inside[..end],
+        None => return Err(without_end(inside, rest)),
+    };
+    // Control characters mark what this parser puts into heads itself, and one of them ends the record for libauparse.
+    let has_control = line[..reach - rest.len()].iter().fold(false, |has, byte| has | byte.is_ascii_control());
+    if has_control || message.len() <= MIN_MESSAGE {
+        return Err(LineFault::NoTime);
     }
-    let open = if message[9] == b'(' { 9 } else { memchr(b'(', message)? };
-    let inside = &message[open + 1..];
-    let inside = &inside[..memchr(b')', inside).unwrap_or(inside.len())];
-    Some(Header { id: event_id(inside)?, node, record_type: kind })
+    Ok(Header { id: event_id(inside)?, node, record_type: kind })
+}
+
+/// Tells why a time has no end: `inside` is its first word, and `rest` is what follows. `ausearch -i` writes a time of
+/// two or more words, in the order of the language in use: `audit(11/25/2026 04:26:41.123:4711)`.
+fn without_end(inside: &[u8], rest: &[u8]) -> LineFault {
+    let is_clock = |until: usize| memchr(b':', &rest[..until]).is_some();
+    let is_date = inside.first().is_some_and(u8::is_ascii_digit) && memchr(b')', rest).is_some_and(is_clock);
+    if is_date { LineFault::Interpreted } else { LineFault::NoTime }
+}
+
+/// True for a readable line that libauparse mustn't get as it is.
+#[inline]
+pub(super) fn is_rare(header: &Header, line: &[u8]) -> bool {
+    let kind = header.record_type;
+    let is_odd = match kind.get(5) {
+        Some(b'0'..=b'9') => true,
+        Some(b'L' | b'M') => disguise::is_held(kind),
+        Some(b'C') => would_leak(kind, line),
+        _ => false,
+    };
+    is_odd || header.id.seconds == 0 || line.last() == Some(&b'\r') || separator::is_lost(line)
 }
 
 /// True for a line that makes libauparse leak memory: it copies each `cwd` in a CWD record but frees only one. The
@@ -179,7 +224,7 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> Option<(i64, u16, u64, String)> {
-        let h = header(line.as_bytes())?;
+        let h = header(line.as_bytes()).ok()?;
         Some((h.id.seconds, h.id.millis, h.id.serial, String::from_utf8_lossy(h.node).into_owned()))
     }
 
@@ -189,7 +234,9 @@ mod tests {
         assert_eq!(read(plain), Some((1795320000, 1, 50001, String::new())));
         let node = "node=web-17.example.com type=EOE msg=audit(1795320000.005:50005): ";
         assert_eq!(read(node), Some((1795320000, 5, 50005, "web-17.example.com".into())));
-        assert_eq!(header(node.as_bytes()).map(|h| h.record_type), Some(&b"type=EOE"[..]));
+        assert_eq!(header(node.as_bytes()).map(|h| h.record_type), Ok(&b"type=EOE"[..]));
+        let long = format!("node={} type=EOE msg=audit(1795320000.005:50005): ", "n".repeat(250));
+        assert_eq!(read(&long), Some((1795320000, 5, 50005, "n".repeat(250))));
     }
 
     #[test]
@@ -198,8 +245,9 @@ mod tests {
             "type=SYSCALL msg=audit(1795320000.001:50001): arch=c000003e",
             "type=UNKNOWN[1999] msg=audit(1.999:0): op=x",
             "type=EOE msg=audit(9999999999.000:18446744073709551): ",
+            "node=web-17.example.com type=X msg=audit(1.999:0): op=x",
         ] {
-            assert_eq!(usual(line.as_bytes()), unusual(line.as_bytes()));
+            assert_eq!(usual(line.as_bytes()), unusual(line.as_bytes()).ok());
             assert!(usual(line.as_bytes()).is_some());
         }
         for line in
@@ -254,9 +302,39 @@ mod tests {
             "type=SYSCALL arch=c000003e syscall=59",
             "type=X msg=audit(99999999999999999999.001:5): a=b",
             "type=X msg=audit(1795320000.1234:5): a=b",
-            "type=X msg=audit(0000000000.001:5): a=b",
+            "type=X msg=audit(1795320000.001:5 a=b",
+            "type=X msg=audit(1795320000x.001:5): a=b",
+            "type=X\x01 msg=audit(1795320000.001:5): a=b",
+            "type=X audit(1795320000.001:50): a=b",
+            "type=X msg=audit(1.999:0)",
+            "type=X msg=audit(1.1:1): a=b",
         ] {
             assert_eq!(read(line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_second_of_1970_is_a_time() {
+        assert_eq!(read("type=X msg=audit(0.001:5): a=b"), Some((0, 1, 5, String::new())));
+        assert_eq!(read("type=X msg=audit(0000000000.001:5): a=b"), Some((0, 1, 5, String::new())));
+    }
+
+    #[test]
+    fn text_of_ausearch_is_known() {
+        for time in
+            ["11/25/2026 04:26:41.123:4711", "25.11.2026 04:26:41.123:4711", "2026年11月25日 04時26分41秒.123:4711"]
+        {
+            let line = format!("type=PROCTITLE msg=audit({time}) : proctitle=cat");
+            assert_eq!(header(line.as_bytes()), Err(LineFault::Interpreted), "{line}");
+        }
+        for (line, fault) in [
+            ("type=SYSCALL msg=audit(1795320000.001:", LineFault::NoTime),
+            ("type=SYSCALL msg=audit(xx yy): a:b", LineFault::NoTime),
+            ("type=X msg=audit(1795320000.1234:5): a=b", LineFault::TimeOutOfRange),
+            ("type=X msg=audit(99999999999999999999.001:5): a=b", LineFault::TimeOutOfRange),
+            ("nonsense", LineFault::NoRecord),
+        ] {
+            assert_eq!(header(line.as_bytes()), Err(fault), "{line}");
         }
     }
 }

@@ -19,8 +19,8 @@ pub(super) struct Lines {
 pub(super) enum Piece<'a> {
     /// One or more whole lines, each with its newline.
     Whole(&'a [u8]),
-    /// A line longer than [`MAX_LINE`], which is skipped.
-    TooLong,
+    /// The start of a line longer than [`MAX_LINE`], which is skipped.
+    TooLong(&'a [u8]),
 }
 
 impl Lines {
@@ -41,7 +41,7 @@ impl Lines {
                 each(Piece::Whole(&self.partial));
                 self.clear();
             } else if self.partial.len() > MAX_LINE {
-                each(Piece::TooLong);
+                each(Piece::TooLong(&self.partial));
                 self.clear();
                 self.skipping = true;
             }
@@ -81,7 +81,7 @@ mod tests {
                 assert_eq!(l.last(), Some(&b'\n'));
                 String::from_utf8_lossy(&l[..l.len() - 1]).into_owned()
             })),
-            Piece::TooLong => out.push("too long".into()),
+            Piece::TooLong(_) => out.push("too long".into()),
         };
         for piece in pieces {
             lines.push(piece, &mut each);

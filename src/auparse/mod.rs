@@ -7,6 +7,9 @@
 //! | `fields.rs`, `free_text.rs` | copy libauparse's event into a [`LinuxEvent`], with whole values and free text |
 //! | `words.rs`, `quotes.rs` | find the ends of values: of words, and of text in quotes or from users |
 //! | `lines.rs`, `header.rs`, `pending.rs` | split blocks into lines; read the heads of lines; track unfinished events |
+//! | `rare.rs` | brings other lines into auditd's form: finds the record, and writes its head anew |
+//! | `prefix.rs`, `separator.rs` | find a record behind other text; find the lost separator in an enriched record |
+//! | `disguise.rs`, `logins.rs` | change heads that libauparse treats wrongly; end logins that no other record ends |
 //! | `interpreter.rs`, `decode.rs`, `cache.rs` | interpret fields; read auditd's additions; remember libauparse's answers |
 //! | `types.rs`, `reading.rs`, `call_arguments.rs` | how a field is read; which of libauparse's answers are right |
 //! | `syscall.rs`, `syscall_names.rs`, `names.rs` | system calls with their machines; whose ids are looked up here |
@@ -18,16 +21,21 @@ mod auparse_sys;
 mod cache;
 mod call_arguments;
 mod decode;
+mod disguise;
 mod fields;
 mod free_text;
 mod handle;
 mod header;
 mod interpreter;
 mod lines;
+mod logins;
 mod names;
 mod pending;
+mod prefix;
 mod quotes;
+mod rare;
 mod reading;
+mod separator;
 mod syscall;
 mod syscall_names;
 pub mod tables;
@@ -36,18 +44,20 @@ mod words;
 
 pub use interpreter::Interpreter;
 pub use names::{NameLookup, ResolveIds};
+pub use rare::has_record;
 pub use syscall::{Syscall, syscall_names};
 pub use types::Type;
 
 use crate::{
     buffer::{self, give_back},
-    event::{Event, EventId, Events, LinuxEvent, node_id, record_type, to_number},
+    event::{Event, EventId, Events, LineFault, LinuxEvent, UnreadableLine, node_id, record_type, to_number},
 };
 use fields::TypeNames;
 use handle::{Cursor, Handle};
-use header::Headers;
+use header::{Header, Headers};
 use interpreter::InterpretationCache;
 use lines::{Lines, Piece};
+use logins::Logins;
 use memchr::{memchr, memchr_iter};
 use pending::{Identity, Pending};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -70,8 +80,13 @@ pub struct Parser {
     handle: Handle,
     lines: Lines,
     headers: Headers,
+    logins: Logins,
     group: Group,
     clean: Vec<u8>,
+    /// A line in auditd's form that came in another.
+    rewritten: Vec<u8>,
+    /// The number of lines of the current file so far.
+    line: u64,
     unreadable: u64,
     last_seconds: i64,
 }
@@ -88,12 +103,15 @@ struct Group {
 impl Group {
     /// Copies the event under libauparse's cursor and passes it on.
     fn hand_out(&mut self, cursor: &mut Cursor, to: &mut impl Events) {
-        let id = match cursor.id() {
+        let mut id = match cursor.id() {
             Some((seconds, millis, serial)) => {
                 EventId { seconds, millis: u16::try_from(millis).unwrap_or_default(), serial }
             }
             None => EventId::default(),
         };
+        if id.seconds == 1 && fields::is_second_0(cursor) {
+            id.seconds = 0;
+        }
         self.event.begin(id);
         fields::collect(cursor, &mut self.types, &mut self.event);
         let node = self.event.node_id();
@@ -129,6 +147,7 @@ impl Parser {
             handle: Handle::new().ok_or(OutOfMemory)?,
             lines: Lines::default(),
             headers: Headers::default(),
+            logins: Logins::default(),
             group: Group {
                 event: LinuxEvent::default(),
                 types: TypeNames::default(),
@@ -137,6 +156,8 @@ impl Parser {
                 pending: Pending::new(),
             },
             clean: Vec::new(),
+            rewritten: Vec::new(),
+            line: 0,
             unreadable: 0,
             last_seconds: 0,
         })
@@ -171,6 +192,7 @@ impl Parser {
         let mut lines = std::mem::take(&mut self.lines);
         let mut result = Ok(());
         lines.finish(|piece| result = self.piece(piece, to));
+        self.line = 0;
         result
     }
 
@@ -191,6 +213,7 @@ impl Parser {
         if (now - self.last_seconds).abs() > LIVE_WITHIN {
             return;
         }
+        self.end_logins(to);
         let group = &mut self.group;
         self.handle.age(|cursor| group.hand_out(cursor, to));
     }
@@ -200,8 +223,7 @@ impl Parser {
         !self.group.pending.is_empty()
     }
 
-    /// The number of unreadable lines so far: lines that are too long or that libauparse can't take. Empty lines don't
-    /// count.
+    /// The number of unreadable lines so far. Empty lines don't count.
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
@@ -222,31 +244,23 @@ impl Parser {
         let group = &mut self.group;
         self.handle.flush(|cursor| group.hand_out(cursor, to));
         self.group.pending.clear();
+        self.logins.clear();
     }
 
     fn piece(&mut self, piece: Piece, to: &mut impl Events) -> Result<(), OutOfMemory> {
         match piece {
-            Piece::Whole(lines) if memchr(0, lines).is_some() => {
-                // A NUL ends the line for libauparse. The kernel never writes one. It is replaced by `\x00`, as
-                // documents show bytes that aren't text, so that the rest of the line is kept.
+            Piece::Whole(lines) if memchr(0, lines).is_some() || rare::has_carriage_returns(lines) => {
                 let mut clean = std::mem::take(&mut self.clean);
-                for part in lines.split_inclusive(|b| *b == 0) {
-                    match part.split_last() {
-                        Some((0, text)) => {
-                            clean.extend_from_slice(text);
-                            clean.extend_from_slice(b"\\x00");
-                        }
-                        _ => clean.extend_from_slice(part),
-                    }
-                }
+                rare::clean(lines, &mut clean);
                 let result = self.whole(&clean, to);
                 give_back(&mut clean, buffer::EVENT);
                 self.clean = clean;
                 result
             }
             Piece::Whole(lines) => self.whole(lines, to),
-            Piece::TooLong => {
-                self.unreadable += 1;
+            Piece::TooLong(start) => {
+                self.line += 1;
+                self.report(LineFault::TooLong, start, to);
                 Ok(())
             }
         }
@@ -260,30 +274,45 @@ impl Parser {
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
-            match self.headers.header(line).filter(|header| !header::would_leak(header.record_type, line)) {
+            self.line += 1;
+            match self.headers.header(line).ok().filter(|header| !header::is_rare(header, line)) {
                 Some(header) => {
                     let identity = Identity { id: header.id, node: node_id(header.node) };
-                    let ends = header.record_type == b"type=EOE";
-                    self.last_seconds = header.id.seconds;
-                    if self.group.pending.is_full(identity != last) {
+                    let login = self.logins.next(identity);
+                    if login.is_some() || self.group.pending.is_full(identity != last) {
                         self.take(&lines[from..start], to)?;
                         from = start;
-                        if self.group.pending.is_full(identity != last) {
-                            self.flush(to);
-                        }
+                        self.make_room(login.as_deref(), identity != last, to);
                     }
-                    self.group.pending.record(identity, line.len(), ends);
+                    self.note(&header, identity, line.len());
                     last = identity;
                 }
                 None => {
                     self.take(&lines[from..start], to)?;
                     from = next;
-                    self.unreadable += u64::from(!line.is_empty());
+                    last = self.rare(line, last, to)?;
                 }
             }
             start = next;
         }
         self.take(&lines[from..start], to)
+    }
+
+    /// Makes room for the next record. All records before it have been fed. `login` is the record that ends a login.
+    fn make_room(&mut self, login: Option<&[u8]>, between: bool, to: &mut impl Events) {
+        if let Some(end) = login {
+            let group = &mut self.group;
+            self.handle.feed(end, |cursor| group.hand_out(cursor, to));
+        }
+        if self.group.pending.is_full(between) {
+            self.flush(to);
+        }
+    }
+
+    /// Notes a record before it is fed. True when it begins a new event.
+    fn note(&mut self, header: &Header, identity: Identity, length: usize) -> bool {
+        self.last_seconds = header.id.seconds;
+        self.group.pending.record(identity, length, header.record_type == b"type=EOE")
     }
 
     fn take(&mut self, lines: &[u8], to: &mut impl Events) -> Result<(), OutOfMemory> {
@@ -292,5 +321,11 @@ impl Parser {
         }
         let group = &mut self.group;
         if self.handle.feed(lines, |cursor| group.hand_out(cursor, to)) { Ok(()) } else { Err(OutOfMemory) }
+    }
+
+    /// Counts and reports the current line, which can't be read.
+    fn report(&mut self, fault: LineFault, text: &[u8], to: &mut impl Events) {
+        self.unreadable += 1;
+        to.unreadable(UnreadableLine { number: self.line, fault, text });
     }
 }

@@ -69,6 +69,17 @@ unsafe fn table_entry(entry: *const c_char) -> Option<&'static [u8]> {
     Some(unsafe { CStr::from_ptr(entry) }.to_bytes())
 }
 
+/// The name of a record type.
+pub(super) fn record_type_name(number: i32) -> Option<&'static CStr> {
+    // SAFETY: the call looks the number up in a constant table.
+    let name = unsafe { sys::audit_msg_type_to_name(number) };
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: it is a C string of that table.
+    Some(unsafe { CStr::from_ptr(name) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -206,6 +206,11 @@ impl LinuxEvent {
         Span::new(start, self.bytes.len())
     }
 
+    /// The bytes of a span, to change them.
+    pub fn bytes_mut(&mut self, span: Span) -> &mut [u8] {
+        self.bytes.get_mut(span.range()).unwrap_or_default()
+    }
+
     /// Sets the node (`node=` of aggregated logs).
     pub fn set_node(&mut self, node: Span) {
         self.node = Some(node);

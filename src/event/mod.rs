@@ -4,14 +4,17 @@
 //! |---|---|
 //! | `linux.rs` | an event of the Linux audit system: its records and their fields |
 //! | `notice.rs` | messages of auship itself: events that are missing |
+//! | `unreadable.rs` | a line of a log that can't be read, and the reason |
 //! | `values.rs` | properties of field values: absent, unset, quoted, hex |
 
 mod linux;
 mod notice;
+mod unreadable;
 mod values;
 
 pub use linux::{EventId, Field, FieldRef, LinuxEvent, PREFIX, Record, Span, Timestamp, node_id, record_type};
 pub use notice::{Gap, Notice};
+pub use unreadable::{LineFault, UnreadableLine};
 pub use values::{is_absent, is_quoted, is_unknown, is_unset, to_number, unhex, unquoted};
 
 use crate::{auparse::Interpreter, receipt::Receipt};
@@ -51,4 +54,7 @@ impl Event<'_, '_> {
 pub trait Events {
     /// Takes one event. A source that acknowledges events gives a receipt with it; others give none.
     fn event(&mut self, event: Event<'_, '_>, receipt: Option<Receipt>);
+
+    /// Takes a line that can't be read, to report it.
+    fn unreadable(&mut self, _line: UnreadableLine<'_>) {}
 }

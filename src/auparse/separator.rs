@@ -1,0 +1,245 @@
+//! Finds the text that auditd appended to an enriched record, when the separator before it is lost or was rewritten.
+//!
+//! auditd puts the byte 0x1D between a record and the names that it appends: `…key="x"␝ARCH=x86_64 SYSCALL=execve
+//! AUID="root"`. Syslog daemons and JSON pipelines remove that byte, or write it as text.
+//!
+//! A user may have chosen parts of the record. So the appended text must be what auditd would write: it stands at the
+//! end of the line, outside of quotes, and consists of the record's own fields in upper case, in the record's order,
+//! beginning with the first. When in doubt, the text stays in the record.
+
+use super::header::SEPARATOR;
+use memchr::{memchr, memmem, memrchr};
+use std::ops::Range;
+
+/// The fields that auditd names (libauparse's types UID, GID, ARCH, SYSCALL and SOCKADDR in `typetab.h`).
+const NAMED: [&[u8]; 26] = [
+    b"arch",
+    b"syscall",
+    b"uring_op",
+    b"saddr",
+    b"auid",
+    b"uid",
+    b"euid",
+    b"suid",
+    b"fsuid",
+    b"ouid",
+    b"oauid",
+    b"old-auid",
+    b"iuid",
+    b"id",
+    b"inode_uid",
+    b"sauid",
+    b"obj_uid",
+    b"obj_gid",
+    b"gid",
+    b"egid",
+    b"sgid",
+    b"fsgid",
+    b"ogid",
+    b"igid",
+    b"inode_gid",
+    b"new_gid",
+];
+/// The spellings of the separator in text. U+FFFD and U+241D are what programs write that allow no control characters.
+const SPELLINGS: [&[u8]; 12] = [
+    b"#035",
+    b"^]",
+    b"\\x1d",
+    b"\\x1D",
+    b"\\035",
+    b"\\u001d",
+    b"\\u001D",
+    b"<1d>",
+    b"<1D>",
+    b"%1D",
+    "\u{fffd}".as_bytes(),
+    "\u{241d}".as_bytes(),
+];
+/// The most bytes that auditd appends.
+const MAX_APPENDED: usize = 4096;
+/// The most named fields of a record. A SYSCALL record has eleven.
+const MAX_NAMED: usize = 32;
+
+/// True for an enriched record without its separator.
+#[inline]
+pub(super) fn is_lost(line: &[u8]) -> bool {
+    may_be_lost(line) && lost(line).is_some()
+}
+
+/// False for nearly all other lines: the end of an enriched record is `NAME="…"` in upper case, or a socket address.
+#[inline]
+fn may_be_lost(line: &[u8]) -> bool {
+    let is_enriched = match line {
+        [rest @ .., b'"'] => memrchr(b'"', rest).is_some_and(|at| matches!(rest[..at], [.., b'A'..=b'Z', b'='])),
+        [.., b' ', b'}'] => true,
+        _ => false,
+    };
+    is_enriched && memrchr(SEPARATOR, line).is_none()
+}
+
+/// Finds what stands in the place of the separator: its spelling, a space, or nothing. The record ends before it, and
+/// what auditd appended begins after it.
+pub(super) fn lost(line: &[u8]) -> Option<Range<usize>> {
+    let mut named: Vec<&[u8]> = Vec::new();
+    let mut quoted = false;
+    let mut at = 0;
+    while at < line.len() {
+        let is_start = at == 0 || matches!(line[at - 1], b' ' | b'\'' | b'(');
+        if line[at] == b'"' {
+            quoted = !quoted;
+        } else if !quoted {
+            if let Some(first) = named.first()
+                && line.len() - at <= MAX_APPENDED
+                && begins(&line[at..], first)
+                && is_appended(&line[at..], &named)
+            {
+                let start = separator_start(line, at);
+                return ends_a_record(&line[..start]).then_some(start..at);
+            }
+            if is_start
+                && named.len() < MAX_NAMED
+                && let Some(name) = NAMED.iter().find(|name| line[at..].starts_with(name))
+                && line.get(at + name.len()) == Some(&b'=')
+            {
+                named.push(name);
+            }
+        }
+        at += 1;
+    }
+    None
+}
+
+/// True for `NAME=` in upper case.
+fn begins(text: &[u8], name: &[u8]) -> bool {
+    text.get(name.len()) == Some(&b'=')
+        && text.iter().zip(name).all(|(byte, of_name)| *byte == of_name.to_ascii_uppercase())
+}
+
+/// True for a text that auditd can have appended to a record with these fields.
+fn is_appended(mut text: &[u8], named: &[&[u8]]) -> bool {
+    let mut named = named.iter();
+    while let Some(name) = named.find(|name| begins(text, name)) {
+        let value = &text[name.len() + 1..];
+        let Some(length) = value_length(value, name) else { return false };
+        match value.get(length) {
+            None => return true,
+            Some(b' ') => text = &value[length + 1..],
+            Some(_) => return false,
+        }
+    }
+    false
+}
+
+/// The length of a value as auditd writes it: a name in quotes, or in hex if it has odd characters. Socket addresses
+/// have braces, and nothing follows them.
+fn value_length(value: &[u8], name: &[u8]) -> Option<usize> {
+    let word = || memchr(b' ', value).unwrap_or(value.len());
+    match name {
+        b"saddr" if value.starts_with(b"{ ") && value.ends_with(b"}") => Some(value.len()),
+        b"saddr" => value.starts_with(b"unknown").then_some(value.len()),
+        b"arch" | b"syscall" | b"uring_op" => {
+            let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'(' | b')');
+            Some(word()).filter(|end| *end > 0 && value[..*end].iter().all(is_name))
+        }
+        _ => match value.strip_prefix(b"\"") {
+            Some(quoted) => memchr(b'"', quoted).map(|end| end + 2),
+            None => Some(word()).filter(|end| *end > 0 && value[..*end].iter().all(u8::is_ascii_hexdigit)),
+        },
+    }
+}
+
+/// The start of what stands in the place of the separator. The text that auditd appended begins at `at`.
+fn separator_start(line: &[u8], at: usize) -> usize {
+    let before = &line[..at];
+    let spelling = SPELLINGS.iter().find(|spelling| before.ends_with(spelling)).map_or(0, |spelling| spelling.len());
+    let before = &before[..at - spelling];
+    if spelling == 0 { before.trim_ascii_end().len() } else { before.len() }
+}
+
+/// True for a text that can be a whole record. The message of a program ends with a quote.
+fn ends_a_record(record: &[u8]) -> bool {
+    memmem::find(record, b"msg='").is_none() || record.ends_with(b"'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = "type=SYSCALL msg=audit(1.1:1): arch=c000003e syscall=59 auid=1 uid=2 gid=3 key=";
+    const APPENDED: &str = "ARCH=x86_64 SYSCALL=execve AUID=\"erin\" UID=\"bob\" GID=\"x\"";
+
+    /// The record and what was appended; empty when nothing was found.
+    fn parts(line: &str) -> [&str; 2] {
+        match lost(line.as_bytes()) {
+            Some(place) => {
+                assert!(is_lost(line.as_bytes()), "{line}");
+                [&line[..place.start], &line[place.end..]]
+            }
+            None => ["", ""],
+        }
+    }
+
+    #[test]
+    fn separators_are_found_however_they_are_written() {
+        for key in ["\"watch1\"", "(null)", "6578656301"] {
+            for separator in ["", " ", "#035", "^]", "\\x1d", "\\035", "<1d>", "\\u001d", "\u{fffd}"] {
+                let record = format!("{RECORD}{key}");
+                assert_eq!(parts(&format!("{record}{separator}{APPENDED}")), [&record, APPENDED]);
+            }
+        }
+        for (record, appended) in [
+            ("type=PATH msg=audit(1.1:1): ouid=0 ogid=0 cap_frootid=0", "OUID=\"root\" OGID=\"root\""),
+            ("type=SOCKADDR msg=audit(1.1:1): saddr=01002F", "SADDR={ saddr_fam=local path=/tmp/SADDR={ }b }"),
+            ("type=USER msg=audit(1.1:1): pid=1 uid=0 msg='op=x uid=1 res=ok'", "UID=4142 UID=\"root\""),
+            ("type=LOGIN msg=audit(1.1:1): pid=1 uid=0 old-auid=1 auid=2", "UID=\"a\" OLD-AUID=\"b\" AUID=\"c\""),
+            ("type=URINGOP msg=audit(1.1:1): uring_op=18 uid=0", "URING_OP=openat UID=\"root\""),
+            (&format!("{RECORD}(null)"), "ARCH=x86_64 SYSCALL=socketcall(connect) AUID=\"unset\""),
+            ("type=AVC msg=audit(1.1:1): saddr=0000 auid=0", "SADDR=unknown-family(0) AUID=\"root\""),
+        ] {
+            assert_eq!(parts(&format!("{record}#035{appended}")), [record, appended]);
+            assert_eq!(parts(&format!("{record}{appended}")), [record, appended]);
+        }
+    }
+
+    #[test]
+    fn what_a_user_wrote_stays_in_the_record() {
+        for line in [
+            // Between quotes.
+            "type=USER msg=audit(1.1:1): uid=0 msg='x=\"y UID=\"root\"'",
+            "type=SYSCALL msg=audit(1.1:1): uid=0 comm=\"x UID=\"",
+            // In the message of a program.
+            "type=USER msg=audit(1.1:1): uid=0 msg='text UID=\"root\"",
+            "type=USER msg=audit(1.1:1): uid=0 msg='text#035UID=\"root\" exe=\"/x\"'",
+            // Not at the end.
+            "type=X msg=audit(1.1:1): uid=0 x=y UID=\"root\" z=1",
+            // Other names, another order, another first name.
+            "type=X msg=audit(1.1:1): uid=0 x=y GID=\"root\"",
+            "type=X msg=audit(1.1:1): uid=0 gid=0 x=y GID=\"root\"",
+            "type=X msg=audit(1.1:1): x=y UID=\"root\" uid=0",
+            // Other values.
+            "type=X msg=audit(1.1:1): uid=0 x=y UID=",
+            "type=X msg=audit(1.1:1): uid=0 x=y UID=root",
+            "type=X msg=audit(1.1:1): uid=0 x=y UID=\"root",
+            "type=X msg=audit(1.1:1): uid=0 x=y UID=\"a\"b",
+            "type=EXECVE msg=audit(1.1:1): argc=2 a0=\"x\" a1=\"UID=\"",
+            "type=SOCKADDR msg=audit(1.1:1): saddr=01 SADDR={ x } y=1",
+        ] {
+            assert_eq!(parts(line), ["", ""], "{line}");
+        }
+    }
+
+    #[test]
+    fn usual_lines_are_known_at_once() {
+        for line in [
+            &format!("{RECORD}\"watch1\""),
+            &format!("{RECORD}\"watch1\"\x1d{APPENDED}"),
+            "type=EOE msg=audit(1.1:1): ",
+            "type=PROCTITLE msg=audit(1.1:1): proctitle=6C73",
+            "type=SOCKADDR msg=audit(1.1:1): saddr=0000\x1dSADDR={ x }",
+            "",
+            "=",
+        ] {
+            assert!(!may_be_lost(line.as_bytes()), "{line}");
+        }
+    }
+}
