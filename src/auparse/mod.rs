@@ -8,7 +8,8 @@
 //! | `words.rs`, `quotes.rs` | find the ends of values: of words, and of text in quotes or from users |
 //! | `lines.rs`, `header.rs`, `pending.rs` | split blocks into lines; read the heads of lines; track unfinished events |
 //! | `rare.rs` | brings other lines into auditd's form: finds the record, and writes its head anew |
-//! | `prefix.rs`, `separator.rs` | find a record behind other text; find the lost separator in an enriched record |
+//! | `prefix.rs`, `separator.rs` | find a record behind other text; find auditd's separator in an enriched record |
+//! | `broken.rs` | joins records that auditd broke into lines |
 //! | `disguise.rs`, `logins.rs` | change heads that libauparse treats wrongly; end logins that no other record ends |
 //! | `interpreter.rs`, `decode.rs`, `cache.rs` | interpret fields; read auditd's additions; remember libauparse's answers |
 //! | `types.rs`, `reading.rs`, `call_arguments.rs` | how a field is read; which of libauparse's answers are right |
@@ -18,6 +19,7 @@
 //! libauparse groups the records. Events may interleave. They may have a `node=` or not, and be RAW or ENRICHED.
 
 mod auparse_sys;
+mod broken;
 mod cache;
 mod call_arguments;
 mod decode;
@@ -52,9 +54,10 @@ use crate::{
     buffer::{self, give_back},
     event::{Event, EventId, Events, LineFault, LinuxEvent, UnreadableLine, node_id, record_type, to_number},
 };
+use broken::Continuation;
 use fields::TypeNames;
 use handle::{Cursor, Handle};
-use header::{Header, Headers};
+use header::{Header, Headers, SEPARATOR};
 use interpreter::InterpretationCache;
 use lines::{Lines, Piece};
 use logins::Logins;
@@ -85,6 +88,7 @@ pub struct Parser {
     clean: Vec<u8>,
     /// A line in auditd's form that came in another.
     rewritten: Vec<u8>,
+    continuation: Continuation,
     /// The number of lines of the current file so far.
     line: u64,
     unreadable: u64,
@@ -157,6 +161,7 @@ impl Parser {
             },
             clean: Vec::new(),
             rewritten: Vec::new(),
+            continuation: Continuation::default(),
             line: 0,
             unreadable: 0,
             last_seconds: 0,
@@ -271,11 +276,22 @@ impl Parser {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);
         let mut last = Identity::default();
+        let is_enriched = self.continuation.is_open() || memchr(SEPARATOR, lines).is_some();
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
             self.line += 1;
-            match self.headers.header(line).ok().filter(|header| !header::is_rare(header, line)) {
+            if is_enriched && self.continuation.is_open() && self.continuation.takes(line) {
+                self.take(&lines[from..start], to)?;
+                (from, start) = (next, next);
+                continue;
+            }
+            let header = self.headers.header(line).ok().filter(|header| !header::is_rare(header, line));
+            let header = header.filter(|header| !is_enriched || !separator::is_doubtful(header.record_type, line));
+            if is_enriched && header.as_ref().is_some_and(|header| header.record_type == b"type=SOCKADDR") {
+                self.continuation.begin(line);
+            }
+            match header {
                 Some(header) => {
                     let identity = Identity { id: header.id, node: node_id(header.node) };
                     let login = self.logins.next(identity);

@@ -121,7 +121,13 @@ fn rewrite(line: &[u8], to: &mut Vec<u8>) -> Result<(), LineFault> {
     if rest.starts_with(b"audit(") {
         to.extend_from_slice(b"msg=");
     }
-    match if memchr(SEPARATOR, rest).is_none() { separator::lost(rest) } else { None } {
+    if memchr(SEPARATOR, rest).is_some() {
+        let record = [&to[..], rest].concat();
+        to.clear();
+        separator::copy(&record, to);
+        return Ok(());
+    }
+    match separator::lost(rest) {
         Some(lost) => {
             to.extend_from_slice(&rest[..lost.start]);
             to.push(SEPARATOR);

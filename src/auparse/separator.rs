@@ -8,7 +8,7 @@
 //! beginning with the first. When in doubt, the text stays in the record.
 
 use super::header::SEPARATOR;
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 use std::ops::Range;
 
 /// The fields that auditd names (libauparse's types UID, GID, ARCH, SYSCALL and SOCKADDR in `typetab.h`).
@@ -148,6 +148,58 @@ fn value_length(value: &[u8], name: &[u8]) -> Option<usize> {
     }
 }
 
+/// True for a line with a separator that a user may have written. libauparse ends the record at the first one.
+///
+/// Only the kernel's own records of system calls are known to hold none, except for the label of the process.
+#[inline]
+pub(super) fn is_doubtful(kind: &[u8], line: &[u8]) -> bool {
+    let Some(first) = memchr(SEPARATOR, line) else { return false };
+    match kind {
+        b"type=PATH" | b"type=CWD" | b"type=EXECVE" | b"type=PROCTITLE" | b"type=SOCKADDR" | b"type=BPRM_FCAPS" => {
+            false
+        }
+        b"type=SYSCALL" => {
+            let appended = &line[first + 1..];
+            memchr(SEPARATOR, appended).is_some() || memmem::find(appended, b" key=").is_some()
+        }
+        _ => separator(line) != Some(first),
+    }
+}
+
+/// The offset of auditd's separator: the last one, if only names of ids and the like follow it. A user may have written
+/// the others.
+fn separator(line: &[u8]) -> Option<usize> {
+    let last = memrchr(SEPARATOR, line)?;
+    (ends_a_record(&line[..last]) && is_any_appended(&line[last + 1..])).then_some(last)
+}
+
+/// Copies a record. Separators that auditd didn't write become `\x1d`, as documents show bytes that aren't text.
+pub(super) fn copy(record: &[u8], to: &mut Vec<u8>) {
+    let is_of_socket = memmem::find(record, b"type=SOCKADDR ").is_some();
+    let own = if is_of_socket { memchr(SEPARATOR, record) } else { separator(record) };
+    let mut from = 0;
+    for at in memchr_iter(SEPARATOR, record).filter(|at| Some(*at) != own) {
+        to.extend_from_slice(&record[from..at]);
+        to.extend_from_slice(b"\\x1d");
+        from = at + 1;
+    }
+    to.extend_from_slice(&record[from..]);
+}
+
+/// True for a text that auditd can have appended to some record.
+fn is_any_appended(mut text: &[u8]) -> bool {
+    loop {
+        let Some(name) = NAMED.iter().find(|name| begins(text, name)) else { return false };
+        let value = &text[name.len() + 1..];
+        let Some(length) = value_length(value, name) else { return false };
+        match value.get(length) {
+            None => return true,
+            Some(b' ') => text = &value[length + 1..],
+            Some(_) => return false,
+        }
+    }
+}
+
 /// The start of what stands in the place of the separator. The text that auditd appended begins at `at`.
 fn separator_start(line: &[u8], at: usize) -> usize {
     let before = &line[..at];
@@ -225,6 +277,39 @@ mod tests {
             "type=SOCKADDR msg=audit(1.1:1): saddr=01 SADDR={ x } y=1",
         ] {
             assert_eq!(parts(line), ["", ""], "{line}");
+        }
+    }
+
+    #[test]
+    fn only_auditds_own_separator_counts() {
+        let copied = |line: &str| {
+            let mut copied = Vec::new();
+            copy(line.as_bytes(), &mut copied);
+            String::from_utf8_lossy(&copied).into_owned()
+        };
+        let doubtful = |line: &str| is_doubtful(line.split(' ').next().unwrap_or_default().as_bytes(), line.as_bytes());
+        for (line, right) in [
+            // In a raw log none is auditd's.
+            ("type=ANOM_PROMISCUOUS a: dev=a\x1dUID=\"root\" prom=256 uid=0", r#"dev=a\x1dUID="root" prom=256 uid=0"#),
+            ("type=NETFILTER_CFG a: table=a\x1dUID=\"root\":5 family=2 uid=0", r#"a\x1dUID="root":5 family=2 uid=0"#),
+            ("type=USER a: uid=0 msg='text=a\x1dUID=\"root\"'", r#"text=a\x1dUID="root"'"#),
+            ("type=USER a: uid=0 msg='text=a'\x1dUID=\"root\"'", r#"text=a'\x1dUID="root"'"#),
+            ("type=SYSCALL a: uid=0 subj=P//\x1dUID=\"root\" key=\"k\"", r#"P//\x1dUID="root" key="k""#),
+            // In an enriched log the last one is.
+            ("type=USER a: uid=0 msg='text=a\x1db'\x1dUID=\"root\"", "text=a\\x1db'\x1dUID=\"root\""),
+            ("type=SYSCALL a: uid=0 subj=a\x1db key=\"k\"\x1dUID=\"root\"", "a\\x1db key=\"k\"\x1dUID=\"root\""),
+        ] {
+            assert!(doubtful(line), "{line:?}");
+            assert!(copied(line).ends_with(right), "{line:?}: {:?}", copied(line));
+        }
+        for line in [
+            "type=USER a: uid=0 msg='text=a'\x1dUID=\"root\" AUID=\"unset\"",
+            "type=SYSCALL a: uid=0 key=\"k\"\x1dARCH=x86_64 SYSCALL=openat UID=\"root\"",
+            "type=SOCKADDR a: saddr=0100\x1dSADDR={ saddr_fam=local path=/\x1d }",
+            "type=AVC a: uid=0",
+        ] {
+            assert!(!doubtful(line), "{line:?}");
+            assert_eq!(copied(line).matches("\\x1d").count(), usize::from(line.contains("SADDR")), "{line:?}");
         }
     }
 
