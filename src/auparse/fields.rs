@@ -310,6 +310,10 @@ impl FieldScanner<'_> {
                 Some(_) => (),
             }
         }
+        // Parts of an SELinux message that doesn't stand where the kernel writes it.
+        if matches!(name, b"seresult" | b"seperms") && AvcMessage::read(text).is_none() {
+            return;
+        }
         let name = self.event.keep(name);
         let value = self.event.keep(value.unwrap_or_default());
         self.event.push_field(Field { name, value, truncated: false, number });

@@ -12,8 +12,12 @@ pub(super) struct AvcMessage<'a> {
 }
 
 impl<'a> AvcMessage<'a> {
+    /// Reads the message of a record. It stands right behind the record's head, or at the beginning of a program's
+    /// message. Anywhere else a user may have written it.
     pub(super) fn read(text: &'a [u8]) -> Option<Self> {
-        let at = memmem::find(text, b"avc: ")? + 5;
+        let head = memmem::find(text, b"): ").map(|at| at + 3).filter(|at| text[*at..].starts_with(b"avc: "));
+        let message = || memmem::find(text, b" msg='").map(|at| at + 6).filter(|at| text[*at..].starts_with(b"avc: "));
+        let at = head.or_else(message)? + 5;
         let rest = text[at..].trim_ascii_start();
         let result = &rest[..memchr(b' ', rest)?];
         let inside = rest[result.len()..].trim_ascii_start().strip_prefix(b"{")?;
@@ -87,10 +91,13 @@ mod tests {
     #[test]
     fn denials_are_read() {
         let denial = AvcMessage::read(b"x msg='avc:  denied  { read write } for pid=1");
+        assert_eq!(AvcMessage::read(b"type=AVC msg=audit(1.1:1): avc:  denied  { read write } for pid=1"), denial);
+        assert_eq!(AvcMessage::read(b"type=AVC msg=audit(1.1:1): path=\" avc:  denied  { read write } for\""), None);
         assert_eq!(denial, Some(AvcMessage { result: b"denied", permissions: b"read,write".to_vec() }));
-        assert_eq!(AvcMessage::read(b"avc:  received policyload notice (seqno=2)  { x }"), None);
-        for broken in [&b"avc:"[..], b"avc: ", b"avc: denied {", b"avc: denied", b"avc:  { a }"] {
-            assert_eq!(AvcMessage::read(broken).map(|d| d.permissions), None, "{broken:?}");
+        assert_eq!(AvcMessage::read(b"x msg='avc:  received policyload notice (seqno=2)  { x }"), None);
+        for broken in ["avc:", "avc: ", "avc: denied {", "avc: denied", "avc:  { a }"] {
+            let record = format!("type=AVC msg=audit(1.1:1): {broken}");
+            assert_eq!(AvcMessage::read(record.as_bytes()).map(|d| d.permissions), None, "{broken:?}");
         }
     }
 }
