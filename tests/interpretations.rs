@@ -95,7 +95,8 @@ fn an_answer_from_what_was_appended_to_one_record_is_not_remembered() {
     let documents = converted(&[], &log(&[forged, "type=USER_LOGIN pid=1 uid=0 auid=5 msg='op=x sig=9 res=0'"]));
     let values = |n: usize| (&documents[n]["details"]["res"], &documents[n]["details"]["sig"]);
     assert_eq!(values(1), (&json!("no"), &json!("SIGKILL")));
-    assert_eq!(values(0), (&json!("0"), &json!("9")));
+    assert_eq!(values(0), (&json!("0\\x1dRES=yes"), &json!("SIGKILL")));
+    assert_eq!(documents[0]["details"]["SIG"], "none", "it is text of the message");
 }
 
 #[test]

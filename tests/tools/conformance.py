@@ -23,8 +23,11 @@ ABSENT = None  # no document has a null
 # What differs on purpose: file, case (None: each), field, why.
 EXPLAINED = [
     ("ubuntu-21.10-linux-5.13", None, "tags",
-     "The records lost the byte that parts what the kernel wrote from the names auditd added, so the key reads "
-     "`(null)ARCH=x86_64`; the reference takes what follows the `=`."),
+     "The records lost the byte between what the kernel wrote and the names that auditd added. The reference reads the "
+     "key as `(null)ARCH=x86_64`. auship finds the place of the byte, so the event has no key."),
+    *(("ubuntu-17.04-linux-4.10.0", "USER_ERR", field, 'The record names no account (`acct="?"`). The reference takes the '
+       "user of the program that wrote the record instead, which is root.")
+      for field in ("auditd.summary.actor.secondary", "user.effective.id")),
 ]
 
 

@@ -68,16 +68,16 @@ sched_setparam sched_setscheduler sched_setattr | process | change | adjusted-sc
 exit_group | process | end | end | process | how=syscall
 ACCT_LOCK | iam | user info | locked-account
 ACCT_UNLOCK | iam | user info | unlocked-account
-ADD_GROUP | iam | group creation | added-group-account-to | account | object=id,acct user<subject
-  user.effective<second group<object
+ADD_GROUP | iam | group creation | added-group-account-to | account | object=grp,id,acct group=grp,id,acct user<subject
+  user.effective<second group<group
 ADD_USER | iam | user creation | added-user-account | account | object=id,acct user<subject user.effective<second
   user.target<object
-DEL_GROUP | iam | group deletion | deleted-group-account-from | account | object=id,acct user<subject
-  user.effective<second group<object
+DEL_GROUP | iam | group deletion | deleted-group-account-from | account | object=grp,id,acct group=grp,id,acct user<subject
+  user.effective<second group<group
 DEL_USER | iam | user deletion | deleted-user-account | account | object=id,acct user<subject user.effective<second
   user.target<object
-GRP_MGMT | iam | group change | modified-group-account | account | object=id,acct user<subject group<second
-  user.effective<uid
+GRP_MGMT | iam | group change | modified-group-account | account | object=grp,id,acct group=grp,id,acct user<subject
+  group<group user.effective<uid
 ROLE_ASSIGN | iam | user change | assigned-user-role-to | account | object=id,acct
 ROLE_MODIFY | iam | change | modified-role
 ROLE_REMOVE | iam | user change | removed-user-role-from | account | object=id,acct
@@ -85,8 +85,8 @@ USER_MGMT | iam | user change | modified-user-account | user-session | session u
   user.effective<uid
 USER_CHAUTHTOK | iam | user change | changed-password | user-session | session user<subject user.effective<uid
   user.target<second
-GRP_CHAUTHTOK | iam | group change | changed-group-password | user-session | session object=acct user<subject
-  user.effective<uid group<second
+GRP_CHAUTHTOK | iam | group change | changed-group-password | user-session | session object=grp,acct group=grp,acct,id user<subject
+  user.effective<uid group<group
 CRED_ACQ | authentication | info | acquired-credentials | user-session | session user<subject user.effective<second
 CRED_DISP | authentication | info | disposed-credentials | user-session | session user<subject user.effective<second
 CRED_REFR | authentication | info | refreshed-credentials | user-session | session user<subject user.effective<second
@@ -319,8 +319,16 @@ class Event:
         """Whom a role of the mappings names."""
         if role == "uid":
             return self.get("uid")
+        if role == "second" and self.names_nobody():
+            return None
         default = {"subject": "auid", "second": "uid"}.get(role)
         return self.some(role) or (self.get(default) if default else None)
+
+    def names_nobody(self):
+        """True for a record of an account that names none: acct="?". The writer's own user isn't meant then."""
+        fields = [field for field in self.base.fields if field.name in ("acct", "id")]
+        wanted = self.norm and "acct" in self.norm.fields.get("second", [])
+        return bool(wanted and fields) and all(unquoted(f.whole) in ("?", "") or f.raw in UNSET for f in fields)
 
     def object(self):
         """The PATH that is the event's object."""
