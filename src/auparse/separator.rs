@@ -40,20 +40,27 @@ const NAMED: [&[u8]; 26] = [
     b"inode_gid",
     b"new_gid",
 ];
-/// The spellings of the separator in text. U+FFFD and U+241D are what programs write that allow no control characters.
-const SPELLINGS: [&[u8]; 12] = [
+/// The spellings of the separator in text, in upper and lower case. The last ones are what programs write that allow no
+/// control characters: U+FFFD, U+241D, a question mark, a point.
+const SPELLINGS: [&[u8]; 18] = [
     b"#035",
+    b"#x1d",
     b"^]",
     b"\\x1d",
-    b"\\x1D",
+    b"0x1d",
     b"\\035",
     b"\\u001d",
-    b"\\u001D",
     b"<1d>",
-    b"<1D>",
-    b"%1D",
-    "\u{fffd}".as_bytes(),
-    "\u{241d}".as_bytes(),
+    b"<0x1d>",
+    b"<gs>",
+    b"[gs]",
+    b"&#29;",
+    b"&#x1d;",
+    b"%1d",
+    b"\xef\xbf\xbd",
+    b"\xe2\x90\x9d",
+    b"?",
+    b".",
 ];
 /// The most bytes that auditd appends.
 const MAX_APPENDED: usize = 4096;
@@ -151,7 +158,10 @@ fn value_length(value: &[u8], name: &[u8]) -> Option<usize> {
 /// The start of what stands in the place of the separator. The text that auditd appended begins at `at`.
 fn separator_start(line: &[u8], at: usize) -> usize {
     let before = &line[..at];
-    let spelling = SPELLINGS.iter().find(|spelling| before.ends_with(spelling)).map_or(0, |spelling| spelling.len());
+    let is_here = |spelling: &&&[u8]| {
+        before.len() > spelling.len() && before[at - spelling.len()..].eq_ignore_ascii_case(spelling)
+    };
+    let spelling = SPELLINGS.iter().filter(is_here).map(|spelling| spelling.len()).max().unwrap_or(0);
     let before = &before[..at - spelling];
     if spelling == 0 { before.trim_ascii_end().len() } else { before.len() }
 }
@@ -182,7 +192,7 @@ mod tests {
     #[test]
     fn separators_are_found_however_they_are_written() {
         for key in ["\"watch1\"", "(null)", "6578656301"] {
-            for separator in ["", " ", "#035", "^]", "\\x1d", "\\035", "<1d>", "\\u001d", "\u{fffd}"] {
+            for separator in ["", " ", "#035", "^]", "\\x1d", "\\035", "<1D>", "\\u001d", "<0x1d>", "\u{fffd}", "?"] {
                 let record = format!("{RECORD}{key}");
                 assert_eq!(parts(&format!("{record}{separator}{APPENDED}")), [&record, APPENDED]);
             }
