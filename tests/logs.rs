@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{AUSHIP, Running, auship, convert, convert_text, event, events, json, run, serials, write_config};
+use common::{AUSHIP, Running, auship, convert, convert_text, data, event, events, json, run, serials, write_config};
 use nix::pty::openpty;
 use serde_json::{Value, json};
 use std::{
@@ -192,6 +192,17 @@ fn a_lost_separator_is_put_back() {
                 assert_eq!(with["details"][key], value, "{log}");
             }
         }
+    }
+}
+
+#[test]
+fn a_whole_log_without_separators_is_the_same_log() {
+    let log = fs::read(data("zoo-enriched.log")).unwrap();
+    let documents = |log: &[u8]| -> Vec<Value> { convert(log).iter().map(|d| d["details"].clone()).collect() };
+    let right = documents(&log);
+    for separator in ["", " ", "#035", "^]", "\\u001d", "?", "\u{fffd}"] {
+        let pieces: Vec<&[u8]> = log.split(|b| *b == 0x1d).collect();
+        assert_eq!(documents(&pieces.join(separator.as_bytes())), right, "{separator:?}");
     }
 }
 

@@ -67,21 +67,21 @@ const MAX_APPENDED: usize = 4096;
 /// The most named fields of a record. A SYSCALL record has eleven.
 const MAX_NAMED: usize = 32;
 
-/// True for an enriched record without its separator.
+/// True for an enriched record without its separator. `kind` is its type.
 #[inline]
-pub(super) fn is_lost(line: &[u8]) -> bool {
-    may_be_lost(line) && lost(line).is_some()
+pub(super) fn is_lost(kind: &[u8], line: &[u8]) -> bool {
+    may_be_lost(kind, line) && memrchr(SEPARATOR, line).is_none() && lost(line).is_some()
 }
 
-/// False for nearly all other lines: the end of an enriched record is `NAME="…"` in upper case, or a socket address.
+/// False for nearly all other lines. The end of an enriched record is `NAME="…"` in upper case, or a socket address. In a
+/// SECCOMP record alone it is the name of a system call.
 #[inline]
-fn may_be_lost(line: &[u8]) -> bool {
-    let is_enriched = match line {
+fn may_be_lost(kind: &[u8], line: &[u8]) -> bool {
+    match line {
         [rest @ .., b'"'] => memrchr(b'"', rest).is_some_and(|at| matches!(rest[..at], [.., b'A'..=b'Z', b'='])),
         [.., b' ', b'}'] => true,
-        _ => false,
-    };
-    is_enriched && memrchr(SEPARATOR, line).is_none()
+        _ => kind == b"type=SECCOMP",
+    }
 }
 
 /// Finds what stands in the place of the separator: its spelling, a space, or nothing. The record ends before it, and
@@ -158,8 +158,10 @@ fn value_length(value: &[u8], name: &[u8]) -> Option<usize> {
 /// The start of what stands in the place of the separator. The text that auditd appended begins at `at`.
 fn separator_start(line: &[u8], at: usize) -> usize {
     let before = &line[..at];
-    let is_here = |spelling: &&&[u8]| {
-        before.len() > spelling.len() && before[at - spelling.len()..].eq_ignore_ascii_case(spelling)
+    // `cap_frootid=?` has a value. A question mark after it would be the separator.
+    let is_here = |spelling: &&&[u8]| match before.len().checked_sub(spelling.len()) {
+        Some(start) if start > 0 => before[start..].eq_ignore_ascii_case(spelling) && before[start - 1] != b'=',
+        _ => false,
     };
     let spelling = SPELLINGS.iter().filter(is_here).map(|spelling| spelling.len()).max().unwrap_or(0);
     let before = &before[..at - spelling];
@@ -178,11 +180,15 @@ mod tests {
     const RECORD: &str = "type=SYSCALL msg=audit(1.1:1): arch=c000003e syscall=59 auid=1 uid=2 gid=3 key=";
     const APPENDED: &str = "ARCH=x86_64 SYSCALL=execve AUID=\"erin\" UID=\"bob\" GID=\"x\"";
 
+    fn kind(line: &str) -> &[u8] {
+        line.split(' ').next().unwrap_or_default().as_bytes()
+    }
+
     /// The record and what was appended; empty when nothing was found.
     fn parts(line: &str) -> [&str; 2] {
         match lost(line.as_bytes()) {
             Some(place) => {
-                assert!(is_lost(line.as_bytes()), "{line}");
+                assert!(is_lost(kind(line), line.as_bytes()), "{line}");
                 [&line[..place.start], &line[place.end..]]
             }
             None => ["", ""],
@@ -199,11 +205,16 @@ mod tests {
         }
         for (record, appended) in [
             ("type=PATH msg=audit(1.1:1): ouid=0 ogid=0 cap_frootid=0", "OUID=\"root\" OGID=\"root\""),
+            ("type=PATH msg=audit(1.1:1): ouid=0 cap_frootid=?", "OUID=\"root\""),
             ("type=SOCKADDR msg=audit(1.1:1): saddr=01002F", "SADDR={ saddr_fam=local path=/tmp/SADDR={ }b }"),
             ("type=USER msg=audit(1.1:1): pid=1 uid=0 msg='op=x uid=1 res=ok'", "UID=4142 UID=\"root\""),
             ("type=LOGIN msg=audit(1.1:1): pid=1 uid=0 old-auid=1 auid=2", "UID=\"a\" OLD-AUID=\"b\" AUID=\"c\""),
             ("type=URINGOP msg=audit(1.1:1): uring_op=18 uid=0", "URING_OP=openat UID=\"root\""),
             (&format!("{RECORD}(null)"), "ARCH=x86_64 SYSCALL=socketcall(connect) AUID=\"unset\""),
+            (
+                "type=SECCOMP msg=audit(1.1:1): auid=1 uid=2 sig=31 arch=c000003e syscall=110 compat=0 code=0x80000000",
+                "AUID=\"unset\" UID=\"root\" ARCH=x86_64 SYSCALL=unknown-syscall(-1)",
+            ),
             ("type=AVC msg=audit(1.1:1): saddr=0000 auid=0", "SADDR=unknown-family(0) AUID=\"root\""),
         ] {
             assert_eq!(parts(&format!("{record}#035{appended}")), [record, appended]);
@@ -249,7 +260,7 @@ mod tests {
             "",
             "=",
         ] {
-            assert!(!may_be_lost(line.as_bytes()), "{line}");
+            assert!(!is_lost(kind(line), line.as_bytes()), "{line}");
         }
     }
 }
