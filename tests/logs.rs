@@ -452,6 +452,8 @@ fn compressed_logs_are_read() {
         let said = said(&output);
         assert!(said.contains(&format!("can't read {}: the {name} data end too early", file.display())), "{said}");
         let found = serials(&json::lines(&output.stdout));
+        // gzip loses only its checksum here.
+        assert!(found.len() == 6000 || said.contains("a line that is cut off: type=USER"), "{said}");
         assert!(found.len() > 5000 && found.ends_with(&expected[3000..]), "{name}: {}", found.len());
         // What is no log is refused in compressed form too.
         let output = auship(&["convert"], &pack(&fs::read("/bin/true").unwrap()));

@@ -174,6 +174,16 @@ impl Parser {
         result
     }
 
+    /// Ends a file that was cut off. The beginning of a line at its end is unreadable, because a value in it may be cut.
+    pub fn abandon_file(&mut self, to: &mut impl Events) {
+        let line = self.lines.abandon();
+        self.line += 1;
+        if !line.is_empty() {
+            self.report(LineFault::CutOff, &line, to);
+        }
+        self.line = 0;
+    }
+
     /// Ends the input. Hands out every event that is left, whole or not.
     ///
     /// # Errors
