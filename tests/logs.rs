@@ -453,7 +453,7 @@ fn compressed_logs_are_read() {
         assert!(said.contains(&format!("can't read {}: the {name} data end too early", file.display())), "{said}");
         let found = serials(&json::lines(&output.stdout));
         // gzip loses only its checksum here.
-        assert!(found.len() == 9000 || said.contains("a line that is cut off: type=USER"), "{said}");
+        assert!(found.len() == 9000 || said.contains("a line that is cut off: "), "{said}");
         assert!(found.len() > 5000 && found.ends_with(&expected[3000..]), "{name}: {}", found.len());
         // What is no log is refused in compressed form too.
         let output = auship(&["convert"], &pack(&fs::read("/bin/true").unwrap()));
