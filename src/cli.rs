@@ -56,6 +56,8 @@ const HELP_CONVERT: &str = "usage: auship convert [--format NAME] [--config FILE
 Writes each event of the audit logs as one line of JSON on standard output. Without FILE, or with '-', it
 reads standard input. Name the oldest log first: an event may begin in one log and end in the next.
 
+Logs may be compressed with gzip, zstd or xz. Before records there may be the text of syslog, the journal or dmesg.
+
   --format NAME   mozdef (the default) or ecs
   --config FILE   use the filters and resolve_ids in FILE, and the format (with its keys) of the first
                   output in FILE

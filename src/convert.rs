@@ -166,8 +166,8 @@ pub fn convert(
         output.unreadable.begin(&name(path));
         let read = read_all(path, &mut parser, &mut output);
         match read {
-            // An input that ends too early may end in the middle of a line.
-            Ok(()) | Err(Stop::Input(_)) => parser.end_file(&mut output)?,
+            Ok(()) => parser.end_file(&mut output)?,
+            Err(Stop::Input(_)) => parser.abandon_file(&mut output),
             Err(Stop::Output) => break,
             Err(Stop::Memory(e)) => return Err(e.into()),
         }
@@ -208,8 +208,9 @@ impl From<io::Error> for Stop {
 fn read_all<W: Write>(path: &Path, parser: &mut Parser, output: &mut Output<W>) -> Result<(), Stop> {
     let mut input = Input::open(path)?;
     let mut block = vec![0; BLOCK];
-    let first = read_first(&mut input, &mut block)?;
+    let (first, result) = read_first(&mut input, &mut block);
     feed(&block[..first], parser, output)?;
+    result?;
     loop {
         output.console.progress(path, &input, output.events);
         match read(&mut input, &mut block)? {
@@ -224,17 +225,20 @@ fn feed<W: Write>(block: &[u8], parser: &mut Parser, output: &mut Output<W>) -> 
     if output.failed.is_some() { Err(Stop::Output) } else { Ok(()) }
 }
 
-/// Reads the start of an input: up to its first record, or one block. Returns the number of bytes.
-fn read_first(input: &mut Input, block: &mut [u8]) -> Result<usize, Stop> {
+/// Reads the start of an input: up to its first record, or one block. Returns the number of bytes that may be a log.
+fn read_first(input: &mut Input, block: &mut [u8]) -> (usize, Result<(), Stop>) {
     let mut judge = Judge::default();
     let mut filled = 0;
     loop {
-        let n = read(input, &mut block[filled..])?;
+        let n = match read(input, &mut block[filled..]) {
+            Ok(n) => n,
+            Err(e) => return (filled, Err(e.into())),
+        };
         filled += n;
         match judge.look(&block[..filled], n == 0 || filled == block.len()) {
             Verdict::Open => (),
-            Verdict::Log => return Ok(filled),
-            Verdict::No(kind) => return Err(Stop::Input(InputError::NoLog(kind))),
+            Verdict::Log => return (filled, Ok(())),
+            Verdict::No(kind) => return (0, Err(Stop::Input(InputError::NoLog(kind)))),
         }
     }
 }

@@ -25,6 +25,12 @@ type=PROCTITLE msg=audit(1795320600.001:7): proctitle=0
 type=PROCTITLE msg=audit(1795320600.001:8): proctitle=0041
 type=TTY msg=audit(1795320600.001:9): data=6
 type=USER msg=audit(1795320600.001:10): key=6 key=zz key=61016201 acct=\" name=616
+node=a type=LOGIN msg=audit(1795320600.001:11): pid=1 uid=0 auid=1
+type=LOGIN msg=audit(0.001:12): pid=1 uid=0 auid=1
+[    0.001000] audit: type=1400 audit(0.001:13): avc:  denied  { read } for pid=1
+type=X\x01 msg=audit(1795320600.001:14): a=b
+type=1380 msg=audit(1795320600.001:15): a=b
+type=USER msg=audit(1795320600.001:16): pid=1 uid=0 msg='res=x'#035UID=\"root\"\r
 ";
 
 #[test]

@@ -206,7 +206,7 @@ pub(super) fn is_rare(header: &Header, line: &[u8]) -> bool {
         Some(b'C') => would_leak(kind, line),
         _ => false,
     };
-    is_odd || header.id.seconds == 0 || line.last() == Some(&b'\r') || separator::is_lost(line)
+    is_odd || header.id.seconds == 0 || line.last() == Some(&b'\r') || separator::is_lost(kind, line)
 }
 
 /// True for a line that makes libauparse leak memory: it copies each `cwd` in a CWD record but frees only one. The

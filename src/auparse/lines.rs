@@ -63,6 +63,12 @@ impl Lines {
         self.skipping = false;
     }
 
+    /// Ends a stream that was cut off. Returns the beginning of the line that was cut.
+    pub(super) fn abandon(&mut self) -> Vec<u8> {
+        self.skipping = false;
+        std::mem::take(&mut self.partial)
+    }
+
     /// Begins a new line. Frees the memory of a very long line.
     fn clear(&mut self) {
         give_back(&mut self.partial, buffer::EVENT);

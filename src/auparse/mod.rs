@@ -201,6 +201,16 @@ impl Parser {
         result
     }
 
+    /// Ends a file that was cut off. The beginning of a line at its end is unreadable, because a value in it may be cut.
+    pub fn abandon_file(&mut self, to: &mut impl Events) {
+        let line = self.lines.abandon();
+        self.line += 1;
+        if !line.is_empty() {
+            self.report(LineFault::CutOff, &line, to);
+        }
+        self.line = 0;
+    }
+
     /// Ends the input. Hands out every event that is left, whole or not.
     ///
     /// # Errors
@@ -329,6 +339,66 @@ impl Parser {
     fn note(&mut self, header: &Header, identity: Identity, length: usize) -> bool {
         self.last_seconds = header.id.seconds;
         self.group.pending.record(identity, length, header.record_type == b"type=EOE")
+    }
+
+    /// Feeds a line that libauparse can't get as it is, if it has a record. Returns the identity of the last record.
+    fn rare(&mut self, line: &[u8], last: Identity, to: &mut impl Events) -> Result<Identity, OutOfMemory> {
+        let line = rare::without_returns(line);
+        let mut rewritten = std::mem::take(&mut self.rewritten);
+        let result = match rare::rewrite(line, &mut rewritten) {
+            Ok(()) => self.feed_rewritten(&mut rewritten, last, to),
+            Err(fault) => {
+                if !rare::is_decoration(line) {
+                    self.report(fault, line, to);
+                }
+                Ok(last)
+            }
+        };
+        give_back(&mut rewritten, buffer::EVENT);
+        self.rewritten = rewritten;
+        result
+    }
+
+    fn feed_rewritten(
+        &mut self,
+        line: &mut Vec<u8>,
+        last: Identity,
+        to: &mut impl Events,
+    ) -> Result<Identity, OutOfMemory> {
+        let header = match header::header(line) {
+            Ok(header) if header::would_leak(header.record_type, line) => Err(LineFault::ManyDirectories),
+            other => other,
+        };
+        let header = match header {
+            Ok(header) => header,
+            Err(fault) => {
+                self.report(fault, line, to);
+                return Ok(last);
+            }
+        };
+        let identity = Identity { id: header.id, node: node_id(header.node) };
+        let login = self.logins.next(identity);
+        self.make_room(login.as_deref(), identity != last, to);
+        let begins = self.note(&header, identity, line.len());
+        let (is_held, is_second_0) = (disguise::is_held(header.record_type), header.id.seconds == 0);
+        if is_held || is_second_0 {
+            disguise::disguise(line, is_second_0);
+        }
+        if is_held && begins {
+            self.logins.begin(identity, line);
+        }
+        line.push(b'\n');
+        self.take(line, to)?;
+        Ok(identity)
+    }
+
+    /// Ends all logins that wait for another record.
+    fn end_logins(&mut self, to: &mut impl Events) {
+        let ends = self.logins.take_all();
+        if !ends.is_empty() {
+            let group = &mut self.group;
+            self.handle.feed(&ends, |cursor| group.hand_out(cursor, to));
+        }
     }
 
     fn take(&mut self, lines: &[u8], to: &mut impl Events) -> Result<(), OutOfMemory> {

@@ -6,7 +6,7 @@
 //! words may stand: its clock in brackets, and `audit:`.
 
 use crate::event::LineFault;
-use memchr::memchr;
+use memchr::memchr2;
 
 /// The most words before the name of the program. `dmesg -T`, `journalctl` and RFC 5424 have fewer.
 const MAX_WORDS: usize = 10;
@@ -18,8 +18,10 @@ const MAX_BRACKETS: usize = 256;
 /// # Errors
 /// When there is none.
 pub(super) fn record_start(line: &[u8]) -> Result<usize, LineFault> {
-    let mut at = skip_spaces(line, if line.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 });
-    if !is_record(&line[at..]) && !begins_a_prefix(&line[at..]) {
+    let mut at = if line.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+    let priority = priority(&line[at..]);
+    at = skip_spaces(line, at + priority);
+    if priority == 0 && !is_record(&line[at..]) && !begins_a_prefix(&line[at..]) {
         return Err(LineFault::NoRecord);
     }
     // The name of the program, once it has been read.
@@ -30,10 +32,14 @@ pub(super) fn record_start(line: &[u8]) -> Result<usize, LineFault> {
         if is_record(rest) {
             return Ok(at);
         }
-        let word = &rest[..memchr(b' ', rest).unwrap_or(rest.len())];
+        let word = &rest[..memchr2(b' ', b'\t', rest).unwrap_or(rest.len())];
         match tag {
             None if word.ends_with(b":") => tag = Some(word),
-            None => (),
+            None => {
+                if let Some(length) = tag_without_space(rest) {
+                    return Ok(at + length);
+                }
+            }
             Some(_) if word == b"audit:" || word == b"kernel:" => tag = Some(word),
             Some(tag) if is_audit(tag) && is_message_of_journal(rest) => return Err(LineFault::NoSerial),
             Some(_) => return Err(LineFault::NoRecord),
@@ -44,6 +50,20 @@ pub(super) fn record_start(line: &[u8]) -> Result<usize, LineFault> {
         }
     }
     Err(LineFault::NoRecord)
+}
+
+/// The length of a priority: `<13>`.
+fn priority(text: &[u8]) -> usize {
+    let Some(rest) = text.strip_prefix(b"<") else { return 0 };
+    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    if (1..=3).contains(&digits) && rest.get(digits) == Some(&b'>') { digits + 2 } else { 0 }
+}
+
+/// The length of a program's name with its colon, when the record follows without a space.
+fn tag_without_space(text: &[u8]) -> Option<usize> {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/' | b'[' | b']');
+    let name = text.iter().take_while(|b| is_name(b)).count();
+    (name > 0 && text.get(name) == Some(&b':') && is_record(&text[name + 1..])).then_some(name + 1)
 }
 
 /// Windows programs write it at the start of a file, and RFC 5424 allows it before the message.
@@ -60,29 +80,23 @@ fn is_record(text: &[u8]) -> bool {
     text.starts_with(b"type=") || text.starts_with(b"node=") || is_time(text)
 }
 
-/// True for the first word of a prefix: a priority (`<13>`), a bracket, a time, or the name of a program.
+/// True for the first word of a prefix: a bracket, a time, or the name of a program.
 fn begins_a_prefix(text: &[u8]) -> bool {
     const NAMES: [&[u8]; 19] = [
         b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec", b"Mon", b"Tue",
         b"Wed", b"Thu", b"Fri", b"Sat", b"Sun",
     ];
-    let mut words = text.split(|b| *b == b' ').filter(|word| !word.is_empty());
+    let mut words = text.split(|b| matches!(b, b' ' | b'\t')).filter(|word| !word.is_empty());
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let is_name = |word: &[u8]| NAMES.contains(&word.strip_suffix(b",").unwrap_or(word));
     // `dmesg -x` writes `kern  :notice: [   12.345678] audit: …`.
     let is_facility = || second.starts_with(b":") && second.ends_with(b":");
-    matches!(first.first(), Some(b'<' | b'[' | b'0'..=b'9')) || is_name(first) || first.ends_with(b":") || is_facility()
+    let is_tag = first.ends_with(b":") || tag_without_space(text).is_some();
+    matches!(first.first(), Some(b'[' | b'0'..=b'9')) || is_name(first) || is_tag || is_facility()
 }
 
 /// Skips texts in brackets, which stand where a word could begin, the spaces after them, and a byte order mark.
 fn skip_brackets(line: &[u8], mut at: usize) -> usize {
-    // `<5>[   12.345678] audit: …` is what /dev/kmsg and `dmesg -r` have.
-    if line[at..].starts_with(b"<")
-        && let Some(end) = line[at..].iter().take(6).position(|b| *b == b'>')
-        && line.get(at + end + 1) == Some(&b'[')
-    {
-        at += end + 1;
-    }
     while line[at..].starts_with(b"[") {
         let Some(length) = bracket(&line[at..]) else { break };
         at = skip_spaces(line, at + length);
@@ -140,6 +154,12 @@ mod tests {
             "[   12.345678] audit: ",
             "[   12.345678][  T123] audit: ",
             "<5>[   12.345678] audit: ",
+            "<13>",
+            "<13>web1 audispd: ",
+            "123 <13>1 2026-11-25T04:11:13Z web1 audispd 77 - - ",
+            "2026-11-25T04:11:13Z\tweb1\taudispd:\t",
+            "Nov 25 04:11:11 web1 audispd:",
+            "audisp-syslog[77]:",
             "[   12.345678] web1 kernel: audit: ",
             "[Wed Nov 25 04:11:11 2026] audit: ",
             "2026-11-25T04:11:11,123456+00:00 audit: ",
@@ -163,6 +183,9 @@ mod tests {
         for prefix in [
             "hello ",
             "a0=\"x\" ",
+            "a0=\"x:",
+            "<1x>hello ",
+            "web1 ",
             "Nov 25 04:11:11 web1 kernel: usb 1-1: Product: ",
             "Nov 25 04:11:11 web1 sshd[7]: Invalid user ",
             "Nov 25 04:11:11 web1 sshd[7]: error: ",

@@ -10,79 +10,12 @@
 //! Nearly all lines of nearly all logs don't come here.
 
 use super::{
-    OutOfMemory, Parser, disguise,
     header::{self, SEPARATOR},
-    pending::Identity,
     prefix::record_start,
     separator, tables,
 };
-use crate::{
-    buffer::{self, give_back},
-    event::{Events, LineFault, node_id},
-};
+use crate::event::LineFault;
 use memchr::{memchr, memchr_iter};
-
-impl Parser {
-    /// Feeds one line, if it has a record. Returns the identity of the last record.
-    pub(super) fn rare(&mut self, line: &[u8], last: Identity, to: &mut impl Events) -> Result<Identity, OutOfMemory> {
-        let line = without_returns(line);
-        let mut rewritten = std::mem::take(&mut self.rewritten);
-        let result = match rewrite(line, &mut rewritten) {
-            Ok(()) => self.feed_rewritten(&mut rewritten, last, to),
-            Err(fault) => {
-                if !is_decoration(line) {
-                    self.report(fault, line, to);
-                }
-                Ok(last)
-            }
-        };
-        give_back(&mut rewritten, buffer::EVENT);
-        self.rewritten = rewritten;
-        result
-    }
-
-    fn feed_rewritten(
-        &mut self,
-        line: &mut Vec<u8>,
-        last: Identity,
-        to: &mut impl Events,
-    ) -> Result<Identity, OutOfMemory> {
-        let header = match header::header(line) {
-            Ok(header) if header::would_leak(header.record_type, line) => Err(LineFault::ManyDirectories),
-            other => other,
-        };
-        let header = match header {
-            Ok(header) => header,
-            Err(fault) => {
-                self.report(fault, line, to);
-                return Ok(last);
-            }
-        };
-        let identity = Identity { id: header.id, node: node_id(header.node) };
-        let login = self.logins.next(identity);
-        self.make_room(login.as_deref(), identity != last, to);
-        let begins = self.note(&header, identity, line.len());
-        let (is_held, is_second_0) = (disguise::is_held(header.record_type), header.id.seconds == 0);
-        if is_held || is_second_0 {
-            disguise::disguise(line, is_second_0);
-        }
-        if is_held && begins {
-            self.logins.begin(identity, line);
-        }
-        line.push(b'\n');
-        self.take(line, to)?;
-        Ok(identity)
-    }
-
-    /// Ends all logins that wait for another record.
-    pub(super) fn end_logins(&mut self, to: &mut impl Events) {
-        let ends = self.logins.take_all();
-        if !ends.is_empty() {
-            let group = &mut self.group;
-            self.handle.feed(&ends, |cursor| group.hand_out(cursor, to));
-        }
-    }
-}
 
 /// True for a line (without its newline) that has a record, false for one that has nothing at all.
 ///
@@ -103,8 +36,11 @@ pub(super) fn is_decoration(line: &[u8]) -> bool {
     matches!(line, b"" | b"----") || line.starts_with(b"time->")
 }
 
-/// Writes a line in auditd's form.
-fn rewrite(line: &[u8], to: &mut Vec<u8>) -> Result<(), LineFault> {
+/// Writes a line (without its newline) in auditd's form.
+///
+/// # Errors
+/// When it has no record.
+pub(super) fn rewrite(line: &[u8], to: &mut Vec<u8>) -> Result<(), LineFault> {
     to.clear();
     let mut rest = &line[record_start(line)?..];
     if rest.starts_with(b"node=") {
@@ -156,7 +92,7 @@ pub(super) fn has_carriage_returns(lines: &[u8]) -> bool {
 }
 
 /// The line without carriage returns at its end.
-fn without_returns(mut line: &[u8]) -> &[u8] {
+pub(super) fn without_returns(mut line: &[u8]) -> &[u8] {
     while let [rest @ .., b'\r'] = line {
         line = rest;
     }

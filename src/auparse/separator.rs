@@ -40,41 +40,48 @@ const NAMED: [&[u8]; 26] = [
     b"inode_gid",
     b"new_gid",
 ];
-/// The spellings of the separator in text. U+FFFD and U+241D are what programs write that allow no control characters.
-const SPELLINGS: [&[u8]; 12] = [
+/// The spellings of the separator in text, in upper and lower case. The last ones are what programs write that allow no
+/// control characters: U+FFFD, U+241D, a question mark, a point.
+const SPELLINGS: [&[u8]; 18] = [
     b"#035",
+    b"#x1d",
     b"^]",
     b"\\x1d",
-    b"\\x1D",
+    b"0x1d",
     b"\\035",
     b"\\u001d",
-    b"\\u001D",
     b"<1d>",
-    b"<1D>",
-    b"%1D",
-    "\u{fffd}".as_bytes(),
-    "\u{241d}".as_bytes(),
+    b"<0x1d>",
+    b"<gs>",
+    b"[gs]",
+    b"&#29;",
+    b"&#x1d;",
+    b"%1d",
+    b"\xef\xbf\xbd",
+    b"\xe2\x90\x9d",
+    b"?",
+    b".",
 ];
 /// The most bytes that auditd appends.
 const MAX_APPENDED: usize = 4096;
 /// The most named fields of a record. A SYSCALL record has eleven.
 const MAX_NAMED: usize = 32;
 
-/// True for an enriched record without its separator.
+/// True for an enriched record without its separator. `kind` is its type.
 #[inline]
-pub(super) fn is_lost(line: &[u8]) -> bool {
-    may_be_lost(line) && lost(line).is_some()
+pub(super) fn is_lost(kind: &[u8], line: &[u8]) -> bool {
+    may_be_lost(kind, line) && memrchr(SEPARATOR, line).is_none() && lost(line).is_some()
 }
 
-/// False for nearly all other lines: the end of an enriched record is `NAME="…"` in upper case, or a socket address.
+/// False for nearly all other lines. The end of an enriched record is `NAME="…"` in upper case, or a socket address. In a
+/// SECCOMP record alone it is the name of a system call.
 #[inline]
-fn may_be_lost(line: &[u8]) -> bool {
-    let is_enriched = match line {
+fn may_be_lost(kind: &[u8], line: &[u8]) -> bool {
+    match line {
         [rest @ .., b'"'] => memrchr(b'"', rest).is_some_and(|at| matches!(rest[..at], [.., b'A'..=b'Z', b'='])),
         [.., b' ', b'}'] => true,
-        _ => false,
-    };
-    is_enriched && memrchr(SEPARATOR, line).is_none()
+        _ => kind == b"type=SECCOMP",
+    }
 }
 
 /// Finds what stands in the place of the separator: its spelling, a space, or nothing. The record ends before it, and
@@ -203,7 +210,12 @@ fn is_any_appended(mut text: &[u8]) -> bool {
 /// The start of what stands in the place of the separator. The text that auditd appended begins at `at`.
 fn separator_start(line: &[u8], at: usize) -> usize {
     let before = &line[..at];
-    let spelling = SPELLINGS.iter().find(|spelling| before.ends_with(spelling)).map_or(0, |spelling| spelling.len());
+    // `cap_frootid=?` has a value. A question mark after it would be the separator.
+    let is_here = |spelling: &&&[u8]| match before.len().checked_sub(spelling.len()) {
+        Some(start) if start > 0 => before[start..].eq_ignore_ascii_case(spelling) && before[start - 1] != b'=',
+        _ => false,
+    };
+    let spelling = SPELLINGS.iter().filter(is_here).map(|spelling| spelling.len()).max().unwrap_or(0);
     let before = &before[..at - spelling];
     if spelling == 0 { before.trim_ascii_end().len() } else { before.len() }
 }
@@ -220,11 +232,15 @@ mod tests {
     const RECORD: &str = "type=SYSCALL msg=audit(1.1:1): arch=c000003e syscall=59 auid=1 uid=2 gid=3 key=";
     const APPENDED: &str = "ARCH=x86_64 SYSCALL=execve AUID=\"erin\" UID=\"bob\" GID=\"x\"";
 
+    fn kind(line: &str) -> &[u8] {
+        line.split(' ').next().unwrap_or_default().as_bytes()
+    }
+
     /// The record and what was appended; empty when nothing was found.
     fn parts(line: &str) -> [&str; 2] {
         match lost(line.as_bytes()) {
             Some(place) => {
-                assert!(is_lost(line.as_bytes()), "{line}");
+                assert!(is_lost(kind(line), line.as_bytes()), "{line}");
                 [&line[..place.start], &line[place.end..]]
             }
             None => ["", ""],
@@ -234,18 +250,23 @@ mod tests {
     #[test]
     fn separators_are_found_however_they_are_written() {
         for key in ["\"watch1\"", "(null)", "6578656301"] {
-            for separator in ["", " ", "#035", "^]", "\\x1d", "\\035", "<1d>", "\\u001d", "\u{fffd}"] {
+            for separator in ["", " ", "#035", "^]", "\\x1d", "\\035", "<1D>", "\\u001d", "<0x1d>", "\u{fffd}", "?"] {
                 let record = format!("{RECORD}{key}");
                 assert_eq!(parts(&format!("{record}{separator}{APPENDED}")), [&record, APPENDED]);
             }
         }
         for (record, appended) in [
             ("type=PATH msg=audit(1.1:1): ouid=0 ogid=0 cap_frootid=0", "OUID=\"root\" OGID=\"root\""),
+            ("type=PATH msg=audit(1.1:1): ouid=0 cap_frootid=?", "OUID=\"root\""),
             ("type=SOCKADDR msg=audit(1.1:1): saddr=01002F", "SADDR={ saddr_fam=local path=/tmp/SADDR={ }b }"),
             ("type=USER msg=audit(1.1:1): pid=1 uid=0 msg='op=x uid=1 res=ok'", "UID=4142 UID=\"root\""),
             ("type=LOGIN msg=audit(1.1:1): pid=1 uid=0 old-auid=1 auid=2", "UID=\"a\" OLD-AUID=\"b\" AUID=\"c\""),
             ("type=URINGOP msg=audit(1.1:1): uring_op=18 uid=0", "URING_OP=openat UID=\"root\""),
             (&format!("{RECORD}(null)"), "ARCH=x86_64 SYSCALL=socketcall(connect) AUID=\"unset\""),
+            (
+                "type=SECCOMP msg=audit(1.1:1): auid=1 uid=2 sig=31 arch=c000003e syscall=110 compat=0 code=0x80000000",
+                "AUID=\"unset\" UID=\"root\" ARCH=x86_64 SYSCALL=unknown-syscall(-1)",
+            ),
             ("type=AVC msg=audit(1.1:1): saddr=0000 auid=0", "SADDR=unknown-family(0) AUID=\"root\""),
         ] {
             assert_eq!(parts(&format!("{record}#035{appended}")), [record, appended]);
@@ -324,7 +345,7 @@ mod tests {
             "",
             "=",
         ] {
-            assert!(!may_be_lost(line.as_bytes()), "{line}");
+            assert!(!is_lost(kind(line), line.as_bytes()), "{line}");
         }
     }
 }

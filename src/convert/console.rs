@@ -62,7 +62,10 @@ impl Console {
 
 /// `audit.log: 42 %, 120000 events`
 fn progress(path: &Path, position: u64, size: Option<u64>, events: u64) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let name = match path.file_name().unwrap_or(path.as_os_str()).to_string_lossy() {
+        name if name == "-" => "standard input".into(),
+        name => name,
+    };
     let name: String = name.chars().map(|c| if c.is_control() { '?' } else { c }).take(NAME).collect();
     let done = match size {
         // A file that is written meanwhile is read beyond the size that it had.
@@ -81,7 +84,7 @@ mod tests {
         let shown = |path: &str, position, size| progress(Path::new(path), position, size, 12);
         assert_eq!(shown("/var/log/audit/audit.log", 42, Some(100)), "audit.log: 42 %, 12 events");
         assert_eq!(shown("a", 142, Some(100)), "a: 100 %, 12 events");
-        assert_eq!(shown("-", 3_999_999, None), "-: 3 MB, 12 events");
+        assert_eq!(shown("-", 3_999_999, None), "standard input: 3 MB, 12 events");
         assert_eq!(shown("/", 0, Some(0)), "/: 0 MB, 12 events");
         assert_eq!(shown("a\x1b[2J", 0, None), "a?[2J: 0 MB, 12 events");
         assert!(shown(&"x".repeat(200), u64::MAX, None).len() < 80);

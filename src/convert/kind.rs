@@ -9,6 +9,8 @@ use thiserror::Error;
 pub(super) enum NoLog {
     #[error("is text of 'ausearch -i'; convert the raw log instead: 'ausearch --raw'")]
     Interpreted,
+    #[error("has no time that can be represented; it is damaged, or no audit log")]
+    TimeOutOfRange,
     #[error("is UTF-16 text; make it UTF-8 first: 'iconv -f UTF-16 -t UTF-8'")]
     Utf16,
     #[error("is compressed with {0}; unpack it first")]
@@ -21,13 +23,14 @@ pub(super) enum NoLog {
 
 impl NoLog {
     /// The bytes at a place of the file by which a kind is known.
-    const MAGIC: [(usize, &[u8], Self); 11] = [
+    const MAGIC: [(usize, &[u8], Self); 12] = [
         (0, b"\xff\xfe", Self::Utf16),
         (0, b"\xfe\xff", Self::Utf16),
         (0, b"t\0y\0p\0e\0", Self::Utf16),
         (0, b"\0t\0y\0p\0e", Self::Utf16),
         (0, b"BZh", Self::Packed("bzip2")),
         (0, b"\x04\x22\x4d\x18", Self::Packed("lz4")),
+        (0, b"\x5d\0\0", Self::Packed("lzma")),
         (0, b"PK\x03\x04", Self::Packed("zip")),
         (0, b"7z\xbc\xaf\x27\x1c", Self::Packed("7-Zip")),
         (257, b"ustar", Self::Packed("tar")),
@@ -56,8 +59,8 @@ pub(super) enum Verdict {
 pub(super) struct Judge {
     /// The number of bytes that were looked at: whole lines.
     seen: usize,
-    /// True if lines were text of `ausearch -i`.
-    interpreted: bool,
+    /// The first fault by which a kind is known.
+    fault: Option<LineFault>,
 }
 
 impl Judge {
@@ -77,18 +80,20 @@ impl Judge {
         if self.line(last) {
             return Verdict::Log;
         }
-        match NoLog::by_magic(start) {
-            Some(kind) => Verdict::No(kind),
-            None if self.interpreted => Verdict::No(NoLog::Interpreted),
-            None if is_binary(start) => Verdict::No(NoLog::Binary),
-            None => Verdict::Log,
+        match (NoLog::by_magic(start), self.fault) {
+            (Some(kind), _) => Verdict::No(kind),
+            (None, Some(LineFault::Interpreted)) => Verdict::No(NoLog::Interpreted),
+            (None, Some(LineFault::TimeOutOfRange)) => Verdict::No(NoLog::TimeOutOfRange),
+            _ if is_binary(start) => Verdict::No(NoLog::Binary),
+            _ => Verdict::Log,
         }
     }
 
     /// True if the line has a record.
     fn line(&mut self, line: &[u8]) -> bool {
         let result = has_record(line);
-        self.interpreted |= result == Err(LineFault::Interpreted);
+        let telling = result.err().filter(|fault| matches!(fault, LineFault::Interpreted | LineFault::TimeOutOfRange));
+        self.fault = self.fault.or(telling);
         result == Ok(true)
     }
 }
@@ -142,6 +147,7 @@ mod tests {
         let archive = [&[b'x'; 257][..], b"ustar\0"].concat();
         for (start, kind) in [
             (&b"----\ntype=A msg=audit(11/25/2026 04:26:41.123:4711) : x=y\n"[..], NoLog::Interpreted),
+            (b"type=A msg=audit(99999999999999999999.123:4711): x=y\n", NoLog::TimeOutOfRange),
             (&utf16, NoLog::Utf16),
             (&with_mark, NoLog::Utf16),
             (b"BZh91AY&SY", NoLog::Packed("bzip2")),

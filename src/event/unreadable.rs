@@ -24,6 +24,9 @@ pub enum LineFault {
     /// It comes from the journal, which stores the message without its head.
     #[error("a record of the journal, without a time and a serial")]
     NoSerial,
+    /// The input ended too early, in the middle of it.
+    #[error("a line that is cut off")]
+    CutOff,
     /// libauparse would leak memory.
     #[error("a CWD record with more than one directory")]
     ManyDirectories,
