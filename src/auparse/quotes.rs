@@ -37,7 +37,7 @@ const fn row(record_type: i32, name: &'static [u8], end: End) -> Unescaped {
 
 /// The fields whose text a user chooses and nobody encodes, ordered by record type. `docs/untrusted-text.md` tells who
 /// writes them.
-const UNESCAPED: [Unescaped; 20] = [
+const UNESCAPED: [Unescaped; 23] = [
     // `auditctl -m`
     row(record_type::USER, b"text", End::Before(&[b" exe="])),
     // systemd's access checks: the path of the unit, and the command line of the caller.
@@ -46,8 +46,8 @@ const UNESCAPED: [Unescaped; 20] = [
     // Labels of AppArmor, from D-Bus.
     row(record_type::USER_AVC, b"label", End::Quote(&[b"\" peer_pid=", b"\" peer_label="])),
     row(record_type::USER_AVC, b"peer_label", End::Quote(&[b"\" info=", b"\" peer_info=", b"\"  exe=", b"\" exe="])),
-    // A client of the X server: its name, and the names that it chose.
-    row(record_type::USER_AVC, b"comm", End::Before(&[b" resid="])),
+    // A client of the X server: its name, and the names that it chose. Nobody can tell where the first of them ends.
+    row(record_type::USER_AVC, b"comm", End::Before(&[b" scontext="])),
     row(record_type::USER_AVC, b"property", End::Before(&[b" scontext="])),
     row(record_type::USER_AVC, b"selection", End::Before(&[b" scontext="])),
     // A name that was typed at the login screen.
@@ -69,6 +69,10 @@ const UNESCAPED: [Unescaped; 20] = [
     row(record_type::ANOM_PROMISCUOUS, b"dev", End::Before(&[b" prom="])),
     // The range that a user writes into a crontab.
     row(record_type::USER_ROLE_CHANGE, b"new_scontext", End::Before(&[b" old_scontext="])),
+    // What libvirt's users write into the definition of a machine.
+    row(record_type::VIRT_RESOURCE, b"path", End::Before(&[b" exe="])),
+    row(record_type::VIRT_MACHINE_ID, b"vm-ctx", End::Before(&[b" img-ctx="])),
+    row(record_type::VIRT_MACHINE_ID, b"img-ctx", End::Before(&[b" model=", b" exe="])),
 ];
 
 /// Fields that libaudit appends to PAM's messages as PAM's callers set them (`PAM_RHOST`, `PAM_TTY`).
@@ -176,10 +180,14 @@ pub(super) fn end_of_label(kind: i32, text: &[u8], start: usize) -> Option<usize
     let rest = text.get(start..)?;
     let word = memchr(b' ', rest)?;
     let end = match kind {
-        record_type::SYSCALL => memmem::rfind(rest, b" key="),
+        record_type::SYSCALL | record_type::URINGOP => memmem::rfind(rest, b" key="),
         record_type::SECCOMP | record_type::ANOM_ABEND => memmem::rfind(rest, b" pid="),
         record_type::LOGIN => memmem::rfind(rest, b" old-auid="),
-        record_type::NETFILTER_CFG => memmem::rfind(rest, b" comm="),
+        record_type::NETFILTER_CFG | record_type::EVENT_LISTENER => memmem::rfind(rest, b" comm="),
+        record_type::FEATURE_CHANGE => memmem::rfind(rest, b" feature="),
+        record_type::DM_CTRL => memmem::rfind(rest, b" dev="),
+        record_type::CONFIG_CHANGE => memmem::rfind(rest, b" op=").or_else(|| memmem::rfind(rest, b" res=")),
+        record_type::ANOM_LINK | record_type::ANOM_CREAT | 1200..=1299 => memmem::rfind(rest, b" res="),
         1800..=1899 => memmem::rfind(rest, b" op="),
         // The message is less to be trusted than the label.
         _ if is_message(kind) => memmem::find(rest, b" msg='"),
@@ -289,6 +297,10 @@ mod tests {
             (record_type::LOGIN, "old-auid=1 auid=2"),
             (record_type::USER_AVC, "msg='op=a subj=b msg='c'"),
             (1800, "op=appraise_data cause=x"),
+            (record_type::CONFIG_CHANGE, "op=add_rule key=(null) list=4 res=1"),
+            (record_type::CONFIG_CHANGE, "res=1"),
+            (record_type::ANOM_LINK, "res=0"),
+            (record_type::DM_CTRL, "dev=254:1 error_msg='success' res=1"),
         ] {
             assert_eq!(label(kind, &format!("{hostile} {next}")).as_deref(), Some(hostile), "{kind}");
             assert_eq!(label(kind, &format!("a:b:c {next}")), None, "one word is one word: {kind}");

@@ -162,6 +162,8 @@ pub mod record_type {
     pub const NETFILTER_CFG: i32 = 1325;
     pub const SECCOMP: i32 = 1326;
     pub const PROCTITLE: i32 = 1327;
+    pub const FEATURE_CHANGE: i32 = 1328;
+    pub const EVENT_LISTENER: i32 = 1335;
     pub const URINGOP: i32 = 1336;
     pub const OPENAT2: i32 = 1337;
     pub const DM_CTRL: i32 = 1338;
@@ -169,7 +171,11 @@ pub mod record_type {
     pub const AVC: i32 = 1400;
     pub const ANOM_PROMISCUOUS: i32 = 1700;
     pub const ANOM_ABEND: i32 = 1701;
+    pub const ANOM_LINK: i32 = 1702;
+    pub const ANOM_CREAT: i32 = 1703;
     pub const USER_ROLE_CHANGE: i32 = 2300;
+    pub const VIRT_RESOURCE: i32 = 2501;
+    pub const VIRT_MACHINE_ID: i32 = 2502;
 }
 
 /// The number of bytes that [`LinuxEvent::prefix`] returns.
