@@ -116,6 +116,7 @@ fn names(text: &[u8], has_quotes: bool, inside: &mut HashSet<String>, outside: &
     for word in text.split(|byte| *byte == b' ') {
         let start = at;
         at += word.len() + 1;
+        let is_inside = start < quoted_to;
         // Brackets and the beginning of a message may stand before a name.
         let mut names = vec![word];
         names.extend(word.strip_prefix(b"("));
@@ -124,7 +125,7 @@ fn names(text: &[u8], has_quotes: bool, inside: &mut HashSet<String>, outside: &
             let Some(equals) = name.iter().position(|byte| *byte == b'=').filter(|equals| *equals > 0) else { continue };
             let value = start + word.len() - name.len() + equals + 1;
             let name = String::from_utf8_lossy(&name[..equals]).into_owned();
-            if start < quoted_to {
+            if is_inside {
                 inside.insert(name);
                 continue;
             }

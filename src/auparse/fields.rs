@@ -189,25 +189,26 @@ impl FieldScanner<'_> {
 
     /// Adds a field whose value begins here. Its end isn't known yet.
     #[inline]
-    fn begin_value(&mut self, value_at: usize, field: Field) {
+    fn begin_value(&mut self, value_at: usize, mut field: Field) {
         self.done = value_at;
         self.open = Some(self.event.field_count());
         self.hiding = false;
         if !self.is_usual || (field.number >= FIELDS_BEFORE_LABEL && self.text[..value_at].ends_with(b"subj=")) {
-            self.find_untrusted_end(field.name, value_at);
+            field.truncated |= self.find_untrusted_end(field.name, value_at);
         }
         self.event.push_field(field);
     }
 
-    /// Finds the end of a value that a user may have chosen.
+    /// Finds the end of a value that a user may have chosen. True if the value must not be decoded.
     #[cold]
-    fn find_untrusted_end(&mut self, name: Span, value_at: usize) {
+    fn find_untrusted_end(&mut self, name: Span, value_at: usize) -> bool {
         let (text, name) = (self.text, self.event.bytes(name));
         let end = match name {
             b"subj" => quotes::end_of_label(self.record_type, text, value_at),
             _ => quotes::end_of_unescaped(self.unescaped, name, text, value_at),
         };
         self.value_end = end.unwrap_or(self.value_end);
+        end.is_some() && quotes::is_never_encoded(self.unescaped, name)
     }
 
     /// True when a name is part of the value before it.
@@ -276,7 +277,7 @@ impl FieldScanner<'_> {
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
         let from = self.done.max(self.hidden);
-        let found = find_name(&text[from..], name).map(|at| from + at);
+        let found = find_name(text, from, name);
         if let Some(name_at) = found.filter(|name_at| self.is_hidden(*name_at)) {
             self.hidden = name_at + name.len();
             return;
@@ -427,16 +428,19 @@ fn begins_value(text: &[u8], value: Option<&[u8]>) -> bool {
     word.starts_with(value) || (unhex(word, &mut decoded) && decoded.starts_with(value))
 }
 
-/// Finds ` name=` in a text, or `name=` at its start.
-fn find_name(text: &[u8], name: &[u8]) -> Option<usize> {
+/// Finds `name=` behind an offset, where libauparse sees a field: at the beginning of a word, or of a message, where a
+/// bracket may stand before it.
+fn find_name(text: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     // Almost always it is the next word.
     let is_here = |at: usize| text[at..].starts_with(name) && text.get(at + name.len()) == Some(&b'=');
-    let next = memchr(b' ', text)? + 1;
+    let next = from + memchr(b' ', &text[from..])? + 1;
     if is_here(next) {
         return Some(next);
     }
-    let mut needle = name.to_vec();
-    needle.push(b'=');
-    let begins = |at: &usize| *at == 0 || matches!(text[at - 1], b' ' | b'\'' | b'(');
-    memmem::find_iter(text, &needle).find(begins)
+    let needle = [name, b"="].concat();
+    let begins = |at: &usize| {
+        let before = text[..*at].strip_suffix(b"(").unwrap_or(&text[..*at]);
+        before.is_empty() || before.ends_with(b" ") || before.ends_with(b" msg='")
+    };
+    memmem::find_iter(&text[from..], &needle).map(|at| from + at).find(begins)
 }

@@ -129,6 +129,11 @@ pub(super) fn end_of_unescaped(fields: &[Unescaped], name: &[u8], text: &[u8], s
     (end > 0).then_some(start + end)
 }
 
+/// True if the writer of this field encodes it never, though other writers do: what looks like hex is text.
+pub(super) fn is_never_encoded(fields: &[Unescaped], name: &[u8]) -> bool {
+    fields.iter().any(|field| field.name == name && matches!(field.end, End::FirstBefore(_)))
+}
+
 fn is_first_of_message(text: &[u8], name: &[u8], start: usize) -> bool {
     let before = text[..start].strip_suffix(b"=").and_then(|rest| rest.strip_suffix(name));
     before.is_some_and(|before| before.ends_with(b" msg='"))
