@@ -429,10 +429,11 @@ fn begins_value(text: &[u8], value: Option<&[u8]>) -> bool {
 }
 
 /// Finds `name=` behind an offset, where libauparse sees a field: at the beginning of a word, or of a message, where a
-/// bracket may stand before it.
+/// bracket may stand before it. A field without a value is none.
 fn find_name(text: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     // Almost always it is the next word.
-    let is_here = |at: usize| text[at..].starts_with(name) && text.get(at + name.len()) == Some(&b'=');
+    let has_value = |at: usize| text.get(at + name.len() + 1).is_some_and(|byte| *byte != b' ');
+    let is_here = |at: usize| text[at..].starts_with(name) && text.get(at + name.len()) == Some(&b'=') && has_value(at);
     let next = from + memchr(b' ', &text[from..])? + 1;
     if is_here(next) {
         return Some(next);
@@ -440,7 +441,7 @@ fn find_name(text: &[u8], from: usize, name: &[u8]) -> Option<usize> {
     let needle = [name, b"="].concat();
     let begins = |at: &usize| {
         let before = text[..*at].strip_suffix(b"(").unwrap_or(&text[..*at]);
-        before.is_empty() || before.ends_with(b" ") || before.ends_with(b" msg='")
+        (before.is_empty() || before.ends_with(b" ") || before.ends_with(b" msg='")) && has_value(*at)
     };
     memmem::find_iter(&text[from..], &needle).map(|at| from + at).find(begins)
 }
