@@ -6,9 +6,7 @@ use crate::{
     filter::Filters,
     format::Format,
     host::{Host, Lookup},
-    log,
-    processes::Origin,
-    run, setup,
+    log, run, setup,
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
@@ -295,7 +293,7 @@ fn convert_command(options: &Options) -> u8 {
     };
     // When `--format` names the file's own format, the keys in the file apply.
     let format = options.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
-    let mut format = Format::new(&format, &Host::local(Lookup::Patient), Origin::Log);
+    let mut format = Format::new(&format, &Host::local(Lookup::Patient));
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
     match convert::convert(&options.files, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
         Ok(totals) => {

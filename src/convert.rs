@@ -8,6 +8,7 @@ use crate::{
     buffer::give_back,
     config::Action,
     document::Document,
+    enrich::{Enricher, Origin},
     event::{Event, Events},
     filter::Filters,
     format::{Format, Written},
@@ -49,6 +50,7 @@ pub enum Error {
 
 /// Formats events and writes them as lines.
 struct Output<'a, W> {
+    enricher: Enricher,
     filters: &'a mut Filters,
     format: &'a mut Format,
     prepend: &'a [u8],
@@ -73,12 +75,13 @@ impl<W: Write> Output<'_, W> {
 impl<W: Write> Events for Output<'_, W> {
     fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
         self.events += 1;
+        let context = self.enricher.look(&mut event);
         if self.filters.decide(&mut event).action == Action::Drop {
             return;
         }
         let start = self.gathered.len();
         self.gathered.body.extend_from_slice(self.prepend);
-        if self.format.write(&mut event, &mut self.gathered) == Written::Skipped {
+        if self.format.write(&mut event, &context, &mut self.gathered) == Written::Skipped {
             self.gathered.body.truncate(start);
             return;
         }
@@ -106,7 +109,8 @@ pub fn convert(
     let mut totals = Totals::default();
     let mut parser = Parser::new()?;
     let gathered = Document { body: Vec::with_capacity(2 * GATHER), ..Document::default() };
-    let mut output = Output { filters, format, prepend, postpend, gathered, to, events: 0, failed: None };
+    let enricher = Enricher::new(Origin::Log);
+    let mut output = Output { enricher, filters, format, prepend, postpend, gathered, to, events: 0, failed: None };
     let standard_input = [PathBuf::from("-")];
     for path in if inputs.is_empty() { &standard_input } else { inputs } {
         let read = open(path).and_then(|input| read_all(input, &mut parser, &mut output));

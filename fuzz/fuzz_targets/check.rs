@@ -1,7 +1,7 @@
 //! What must hold for whatever comes out: the way from bytes to JSON, checked.
 
 use auship::internals::{
-    Host, Origin, Parser, Receipt, config,
+    Enricher, Host, Origin, Parser, Receipt, config,
     document::Document,
     event::{Event, Events},
     filter::Filters,
@@ -59,6 +59,7 @@ const FILTERS: &str = "[output:o]\ntype = stdout\n[filter:a]\nsyscall = execve, 
 
 /// Asks filters about each event, writes it in every format, and checks each document.
 struct Check {
+    enricher: Enricher,
     filters: Filters,
     formats: [Format; 3],
     document: Document,
@@ -66,10 +67,11 @@ struct Check {
 
 impl Events for Check {
     fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
+        let context = self.enricher.look(&mut event);
         self.filters.decide(&mut event);
         for format in &mut self.formats {
             self.document.clear();
-            if format.write(&mut event, &mut self.document) == Written::Skipped {
+            if format.write(&mut event, &context, &mut self.document) == Written::Skipped {
                 continue;
             }
             let body = &self.document.body;
@@ -90,8 +92,9 @@ pub fn check(log: &[u8], cut: usize) {
     let formats = [mozdef(config::Details::Full), mozdef(config::Details::Classic), ecs];
     let config = config::parse(Path::new("x"), FILTERS).expect("it is sound");
     let mut check = Check {
+        enricher: Enricher::new(Origin::Log),
         filters: Filters::new(&config.filters),
-        formats: formats.map(|settings| Format::new(&settings, &host, Origin::Log)),
+        formats: formats.map(|settings| Format::new(&settings, &host)),
         document: Document::default(),
     };
     let mut parser = Parser::new().expect("there is memory");

@@ -154,7 +154,10 @@ pub mod record_type {
     pub const OPENAT2: i32 = 1337;
     pub const AVC: i32 = 1400;
     pub const USER_AVC: i32 = 1107;
+    pub const SYSTEM_BOOT: i32 = 1127;
     pub const ANOM_PROMISCUOUS: i32 = 1700;
+    pub const ANOM_ABEND: i32 = 1701;
+    pub const KERNEL: i32 = 2000;
 }
 
 /// The number of bytes that [`LinuxEvent::prefix`] returns.

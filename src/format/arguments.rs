@@ -54,6 +54,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// No arguments.
+    pub const fn none() -> Self {
+        Self { bytes: Vec::new(), ends: Vec::new(), open: None }
+    }
+
     /// Collects the arguments of an event that has EXECVE records.
     pub fn gather(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, execve: bool) {
         self.bytes.clear();

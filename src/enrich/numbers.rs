@@ -1,0 +1,174 @@
+//! How far the kernel has come with giving out process numbers.
+//!
+//! The kernel gives out the numbers in order, and begins again at 300 after the highest one. So the number of a process
+//! that has ended can't belong to another one before all other numbers had their turn. The numbers of processes that
+//! start tell where the kernel is.
+//!
+//! Not every number tells it: a process may have started long before its first event. One such number among others is
+//! ignored, once the next one has shown that it was one. Until then it counts, to be safe.
+
+/// The first number that the kernel gives out again after the highest one (`RESERVED_PIDS` in the kernel's pid.c).
+const LOWEST: u32 = 300;
+/// The least distance that counts as a step forward.
+const LEAST_REACH: u32 = 4096;
+
+/// A point in the sequence of all numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Position {
+    /// How often the numbers began again.
+    lap: u32,
+    number: u32,
+    /// The stray number at that time.
+    stray: Option<Stray>,
+}
+
+/// A number far from the others. The next one shows whether it tells the position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stray {
+    number: u32,
+    /// The number of stray numbers by then.
+    nth: u32,
+}
+
+impl Position {
+    fn go(self, number: u32) -> Self {
+        let lap = if number < self.number { self.lap.saturating_add(1) } else { self.lap };
+        Self { lap, number, stray: None }
+    }
+
+    /// The position, if the stray number tells it.
+    fn believing(self) -> Self {
+        self.stray.map_or(self, |stray| self.go(stray.number))
+    }
+}
+
+/// The numbers of one node.
+#[derive(Debug, Default)]
+pub(super) struct Numbers {
+    at: Position,
+    /// The highest number so far.
+    highest: u32,
+    strays: u32,
+    /// The last stray number that told the position.
+    believed: Option<Stray>,
+}
+
+impl Numbers {
+    /// Notes the number of a process that has probably just started.
+    pub(super) fn note(&mut self, number: u32) {
+        if self.highest == 0 {
+            (self.at.number, self.highest) = (number, number);
+        }
+        let (noise, reach, at) = (self.noise(), (self.highest / 4).max(LEAST_REACH), self.at.number);
+        // The order of first events isn't exactly the order of starts.
+        let is_late = if number <= at {
+            at - number <= noise
+        } else {
+            let began_again = at <= LOWEST + noise && self.highest - at > reach;
+            began_again && number >= self.highest.saturating_sub(noise)
+        };
+        let is_next = number > at && number - at <= reach;
+        self.highest = self.highest.max(number);
+        match self.at.stray.take() {
+            _ if is_late => (),
+            _ if is_next => self.at = self.at.go(number),
+            Some(stray) => {
+                self.believed = Some(stray);
+                self.at = self.at.go(stray.number);
+                if number > stray.number || stray.number - number > noise {
+                    self.at = self.at.go(number);
+                }
+            }
+            None => {
+                self.strays = self.strays.wrapping_add(1);
+                self.at.stray = Some(Stray { number, nth: self.strays });
+            }
+        }
+    }
+
+    /// How far the order of first events may differ from the order of starts.
+    fn noise(&self) -> u32 {
+        (self.highest.saturating_sub(LOWEST) / 8).clamp(16, 256)
+    }
+
+    /// The position now.
+    pub(super) fn position(&self) -> Position {
+        self.at
+    }
+
+    /// True if a number that belonged to a process at one position may belong to another process now.
+    pub(super) fn may_be_reused(&self, number: u32, since: Position) -> bool {
+        let was = if since.stray.is_some() && since.stray == self.believed { since.believing() } else { since };
+        let if_believed = if since.stray == self.at.stray { since.believing() } else { was };
+        self.has_passed(self.at, number, was) || self.has_passed(self.at.believing(), number, if_believed)
+    }
+
+    fn has_passed(&self, now: Position, number: u32, since: Position) -> bool {
+        if (now.lap, now.number) == (since.lap, since.number) {
+            return false;
+        }
+        // Processes of which no event came have numbers too, so the kernel may be further than the last event shows.
+        let near = now.number.saturating_add(2 * self.noise()) >= number;
+        let laps = now.lap.saturating_sub(since.lap);
+        if number <= since.number { laps > 1 || (laps == 1 && near) } else { laps > 0 || near }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(all: impl IntoIterator<Item = u32>) -> Numbers {
+        let mut numbers = Numbers::default();
+        all.into_iter().for_each(|number| numbers.note(number));
+        numbers
+    }
+
+    #[test]
+    fn a_number_comes_again_after_all_others() {
+        let mut numbers = numbers((300..20_000).step_by(3));
+        let since = numbers.position();
+        let reused = |numbers: &Numbers| [500, 19_000, 19_999].map(|number| numbers.may_be_reused(number, since));
+        assert_eq!(reused(&numbers), [false; 3]);
+        (20_000..32_768).step_by(7).for_each(|number| numbers.note(number));
+        assert_eq!(reused(&numbers), [false, false, true], "19,999 was ahead");
+        (300..600).step_by(5).for_each(|number| numbers.note(number));
+        assert_eq!(reused(&numbers), [true, false, true]);
+        (600..19_100).step_by(5).for_each(|number| numbers.note(number));
+        assert_eq!(reused(&numbers), [true; 3]);
+    }
+
+    #[test]
+    fn a_process_that_started_long_ago_tells_nothing() {
+        let mut numbers = numbers(10_000..10_100);
+        let since = numbers.position();
+        numbers.note(700);
+        assert!(numbers.may_be_reused(600, since), "perhaps the numbers began again");
+        numbers.note(10_103);
+        assert!(!numbers.may_be_reused(600, since), "they did not");
+        // Two in a row are believed.
+        numbers.note(800);
+        numbers.note(900);
+        assert!(numbers.may_be_reused(600, since));
+    }
+
+    #[test]
+    fn first_events_may_come_in_another_order_than_starts() {
+        let mut numbers = numbers([1000, 1003, 1001, 1010, 1005, 32_700]);
+        numbers.note(32_760);
+        let since = numbers.position();
+        for number in [301, 32_765, 305, 303, 310] {
+            numbers.note(number);
+        }
+        assert_eq!(numbers.position().lap, since.lap + 1);
+        assert!(!numbers.may_be_reused(2000, since));
+    }
+
+    #[test]
+    fn few_numbers_are_reused_soon() {
+        let mut numbers = numbers((300..1000).step_by(2));
+        let since = numbers.position();
+        (300..500).step_by(2).for_each(|number| numbers.note(number));
+        assert!(numbers.may_be_reused(480, since) && !numbers.may_be_reused(990, since));
+    }
+}

@@ -1,0 +1,228 @@
+//! What is known of one process.
+
+use super::{numbers::Position, table::Weigh};
+use std::rc::Rc;
+
+/// The longest name that is kept. `TASK_COMM_LEN` is 16 with its NUL; names from user space may be a little longer.
+const MAX_NAME: usize = 31;
+/// Arguments are not kept if all of them together have more bytes than this.
+const MAX_ARGUMENTS: usize = 4096;
+
+/// The name of a process. It is empty if it isn't known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Name {
+    bytes: [u8; MAX_NAME],
+    len: u8,
+}
+
+impl Name {
+    /// A name. It is empty if this one is too long.
+    pub(super) fn new(name: &[u8]) -> Self {
+        let mut bytes = [0; MAX_NAME];
+        match (bytes.get_mut(..name.len()), u8::try_from(name.len())) {
+            (Some(start), Ok(len)) => {
+                start.copy_from_slice(name);
+                Self { bytes, len }
+            }
+            _ => Self::default(),
+        }
+    }
+
+    /// The name that the kernel gives to a process when it executes this program: the first 15 bytes of the file's name.
+    /// It is empty if `comm` is another one. A thread may have that, or a process that named itself.
+    pub(super) fn of_program(executable: &[u8], comm: &[u8]) -> Self {
+        let file = executable.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if file.get(..15).unwrap_or(file) == comm { Self::new(comm) } else { Self::default() }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// The program that a process executes, according to its events.
+#[derive(Debug, Default)]
+pub(super) struct Program {
+    executable: Box<[u8]>,
+    /// The arguments, each followed by a NUL. Empty if they aren't known.
+    arguments: Box<[u8]>,
+}
+
+impl Program {
+    /// A program of which only the file is known.
+    pub(super) fn of_file(executable: &[u8]) -> Self {
+        let executable = if executable.len() > MAX_ARGUMENTS { &[] } else { executable };
+        Self { executable: executable.into(), arguments: Box::default() }
+    }
+
+    /// A program and its arguments.
+    pub(super) fn new<'a>(executable: &[u8], arguments: impl Iterator<Item = &'a [u8]>) -> Self {
+        let mut all = Vec::new();
+        for argument in arguments {
+            all.extend_from_slice(argument);
+            all.push(0);
+            if all.len() > MAX_ARGUMENTS {
+                // Incomplete arguments are worse than none.
+                all.clear();
+                break;
+            }
+        }
+        Self { arguments: all.into(), ..Self::of_file(executable) }
+    }
+
+    pub(super) fn executable(&self) -> &[u8] {
+        &self.executable
+    }
+
+    fn len(&self) -> usize {
+        self.executable.len() + self.arguments.len()
+    }
+}
+
+/// When something was known to be true.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment {
+    /// The serial of the event that showed it.
+    pub(super) serial: u64,
+    /// The time of that event, in milliseconds since 1970.
+    pub(super) time: i64,
+    /// The number of starts of the host by then.
+    pub(super) boot: u32,
+    /// How far the kernel was with giving out process numbers.
+    pub(super) position: Position,
+}
+
+/// Whether an entry is about a process that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Its events show that it runs.
+    Running,
+    /// A system call that makes a process returned its number. It is a copy of the process with the number `of`. It isn't
+    /// known yet whether this is its number in records too: in a container it isn't.
+    Copied { of: u32 },
+    /// It has ended.
+    Ended,
+}
+
+/// A process, as far as its events tell.
+#[derive(Clone, Debug)]
+pub struct Process {
+    pub(super) state: State,
+    pub(super) name: Name,
+    pub(super) program: Rc<Program>,
+    pub(super) pid: u32,
+    pub(super) ppid: u32,
+    /// True if an event told that it executes its program. False for a copy of another process.
+    pub(super) executed: bool,
+    /// The time of its first event, in milliseconds since 1970.
+    pub(super) first: i64,
+    /// The serial from which on name and program are right.
+    pub(super) since: u64,
+    /// The serial of its own last event.
+    pub(super) own: u64,
+    /// The serial up to which its name and arguments are known to be right.
+    pub(super) whole_until: u64,
+    /// False if an event is missing that may have changed its name or arguments. Then only its path is known.
+    pub(super) whole: bool,
+    /// When it was last known to run.
+    pub(super) seen: Moment,
+}
+
+impl Process {
+    /// A process of which only the name is known.
+    pub(super) fn named(pid: u32, name: Name, now: Moment) -> Self {
+        Self {
+            state: State::Running,
+            name,
+            program: Rc::default(),
+            pid,
+            ppid: 0,
+            executed: false,
+            first: now.time,
+            since: now.serial,
+            own: now.serial,
+            whole_until: now.serial,
+            whole: true,
+            seen: now,
+        }
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The name that the process has had since it executes its program. Empty if it isn't known.
+    pub fn name(&self) -> &[u8] {
+        let name = self.name.bytes();
+        if self.whole || Name::of_program(self.executable(), name) == self.name { name } else { b"" }
+    }
+
+    /// The path of the program. Empty if it isn't known.
+    pub fn executable(&self) -> &[u8] {
+        self.program.executable()
+    }
+
+    /// True if the arguments are known.
+    pub fn has_arguments(&self) -> bool {
+        !self.joined().is_empty()
+    }
+
+    /// The arguments.
+    pub fn arguments(&self) -> impl Iterator<Item = &[u8]> {
+        self.joined().strip_suffix(b"\0").map(|all| all.split(|byte| *byte == 0)).into_iter().flatten()
+    }
+
+    fn joined(&self) -> &[u8] {
+        if self.whole { &self.program.arguments } else { &[] }
+    }
+
+    /// The arguments, joined by one space.
+    pub fn command_line(&self) -> Vec<u8> {
+        let arguments = self.joined().strip_suffix(b"\0").unwrap_or_default();
+        arguments.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
+    }
+}
+
+impl Weigh for Process {
+    fn bytes(&self) -> usize {
+        // Copies share a program. It counts for each of them, because it stays as long as any of them.
+        self.program.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_whole_or_absent() {
+        let process = |arguments: &[&[u8]]| Process {
+            program: Rc::new(Program::new(b"/bin/sh", arguments.iter().copied())),
+            ..Process::named(1, Name::default(), Moment::default())
+        };
+        for arguments in [&[&b"sh"[..], b"", b"-c"][..], &[b""], &[b"", b""]] {
+            let process = process(arguments);
+            assert!(process.has_arguments());
+            assert_eq!(process.arguments().collect::<Vec<_>>(), arguments);
+        }
+        for arguments in [&[][..], &[&[b'x'; MAX_ARGUMENTS][..]]] {
+            let process = process(arguments);
+            assert!(!process.has_arguments() && process.arguments().next().is_none());
+            assert_eq!(process.executable(), b"/bin/sh");
+        }
+        assert!(Program::of_file(&[b'x'; MAX_ARGUMENTS + 1]).executable().is_empty());
+    }
+
+    #[test]
+    fn a_name_is_that_of_the_program_or_unknown() {
+        assert_eq!(Name::of_program(b"/usr/bin/bash", b"bash").bytes(), b"bash");
+        assert_eq!(Name::of_program(b"/usr/bin/a-very-long-name", b"a-very-long-nam").bytes(), b"a-very-long-nam");
+        for (executable, comm) in
+            [(&b"/usr/bin/bash"[..], &b"backup.sh"[..]), (b"/usr/bin/java", b"worker"), (b"", b"x")]
+        {
+            assert_eq!(Name::of_program(executable, comm), Name::default());
+        }
+        assert_eq!([MAX_NAME, MAX_NAME + 1].map(|len| Name::new(&vec![b'x'; len]).bytes().len()), [MAX_NAME, 0]);
+    }
+}

@@ -1,0 +1,300 @@
+//! The table of processes: what events tell of them, and how long it is true.
+//!
+//! What an entry says must be true at the time of the event that it is said of. So an entry holds only
+//!
+//! - until its process ends or executes another program, until a new process gets its number, and until the host starts;
+//! - while no event is missing since it was confirmed, because that one may have changed it;
+//! - for [`CONFIRMED`] after it was confirmed, and until the kernel may have given its number to another process: a
+//!   process that is killed leaves no event.
+//!
+//! An event of the process confirms its entry. So does an event of a child, while the entry holds.
+
+use super::{
+    numbers::Numbers,
+    process::{Moment, Name, Process, Program, State},
+    serials::{Serials, millis},
+    subject::Subject,
+    table::{Generations, Weigh},
+};
+use crate::{event::LinuxEvent, format::arguments::Arguments};
+use std::rc::Rc;
+
+/// The number of processes in each of the two generations.
+const PROCESSES: usize = 8192;
+/// The bytes of programs and their arguments in each of the two generations.
+const MAX_BYTES: usize = 4 << 20;
+/// The number of nodes in each of the two generations.
+const NODES: usize = 1024;
+/// How long an entry holds after it was confirmed, in milliseconds. With 4,194,304 numbers, the default on 64-bit
+/// machines with systemd, 7,000 processes would have to start in each second of it until a number comes again. Where
+/// there are fewer numbers, [`Numbers`] notices that they begin again.
+const CONFIRMED: i64 = 10 * 60 * 1000;
+
+/// Record types of auditd's own messages (`AUDIT_FIRST_DAEMON` to `AUDIT_LAST_DAEMON`). auditd numbers them itself.
+const DAEMON: std::ops::RangeInclusive<i32> = 1200..=1299;
+
+/// A machine whose events come.
+#[derive(Debug, Default)]
+struct Node {
+    /// The number of starts by now, counted over all nodes.
+    boot: u32,
+    serials: Serials,
+    numbers: Numbers,
+}
+
+impl Weigh for Node {
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// What an event tells of the program that its process executes.
+#[derive(Clone, Copy)]
+pub(super) enum News<'a> {
+    /// The process executes this program from now on. The arguments are given if all of them are known.
+    Executes(Option<&'a Arguments>),
+    /// Nothing new.
+    Nothing,
+}
+
+/// A process: its node and its number.
+type Key = (u64, u32);
+
+/// All processes of all nodes.
+#[derive(Debug)]
+pub(super) struct Processes {
+    nodes: Generations<u64, Node>,
+    table: Generations<Key, Process>,
+    /// The number of starts of hosts so far.
+    boots: u32,
+    nothing: Rc<Program>,
+}
+
+impl Processes {
+    pub(super) fn new() -> Self {
+        Self {
+            nodes: Generations::new(NODES, usize::MAX),
+            table: Generations::new(PROCESSES, MAX_BYTES),
+            boots: 0,
+            nothing: Rc::default(),
+        }
+    }
+
+    /// Notes that an event came, and returns its moment. All knowledge of a node ends when `starts` is true, or when the
+    /// serials say that the host was started.
+    pub(super) fn moment(&mut self, id: u64, event: &LinuxEvent, starts: bool) -> Moment {
+        if self.nodes.touch(&id).is_none() {
+            self.boots = self.boots.wrapping_add(1);
+            self.nodes.insert(id, Node { boot: self.boots, ..Node::default() });
+        }
+        let Some(node) = self.nodes.touch(&id) else { return Moment::default() };
+        let by_kernel = event.records().first().is_some_and(|record| !DAEMON.contains(&record.record_type));
+        let goes_on = !by_kernel || event.id.serial == 0 || node.serials.note(event.id);
+        if starts || !goes_on {
+            self.boots = self.boots.wrapping_add(1);
+            (node.boot, node.numbers) = (self.boots, Numbers::default());
+        }
+        let position = node.numbers.position();
+        Moment { serial: event.id.serial, time: millis(event.id), boot: node.boot, position }
+    }
+
+    /// Notes that a process has ended.
+    pub(super) fn end(&mut self, node: u64, pid: u32, now: Moment) {
+        let Some(process) = self.table.touch(&(node, pid)) else { return };
+        // An event that came late may be about a process that had the number before.
+        if process.boot_is(now) && now.serial >= process.since {
+            let tombstone = Process {
+                state: State::Ended,
+                name: Name::default(),
+                program: Rc::clone(&self.nothing),
+                own: now.serial,
+                since: now.serial,
+                seen: now,
+                ..*process
+            };
+            self.table.insert((node, pid), tombstone);
+        }
+    }
+
+    /// Notes what an event tells of the process that it is about. Returns the moment anew, because the event may tell how
+    /// far the numbers are.
+    pub(super) fn teach(&mut self, node: u64, subject: &Subject, news: News, mut now: Moment) -> Moment {
+        let key = (node, subject.pid);
+        let Some(node) = self.nodes.touch(&node) else { return now };
+        let known = self.table.touch(&key).filter(|process| process.boot_is(now));
+        let may_be_same = known.as_ref().is_some_and(|process| process.may_be_same(node, now));
+        if known.as_ref().is_none_or(|process| process.state != State::Running)
+            || !may_be_same
+            || matches!(news, News::Executes(_))
+        {
+            node.numbers.note(subject.pid);
+            now.position = node.numbers.position();
+        }
+        let mut first = now.time;
+        if let Some(process) = known {
+            if now.serial < process.own {
+                // It came late, and a later event told more.
+                return now;
+            }
+            if may_be_same && process.goes_on(subject.ppid) {
+                if matches!(news, News::Nothing) && process.executable() == subject.exe {
+                    process.confirm(subject, node, now);
+                    return now;
+                }
+                first = process.first;
+            }
+        }
+        let process = self.described(subject, news, first, now);
+        self.table.insert(key, process);
+        now
+    }
+
+    /// A process of which nothing else is known than this event tells.
+    fn described(&self, subject: &Subject, news: News, first: i64, now: Moment) -> Process {
+        let (name, program) = match news {
+            News::Executes(Some(arguments)) => {
+                (Name::new(subject.comm), Rc::new(Program::new(subject.exe, arguments.iter())))
+            }
+            News::Executes(None) => (Name::new(subject.comm), Rc::new(Program::of_file(subject.exe))),
+            News::Nothing if subject.exe.is_empty() => (Name::default(), Rc::clone(&self.nothing)),
+            News::Nothing => (Name::of_program(subject.exe, subject.comm), Rc::new(Program::of_file(subject.exe))),
+        };
+        Process {
+            state: State::Running,
+            name,
+            program,
+            pid: subject.pid,
+            ppid: subject.ppid,
+            executed: matches!(news, News::Executes(_)),
+            first,
+            since: now.serial,
+            own: now.serial,
+            whole_until: now.serial,
+            whole: true,
+            seen: now,
+        }
+    }
+
+    /// Notes that a process made another one, to which it gave this number.
+    pub(super) fn copy(&mut self, node: u64, subject: &Subject, child: u32, now: Moment) {
+        let key = (node, child);
+        let parent = self.table.get(&(node, subject.pid)).filter(|process| process.own == now.serial).cloned();
+        let before = self.table.touch(&key).filter(|process| process.boot_is(now));
+        match (before, parent) {
+            (Some(process), _) if process.since > now.serial => (),
+            // The new process was faster than its parent, and its first event came before this one.
+            (Some(process), parent) if process.is_child(subject.pid, now) => {
+                if let Some(parent) = parent
+                    && process.state == State::Running
+                    && !process.executed
+                    && process.executable() == parent.executable()
+                {
+                    let (program, whole_until) = (parent.program, parent.whole_until);
+                    let copy = Process { program, whole_until, ..process.clone() };
+                    self.table.insert(key, copy);
+                }
+            }
+            (_, Some(parent)) => {
+                let (of, first) = (parent.pid, now.time);
+                let state = State::Copied { of };
+                let copy = Process { state, pid: child, ppid: of, executed: false, first, own: 0, seen: now, ..parent };
+                self.table.insert(key, copy);
+            }
+            (_, None) => self.end(node, child, now),
+        }
+    }
+
+    /// Confirms the entry of a process that has a child now. False if it doesn't hold.
+    pub(super) fn confirm(&mut self, node: u64, pid: u32, now: Moment) -> bool {
+        let (Some(process), Some(node)) = (self.table.touch(&(node, pid)), self.nodes.get(&node)) else { return false };
+        process.may_be_same(node, now) && process.runs_at(node, now)
+    }
+
+    /// Confirms the entry of a process that has run since it was last seen, and maybe longer ago than entries hold. False
+    /// if it doesn't hold.
+    pub(super) fn confirm_running(&mut self, node: u64, pid: u32, now: Moment) -> bool {
+        let (Some(process), Some(node)) = (self.table.touch(&(node, pid)), self.nodes.get(&node)) else { return false };
+        process.boot_is(now) && process.runs_at(node, now)
+    }
+
+    /// An entry, whether it holds or not.
+    pub(super) fn get(&self, node: u64, pid: u32) -> Option<&Process> {
+        self.table.get(&(node, pid))
+    }
+
+    /// Notes the name that a process has now, and the one that it had at the time of an event, if that is known.
+    pub(super) fn correct_name(&mut self, node: u64, pid: u32, now: Name, then: Option<Name>) {
+        if let Some(process) = self.table.touch(&(node, pid)) {
+            process.name = then.unwrap_or(if process.name == now { now } else { Name::default() });
+        }
+    }
+}
+
+impl Process {
+    fn boot_is(&self, now: Moment) -> bool {
+        self.seen.boot == now.boot
+    }
+
+    /// True if its number wasn't given to another process since it was seen, as far as that is known.
+    fn may_be_same(&self, node: &Node, now: Moment) -> bool {
+        self.boot_is(now)
+            && (now.time - self.seen.time).abs() <= CONFIRMED
+            && !node.numbers.may_be_reused(self.pid, self.seen.position)
+    }
+
+    /// Notes that it runs at a moment, if no event is missing that may have changed that.
+    fn runs_at(&mut self, node: &Node, now: Moment) -> bool {
+        let runs = self.state == State::Running
+            && self.since <= now.serial
+            && node.serials.is_whole(self.seen.serial, now.serial);
+        if runs {
+            self.see(now);
+            self.note_whole(node, now);
+        }
+        runs
+    }
+
+    /// Notes whether an event is missing that may have changed its name or arguments.
+    fn note_whole(&mut self, node: &Node, now: Moment) {
+        self.whole = node.serials.is_whole(self.whole_until, now.serial);
+        if self.whole {
+            self.whole_until = self.whole_until.max(now.serial);
+        }
+    }
+
+    fn see(&mut self, now: Moment) {
+        if now.serial >= self.seen.serial {
+            self.seen = now;
+        }
+    }
+
+    /// True if this is the process that `parent` began to make at `now`.
+    fn is_child(&self, parent: u32, now: Moment) -> bool {
+        self.ppid == parent && self.first >= now.time && !matches!(self.state, State::Copied { .. })
+    }
+
+    /// True if an event of this process, with this parent, goes on with the same process.
+    fn goes_on(&self, ppid: u32) -> bool {
+        match self.state {
+            // The parent of a process that has lost its own is usually the first process.
+            State::Running => ppid == self.ppid || ppid == 1,
+            State::Copied { of } => ppid == of,
+            State::Ended => false,
+        }
+    }
+
+    /// Notes an event of the process that runs the same program as before.
+    fn confirm(&mut self, subject: &Subject, node: &Node, now: Moment) {
+        if self.state == State::Running {
+            self.see(now);
+        } else {
+            (self.state, self.seen) = (State::Running, now);
+        }
+        (self.own, self.ppid) = (now.serial, subject.ppid);
+        self.note_whole(node, now);
+        if self.name.bytes() != subject.comm {
+            // Either one of its threads has another name, or the process has named itself.
+            self.name = Name::default();
+        }
+    }
+}

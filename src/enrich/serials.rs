@@ -1,0 +1,146 @@
+//! Which events of one node have come. An event that is missing may have changed what is known of processes.
+//!
+//! [`crate::sequence`] reports gaps: it waits until a serial surely doesn't come any more. Here a serial counts as missing
+//! at once, because what is said now must be true now.
+
+use crate::event::EventId;
+use std::collections::VecDeque;
+
+/// The most ranges of missing serials that are remembered.
+const MAX_HOLES: usize = 256;
+/// How far the times of two events may be apart if their serials came in the wrong order, in milliseconds.
+const OUT_OF_ORDER: i64 = 10_000;
+
+/// The serials of one node.
+#[derive(Debug, Default)]
+pub(super) struct Serials {
+    newest: u64,
+    /// The latest time of all events, in milliseconds.
+    latest: i64,
+    /// Ranges of missing serials, in order.
+    holes: VecDeque<(u64, u64)>,
+    /// The last missing serial of the ranges that are forgotten.
+    forgotten: u64,
+}
+
+/// The time of an event, in milliseconds since 1970.
+pub(super) fn millis(id: EventId) -> i64 {
+    id.seconds.saturating_mul(1000).saturating_add(i64::from(id.millis))
+}
+
+impl Serials {
+    /// Notes an event. Returns false if its serial shows that the serials began again: the host was started, or this is
+    /// another log.
+    pub(super) fn note(&mut self, id: EventId) -> bool {
+        let time = millis(id);
+        let goes_on = match id.serial.checked_sub(self.newest) {
+            Some(1..) => {
+                self.advance(id.serial);
+                true
+            }
+            _ => {
+                // A serial that was missing, or one more part of an event.
+                (time - self.latest).abs() <= OUT_OF_ORDER || (time < self.latest && self.is_missing(id.serial))
+            }
+        };
+        if goes_on {
+            self.fill(id.serial);
+            self.latest = self.latest.max(time);
+        } else {
+            *self = Self { newest: id.serial, latest: time, ..Self::default() };
+        }
+        goes_on
+    }
+
+    fn advance(&mut self, serial: u64) {
+        if self.newest > 0 && serial - self.newest > 1 {
+            self.holes.push_back((self.newest + 1, serial - 1));
+            if self.holes.len() > MAX_HOLES
+                && let Some((_, to)) = self.holes.pop_front()
+            {
+                self.forgotten = to;
+            }
+        }
+        self.newest = serial;
+    }
+
+    fn is_missing(&self, serial: u64) -> bool {
+        self.holes.iter().any(|(from, to)| (*from..=*to).contains(&serial))
+    }
+
+    /// Removes a serial from the missing ones.
+    fn fill(&mut self, serial: u64) {
+        if self.holes.back().is_none_or(|(_, to)| *to < serial) {
+            return;
+        }
+        let at = self.holes.partition_point(|(_, to)| *to < serial);
+        let Some((from, to)) = self.holes.get(at).copied().filter(|(from, _)| *from <= serial) else { return };
+        self.holes.remove(at);
+        if serial < to {
+            self.holes.insert(at, (serial + 1, to));
+        }
+        if from < serial {
+            self.holes.insert(at, (from, serial - 1));
+        }
+    }
+
+    /// True if no event between two serials is missing.
+    pub(super) fn is_whole(&self, after: u64, before: u64) -> bool {
+        if after >= before {
+            return true;
+        }
+        let last = self.holes.iter().rev().find(|(from, _)| *from < before);
+        after >= self.forgotten && last.is_none_or(|(_, to)| *to < after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(seconds: i64, serial: u64) -> EventId {
+        EventId { seconds, millis: 0, serial }
+    }
+
+    #[test]
+    fn what_is_missing_breaks_what_was_known_before() {
+        let mut serials = Serials::default();
+        assert!(serials.note(id(1, 100)) && serials.note(id(1, 101)));
+        assert!(serials.is_whole(100, 101));
+        assert!(serials.note(id(2, 105)));
+        assert!(!serials.is_whole(101, 105) && serials.is_whole(105, 106) && serials.is_whole(100, 101));
+        // They were only late.
+        for late in [103, 104, 102] {
+            assert!(!serials.is_whole(101, 105));
+            assert!(serials.note(id(1, late)));
+        }
+        assert!(serials.is_whole(100, 105) && serials.holes.is_empty());
+        // The same event once more.
+        assert!(serials.note(id(2, 105)) && serials.note(id(1, 101)));
+    }
+
+    #[test]
+    fn serials_that_begin_again_are_a_start() {
+        let mut serials = Serials::default();
+        assert!(serials.note(id(1000, 5001)));
+        assert!(serials.note(id(1005, 5003)));
+        assert!(!serials.note(id(1060, 8)), "the host was started");
+        assert!(serials.note(id(1061, 9)));
+        assert!(!serials.note(id(2000, 9)), "and once more, with the same serial");
+        assert!(!serials.note(id(500, 3)), "an older log");
+        // A serial that was missing, but much later.
+        assert!(serials.note(id(501, 20)));
+        assert!(!serials.note(id(560, 12)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut serials = Serials::default();
+        for n in 1..10_000 {
+            assert!(serials.note(id(1, 2 * n)));
+        }
+        assert_eq!(serials.holes.len(), MAX_HOLES);
+        assert!(!serials.is_whole(100, 20_000) && serials.is_whole(19_998, 19_999));
+        assert!(serials.note(id(1, u64::MAX)) && serials.note(id(1, u64::MAX - 1)));
+    }
+}

@@ -1,0 +1,119 @@
+//! Reads a SYSCALL record: which process did what.
+
+use crate::{
+    auparse::{Interpreter, Type, syscall_names},
+    event::{Field, FieldRef, LinuxEvent, is_unknown, to_number},
+};
+use foldhash::fast::RandomState;
+use std::collections::HashMap;
+
+/// The most system calls that are remembered.
+const MAX_CALLS: usize = 4096;
+
+/// What a system call means for the table of processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// It makes a process, or a thread.
+    Fork,
+    /// It ends the process. (`exit` ends one thread of it. Other threads may go on, so it tells nothing.)
+    Exit,
+    /// Anything else.
+    Other,
+}
+
+/// The fields of a SYSCALL record that are needed here. Kernels write them at the same places in each record.
+const NAMES: [&[u8]; 6] = [b"arch", b"syscall", b"ppid", b"pid", b"comm", b"exe"];
+
+/// Reads SYSCALL records. It remembers where fields stand and what system calls mean.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    /// The places of [`NAMES`] in the last record.
+    places: [usize; NAMES.len()],
+    /// Actions by machine and number.
+    actions: HashMap<(u32, u32), Action, RandomState>,
+    comm: Vec<u8>,
+    exe: Vec<u8>,
+}
+
+/// The process that made a system call, as the record shows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subject<'s> {
+    pub(super) pid: u32,
+    pub(super) ppid: u32,
+    /// The name of the thread. Empty if it isn't known.
+    pub(super) comm: &'s [u8],
+    /// The path of the program. Empty if it isn't known.
+    pub(super) exe: &'s [u8],
+    pub(super) action: Action,
+}
+
+impl Reader {
+    /// Reads the record with that number. `None` if it names no process.
+    pub(super) fn read<'s>(
+        &'s mut self,
+        event: &'s LinuxEvent,
+        interpreter: &mut Interpreter,
+        number: usize,
+    ) -> Option<Subject<'s>> {
+        let record = event.records().get(number)?;
+        let fields = event.fields(record);
+        let mut found = [None; NAMES.len()];
+        for ((name, place), found) in NAMES.iter().zip(&mut self.places).zip(&mut found) {
+            let is_it = |field: &&Field| event.bytes(field.name) == *name;
+            *found = fields.get(*place).filter(is_it).copied().or_else(|| {
+                let at = fields.iter().position(|field| is_it(&field))?;
+                *place = at;
+                fields.get(at).copied()
+            });
+        }
+        let [arch, call, ppid, pid, comm, exe] = found;
+        let id = |field: Option<Field>| to_number(event.bytes(field?.value));
+        let action = match (arch.and_then(|field| machine(event.bytes(field.value))), id(call)) {
+            (Some(arch), Some(call)) => match self.actions.get(&(arch, call)) {
+                Some(action) => *action,
+                None => {
+                    let action = action(event, interpreter, number);
+                    if self.actions.len() >= MAX_CALLS {
+                        self.actions.clear();
+                    }
+                    self.actions.insert((arch, call), action);
+                    action
+                }
+            },
+            _ => action(event, interpreter, number),
+        };
+        let place = |field| FieldRef { event, number, record, field };
+        let mut text = |field: Option<Field>, to: &'s mut Vec<u8>| match field.map(place) {
+            Some(place) if !is_unknown(place.text()) => match quoted(place.text()) {
+                Some(text) => text,
+                None => {
+                    to.clear();
+                    to.extend_from_slice(interpreter.value(place, Type::Escaped, None));
+                    to.as_slice()
+                }
+            },
+            _ => b"",
+        };
+        let (comm, exe) = (text(comm, &mut self.comm), text(exe, &mut self.exe));
+        Some(Subject { pid: id(pid).filter(|pid| *pid > 0)?, ppid: id(ppid).unwrap_or(0), comm, exe, action })
+    }
+}
+
+/// The text between quotes.
+fn quoted(text: &[u8]) -> Option<&[u8]> {
+    text.strip_prefix(b"\"")?.strip_suffix(b"\"")
+}
+
+/// The number of a machine, which records give in hex.
+fn machine(text: &[u8]) -> Option<u32> {
+    u32::from_str_radix(str::from_utf8(text).ok()?, 16).ok()
+}
+
+fn action(event: &LinuxEvent, interpreter: &mut Interpreter, number: usize) -> Action {
+    let call = event.records().get(number).and_then(|record| interpreter.syscall(event, number, record));
+    match call.map(|call| syscall_names(interpreter.syscall_name(call)).0) {
+        Some(b"fork" | b"vfork" | b"clone" | b"clone2" | b"clone3") => Action::Fork,
+        Some(b"exit_group") => Action::Exit,
+        _ => Action::Other,
+    }
+}
