@@ -9,7 +9,7 @@ use crate::{
     config::Action,
     document::Document,
     enrich::{Enricher, Origin},
-    event::{Event, Events},
+    event::{Event, EventId, Events},
     filter::Filters,
     format::{Format, Written},
     receipt::Receipt,
@@ -90,6 +90,10 @@ impl<W: Write> Events for Output<'_, W> {
         if self.gathered.len() >= GATHER {
             self.write();
         }
+    }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
     }
 }
 

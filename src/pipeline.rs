@@ -7,7 +7,7 @@
 use crate::{
     config::{self, Action},
     enrich::{Context, Enricher, Origin},
-    event::{Event, Events, LinuxEvent, Notice, Timestamp},
+    event::{Event, EventId, Events, LinuxEvent, Notice, Timestamp},
     filter::Filters,
     metrics::InputMetrics,
     outcome::Outcome,
@@ -167,6 +167,10 @@ impl Events for Pipeline {
             Event::Linux(linux, _) => self.linux(linux, &mut event, receipt),
             Event::Notice(notice) => self.notice(notice, receipt),
         }
+    }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
     }
 }
 

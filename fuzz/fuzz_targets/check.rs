@@ -3,7 +3,7 @@
 use auship::internals::{
     Enricher, Host, Origin, Parser, Receipt, config,
     document::Document,
-    event::{Event, Events},
+    event::{Event, EventId, Events},
     filter::Filters,
     format::{Format, Written},
 };
@@ -81,6 +81,10 @@ impl Events for Check {
             }
             let _: IgnoredAny = serde_json::from_slice(body).expect("it was read above");
         }
+    }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
     }
 }
 

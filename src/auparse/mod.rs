@@ -238,6 +238,9 @@ impl Parser {
                     let identity = Identity { id: header.id, node: node_id(header.node) };
                     let ends = header.record_type == b"type=EOE";
                     self.last_seconds = header.id.seconds;
+                    if identity != last && !header.record_type.starts_with(b"type=DAEMON") {
+                        to.arrives(identity.id, identity.node);
+                    }
                     if self.group.pending.is_full(identity != last) {
                         self.take(&lines[from..start], to)?;
                         from = start;

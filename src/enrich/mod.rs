@@ -21,7 +21,7 @@ mod table;
 
 use crate::{
     auparse::Interpreter,
-    event::{Event, LinuxEvent, record_type, to_number},
+    event::{Event, EventId, LinuxEvent, record_type, to_number},
     format::arguments::Arguments,
 };
 use proc::Proc;
@@ -79,21 +79,25 @@ struct Records {
     dumps: Option<usize>,
     /// The host was started.
     starts: bool,
+    /// The record of the system call was lost.
+    lacks_subject: bool,
 }
 
 impl Records {
     fn of(event: &LinuxEvent) -> Self {
-        let mut records = Self::default();
+        let (mut records, mut of_call) = (Self::default(), false);
         for (number, record) in event.records().iter().enumerate() {
             match record.record_type {
                 record_type::SYSCALL => records.syscall = records.syscall.or(Some(number)),
                 record_type::URINGOP => records.uring = records.uring.or(Some(number)),
-                record_type::EXECVE => records.execve = true,
+                record_type::EXECVE => (records.execve, of_call) = (true, true),
+                record_type::CWD | record_type::PATH | record_type::PROCTITLE => of_call = true,
                 record_type::ANOM_ABEND => records.dumps = Some(number),
                 record_type::SYSTEM_BOOT | record_type::KERNEL => records.starts = true,
                 _ => (),
             }
         }
+        records.lacks_subject = of_call && records.syscall.is_none() && records.uring.is_none();
         records
     }
 }
@@ -122,6 +126,11 @@ impl Enricher {
         }
     }
 
+    /// Notes that a record of an event arrived, before the event itself.
+    pub fn arrives(&mut self, id: EventId, node: u64) {
+        self.processes.arrives(id, node);
+    }
+
     /// Learns from an event, and returns what was known at its time.
     pub fn look(&mut self, event: &mut Event) -> Context<'_> {
         let Event::Linux(event, interpreter) = event else { return Context::default() };
@@ -129,7 +138,9 @@ impl Enricher {
         self.arguments.give_back();
         self.arguments.gather(event, interpreter, records.execve);
         let node = event.node_id();
-        let mut now = self.processes.moment(node, event, records.starts);
+        let Some(mut now) = self.processes.moment(node, event, &records) else {
+            return Context { parent: None, arguments: &self.arguments };
+        };
         if let Some(number) = records.dumps
             && let Some(pid) = number_of(event, number, b"pid")
         {
@@ -160,8 +171,12 @@ impl Enricher {
     ) -> Option<u32> {
         let subject = self.reader.read(event, interpreter, number)?;
         let value = |name: &[u8]| event.value(event.records().get(number)?, name);
-        let executes = self.arguments.len() > 0 && value(b"success") == Some(b"yes");
-        let news = if executes { News::Executes(complete(event, &self.arguments)) } else { News::Nothing };
+        let executes = self.arguments.len() > 0 || subject.action == Action::Execute;
+        let news = if executes && value(b"success") == Some(b"yes") {
+            News::Executes(complete(event, &self.arguments))
+        } else {
+            News::Nothing
+        };
         *now = self.processes.teach(node, &subject, news, *now);
         match subject.action {
             Action::Fork => {
@@ -170,7 +185,7 @@ impl Enricher {
                 }
             }
             Action::Exit => self.processes.end(node, subject.pid, *now),
-            Action::Other => (),
+            Action::Execute | Action::Other => (),
         }
         Some(subject.ppid)
     }
@@ -211,22 +226,27 @@ fn live_parent(proc: &mut Proc, processes: &mut Processes, ppid: u32, now: Momen
     if is_fresh && processes.confirm(0, ppid, now) {
         return (Parent::InTable, None);
     }
-    let Some(reading) = proc.read(ppid, now.time) else {
+    if !processes.is_unchanged(0, ppid, proc.serial(ppid), now) {
+        proc.forget(ppid);
+    }
+    let Some(reading) = proc.read(ppid, now.time, now.serial) else {
         // It has ended since.
         return (Parent::of_table(processes.confirm(0, ppid, now)), None);
     };
     let is_same = seen.is_some_and(|seen| reading.ran_at(seen));
-    let was = reading.covers(now.time).then_some(reading.name);
     if is_same && processes.confirm_running(0, ppid, now) {
-        processes.correct_name(0, ppid, reading.name, was);
+        processes.compare_name(0, ppid, reading.name);
         return (Parent::InTable, None);
     }
     if seen.is_some() && !is_same {
         processes.end(0, ppid, now);
     }
-    match was {
-        Some(name) if reading.ran_at(now.time) => (Parent::Shown, Some(Process::named(ppid, name, now))),
-        _ => (Parent::Unknown, None),
+    // It may have had other names between the two readings, if it executed programs. Rules that watch that show it.
+    let had_no_other = processes.is_unchanged(0, ppid, reading.serial, now);
+    if had_no_other && reading.covers(now.time) && reading.ran_at(now.time) {
+        (Parent::Shown, Some(Process::named(ppid, reading.name, now)))
+    } else {
+        (Parent::Unknown, None)
     }
 }
 

@@ -11,6 +11,9 @@
 const LOWEST: u32 = 300;
 /// The least distance that counts as a step forward.
 const LEAST_REACH: u32 = 4096;
+/// The least distance by which the order of first events may differ from the order of starts. A host with less than
+/// twice as many numbers couldn't even start.
+const LEAST_NOISE: u32 = 256;
 
 /// A point in the sequence of all numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,12 +91,18 @@ impl Numbers {
 
     /// How far the order of first events may differ from the order of starts.
     fn noise(&self) -> u32 {
-        (self.highest.saturating_sub(LOWEST) / 8).clamp(16, 256)
+        (self.highest / 64).max(LEAST_NOISE)
     }
 
     /// The position now.
     pub(super) fn position(&self) -> Position {
         self.at
+    }
+
+    /// The position now, if this number has just been given to a new process.
+    pub(super) fn position_of(&self, number: u32) -> Position {
+        let ahead = number.checked_sub(self.at.number).is_some_and(|ahead| ahead <= self.noise());
+        if ahead { self.at.go(number) } else { self.at }
     }
 
     /// True if a number that belonged to a process at one position may belong to another process now.
@@ -133,7 +142,7 @@ mod tests {
         (20_000..32_768).step_by(7).for_each(|number| numbers.note(number));
         assert_eq!(reused(&numbers), [false, false, true], "19,999 was ahead");
         (300..600).step_by(5).for_each(|number| numbers.note(number));
-        assert_eq!(reused(&numbers), [true, false, true]);
+        assert_eq!(reused(&numbers), [true, false, true], "500 had its turn");
         (600..19_100).step_by(5).for_each(|number| numbers.note(number));
         assert_eq!(reused(&numbers), [true; 3]);
     }
@@ -166,9 +175,9 @@ mod tests {
 
     #[test]
     fn few_numbers_are_reused_soon() {
-        let mut numbers = numbers((300..1000).step_by(2));
+        let mut numbers = numbers((300..2500).step_by(2));
         let since = numbers.position();
         (300..500).step_by(2).for_each(|number| numbers.note(number));
-        assert!(numbers.may_be_reused(480, since) && !numbers.may_be_reused(990, since));
+        assert!(numbers.may_be_reused(600, since) && !numbers.may_be_reused(2400, since));
     }
 }

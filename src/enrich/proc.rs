@@ -35,6 +35,8 @@ pub(super) struct Reading {
     /// The times of the first and the last reading that showed this, in milliseconds since 1970.
     first: i64,
     last: i64,
+    /// The serial of the event at which the first of them was made.
+    pub(super) serial: u64,
 }
 
 impl Weigh for Reading {
@@ -66,7 +68,7 @@ impl Proc {
         let mut proc = Self { readings: Generations::new(PROCESSES, usize::MAX) };
         for entry in fs::read_dir("/proc").ok()?.filter_map(Result::ok) {
             if let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) {
-                proc.read(pid, i64::MAX);
+                proc.read(pid, i64::MAX, 0);
             }
         }
         Some(proc)
@@ -77,8 +79,18 @@ impl Proc {
         (now() - time).abs() <= JUST_NOW
     }
 
+    /// The serial of the event at which a process was read first.
+    pub(super) fn serial(&mut self, pid: u32) -> u64 {
+        self.readings.touch(&pid).map_or(0, |reading| reading.serial)
+    }
+
+    /// Forgets what was read of a process.
+    pub(super) fn forget(&mut self, pid: u32) {
+        self.readings.remove(&pid);
+    }
+
     /// The process with a number, read after an event of that time. `None` if it has ended.
-    pub(super) fn read(&mut self, pid: u32, time: i64) -> Option<Reading> {
+    pub(super) fn read(&mut self, pid: u32, time: i64, serial: u64) -> Option<Reading> {
         let known = self.readings.touch(&pid).copied();
         if let Some(known) = known.filter(|known| known.last.saturating_sub(COARSE) > time) {
             return Some(known);
@@ -86,7 +98,8 @@ impl Proc {
         let (start, name) = stat(&fs::read(format!("/proc/{pid}/stat")).ok()?)?;
         let now = now();
         let same = known.filter(|known| known.start == start && known.name == name);
-        let reading = Reading { start, name, first: same.map_or(now, |known| known.first), last: now };
+        let (first, serial) = same.map_or((now, serial), |known| (known.first, known.serial));
+        let reading = Reading { start, name, first, last: now, serial };
         self.readings.insert(pid, reading);
         Some(reading)
     }
@@ -138,11 +151,11 @@ mod tests {
         let Some(mut proc) = Proc::open() else { return };
         let me = std::process::id();
         let before = now();
-        let reading = proc.read(me, before).unwrap();
+        let reading = proc.read(me, before, 1).unwrap();
         assert!(reading.first <= before && reading.covers(reading.first) && reading.ran_at(before));
         assert!(!reading.covers(reading.first - 1), "it may have had another name");
         assert!(!reading.ran_at(before - 1000 * 60 * 60 * 24 * 365 * 40));
-        assert!(proc.read(u32::MAX, before).is_none());
+        assert!(proc.read(u32::MAX, before, 1).is_none());
         assert!(Proc::is_now(before) && !Proc::is_now(before - 60_000));
     }
 }

@@ -87,7 +87,7 @@ pub(super) struct Moment {
     /// The time of that event, in milliseconds since 1970.
     pub(super) time: i64,
     /// The number of starts of the host by then.
-    pub(super) boot: u32,
+    pub(super) boot: u64,
     /// How far the kernel was with giving out process numbers.
     pub(super) position: Position,
 }

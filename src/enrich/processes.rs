@@ -16,7 +16,11 @@ use super::{
     subject::Subject,
     table::{Generations, Weigh},
 };
-use crate::{event::LinuxEvent, format::arguments::Arguments};
+use super::Records;
+use crate::{
+    event::{EventId, LinuxEvent},
+    format::arguments::Arguments,
+};
 use std::rc::Rc;
 
 /// The number of processes in each of the two generations.
@@ -30,16 +34,20 @@ const NODES: usize = 1024;
 /// there are fewer numbers, [`Numbers`] notices that they begin again.
 const CONFIRMED: i64 = 10 * 60 * 1000;
 
-/// Record types of auditd's own messages (`AUDIT_FIRST_DAEMON` to `AUDIT_LAST_DAEMON`). auditd numbers them itself.
-const DAEMON: std::ops::RangeInclusive<i32> = 1200..=1299;
-
 /// A machine whose events come.
 #[derive(Debug, Default)]
 struct Node {
     /// The number of starts by now, counted over all nodes.
-    boot: u32,
+    boot: u64,
     serials: Serials,
     numbers: Numbers,
+}
+
+impl Node {
+    /// Notes that it was started.
+    fn start(&mut self, boot: u64) {
+        (self.boot, self.numbers) = (boot, Numbers::default());
+    }
 }
 
 impl Weigh for Node {
@@ -66,7 +74,7 @@ pub(super) struct Processes {
     nodes: Generations<u64, Node>,
     table: Generations<Key, Process>,
     /// The number of starts of hosts so far.
-    boots: u32,
+    boots: u64,
     nothing: Rc<Program>,
 }
 
@@ -80,22 +88,36 @@ impl Processes {
         }
     }
 
-    /// Notes that an event came, and returns its moment. All knowledge of a node ends when `starts` is true, or when the
-    /// serials say that the host was started.
-    pub(super) fn moment(&mut self, id: u64, event: &LinuxEvent, starts: bool) -> Moment {
-        if self.nodes.touch(&id).is_none() {
-            self.boots = self.boots.wrapping_add(1);
-            self.nodes.insert(id, Node { boot: self.boots, ..Node::default() });
+    /// Notes that a record of an event arrived. Serials that begin again end all knowledge of a node.
+    pub(super) fn arrives(&mut self, id: EventId, node: u64) {
+        if self.nodes.touch(&node).is_none() {
+            self.boots += 1;
+            self.nodes.insert(node, Node { boot: self.boots, ..Node::default() });
         }
-        let Some(node) = self.nodes.touch(&id) else { return Moment::default() };
-        let by_kernel = event.records().first().is_some_and(|record| !DAEMON.contains(&record.record_type));
-        let goes_on = !by_kernel || event.id.serial == 0 || node.serials.note(event.id);
-        if starts || !goes_on {
-            self.boots = self.boots.wrapping_add(1);
-            (node.boot, node.numbers) = (self.boots, Numbers::default());
+        if let Some(node) = self.nodes.touch(&node)
+            && id.serial > 0
+            && !node.serials.note(id)
+        {
+            self.boots += 1;
+            node.start(self.boots);
+        }
+    }
+
+    /// The moment of an event. `None` if nothing can be known at it. All knowledge of a node ends when `starts` is true.
+    pub(super) fn moment(&mut self, id: u64, event: &LinuxEvent, records: &Records) -> Option<Moment> {
+        let node = self.nodes.touch(&id)?;
+        if !node.serials.has(event.id) {
+            return None;
+        }
+        if records.starts {
+            self.boots += 1;
+            node.start(self.boots);
+        }
+        if records.lacks_subject && event.part == 0 {
+            node.serials.lose(event.id.serial);
         }
         let position = node.numbers.position();
-        Moment { serial: event.id.serial, time: millis(event.id), boot: node.boot, position }
+        Some(Moment { serial: event.id.serial, time: millis(event.id), boot: node.boot, position })
     }
 
     /// Notes that a process has ended.
@@ -197,7 +219,9 @@ impl Processes {
             (_, Some(parent)) => {
                 let (of, first) = (parent.pid, now.time);
                 let state = State::Copied { of };
-                let copy = Process { state, pid: child, ppid: of, executed: false, first, own: 0, seen: now, ..parent };
+                let position = self.nodes.get(&node).map_or(now.position, |node| node.numbers.position_of(child));
+                let seen = Moment { position, ..now };
+                let copy = Process { state, pid: child, ppid: of, executed: false, first, own: 0, seen, ..parent };
                 self.table.insert(key, copy);
             }
             (_, None) => self.end(node, child, now),
@@ -222,11 +246,17 @@ impl Processes {
         self.table.get(&(node, pid))
     }
 
-    /// Notes the name that a process has now, and the one that it had at the time of an event, if that is known.
-    pub(super) fn correct_name(&mut self, node: u64, pid: u32, now: Name, then: Option<Name>) {
-        if let Some(process) = self.table.touch(&(node, pid)) {
-            process.name = then.unwrap_or(if process.name == now { now } else { Name::default() });
+    /// Forgets the name of a process if it has another one now: it may have had that before.
+    pub(super) fn compare_name(&mut self, node: u64, pid: u32, now: Name) {
+        if let Some(process) = self.table.touch(&(node, pid)).filter(|process| process.name != now) {
+            process.name = Name::default();
         }
+    }
+
+    /// True if no event since a serial tells of another program of a process, and none is missing.
+    pub(super) fn is_unchanged(&self, node: u64, pid: u32, since: u64, now: Moment) -> bool {
+        let changed = self.table.get(&(node, pid)).is_some_and(|process| process.boot_is(now) && process.since > since);
+        !changed && self.nodes.get(&node).is_some_and(|node| node.serials.is_whole(since, now.serial))
     }
 }
 

@@ -1,5 +1,10 @@
 //! Which events of one node have come. An event that is missing may have changed what is known of processes.
 //!
+//! The kernel numbers an event when its system call ends, and gives it the time at which the call began. The records
+//! arrive nearly in the order of the numbers. libauparse hands events out in the order of the times, as far as it holds
+//! several. So what is missing is found from the records that arrive. An event that has arrived and is handed out later
+//! began later too.
+//!
 //! [`crate::sequence`] reports gaps: it waits until a serial surely doesn't come any more. Here a serial counts as missing
 //! at once, because what is said now must be true now.
 
@@ -8,12 +13,17 @@ use std::collections::VecDeque;
 
 /// The most ranges of missing serials that are remembered.
 const MAX_HOLES: usize = 256;
-/// How far the times of two events may be apart if their serials came in the wrong order, in milliseconds.
-const OUT_OF_ORDER: i64 = 10_000;
+/// How long after all earlier events an event may have happened whose serial isn't new, in milliseconds. A host takes
+/// longer to start.
+const AHEAD: i64 = 1000;
+/// How long before the latest event the other parts of an event may come, in milliseconds.
+const BEHIND: i64 = 10_000;
 
-/// The serials of one node.
+/// The serials of one node since it was started.
 #[derive(Debug, Default)]
 pub(super) struct Serials {
+    /// The first serial and its time, if an earlier start is known.
+    first: Option<(u64, i64)>,
     newest: u64,
     /// The latest time of all events, in milliseconds.
     latest: i64,
@@ -29,7 +39,7 @@ pub(super) fn millis(id: EventId) -> i64 {
 }
 
 impl Serials {
-    /// Notes an event. Returns false if its serial shows that the serials began again: the host was started, or this is
+    /// Notes that a record arrived. Returns false if its serial shows that the serials began again: the host was started, or this is
     /// another log.
     pub(super) fn note(&mut self, id: EventId) -> bool {
         let time = millis(id);
@@ -40,26 +50,48 @@ impl Serials {
             }
             _ => {
                 // A serial that was missing, or one more part of an event.
-                (time - self.latest).abs() <= OUT_OF_ORDER || (time < self.latest && self.is_missing(id.serial))
+                let ahead = time.saturating_sub(self.latest);
+                ahead <= AHEAD && (ahead >= -BEHIND || self.is_missing(id.serial))
             }
         };
         if goes_on {
             self.fill(id.serial);
             self.latest = self.latest.max(time);
         } else {
-            *self = Self { newest: id.serial, latest: time, ..Self::default() };
+            let first = Some((id.serial, time));
+            *self = Self { first, newest: id.serial, latest: time, ..Self::default() };
         }
         goes_on
+    }
+
+    /// False for an event from before the start of the host that is handed out after it.
+    pub(super) fn has(&self, id: EventId) -> bool {
+        let time = millis(id);
+        let since = self.first.is_none_or(|(serial, first)| id.serial >= serial && time > first - AHEAD);
+        since && id.serial <= self.newest && time <= self.latest
+    }
+
+    /// Notes that the record is missing that tells what an event is about.
+    pub(super) fn lose(&mut self, serial: u64) {
+        let at = self.holes.partition_point(|(_, to)| *to < serial);
+        if self.holes.get(at).is_none_or(|(from, _)| *from > serial) {
+            self.holes.insert(at, (serial, serial));
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        if self.holes.len() > MAX_HOLES
+            && let Some((_, to)) = self.holes.pop_front()
+        {
+            self.forgotten = to;
+        }
     }
 
     fn advance(&mut self, serial: u64) {
         if self.newest > 0 && serial - self.newest > 1 {
             self.holes.push_back((self.newest + 1, serial - 1));
-            if self.holes.len() > MAX_HOLES
-                && let Some((_, to)) = self.holes.pop_front()
-            {
-                self.forgotten = to;
-            }
+            self.forget();
         }
         self.newest = serial;
     }

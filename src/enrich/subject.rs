@@ -13,6 +13,8 @@ const MAX_CALLS: usize = 4096;
 /// What a system call means for the table of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
+    /// It executes a program.
+    Execute,
     /// It makes a process, or a thread.
     Fork,
     /// It ends the process. (`exit` ends one thread of it. Other threads may go on, so it tells nothing.)
@@ -113,6 +115,7 @@ fn action(event: &LinuxEvent, interpreter: &mut Interpreter, number: usize) -> A
     let call = event.records().get(number).and_then(|record| interpreter.syscall(event, number, record));
     match call.map(|call| syscall_names(interpreter.syscall_name(call)).0) {
         Some(b"fork" | b"vfork" | b"clone" | b"clone2" | b"clone3") => Action::Fork,
+        Some(b"execve" | b"execveat") => Action::Execute,
         Some(b"exit_group") => Action::Exit,
         _ => Action::Other,
     }

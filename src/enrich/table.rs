@@ -44,6 +44,14 @@ impl<K: Eq + Hash + Copy, T: Weigh> Generations<K, T> {
         self.recent.get_mut(key)
     }
 
+    /// Removes an entry.
+    pub(super) fn remove(&mut self, key: &K) {
+        self.older.remove(key);
+        if let Some(entry) = self.recent.remove(key) {
+            self.bytes -= entry.bytes();
+        }
+    }
+
     /// Sets an entry.
     pub(super) fn insert(&mut self, key: K, entry: T) {
         let more = entry.bytes();

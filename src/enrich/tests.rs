@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::{auparse::Parser, event::Events, receipt::Receipt};
+use crate::{auparse::Parser, event::{EventId, Events}, receipt::Receipt};
 use std::fmt::Write;
 
 /// A log that is being written.
@@ -124,6 +124,10 @@ impl Events for Last {
         self.parent = context.parent.map_or_else(Default::default, |parent| {
             [text(parent.name()), text(parent.executable()), text(&parent.command_line())]
         });
+    }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
     }
 }
 

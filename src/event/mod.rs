@@ -51,4 +51,8 @@ impl Event<'_, '_> {
 pub trait Events {
     /// Takes one event. A source that acknowledges events gives a receipt with it; others give none.
     fn event(&mut self, event: Event<'_, '_>, receipt: Option<Receipt>);
+
+    /// Notes that a record of a Linux event came, with the [`node_id`] of its host. The event itself may come much later,
+    /// and after events that began later. Events that auditd numbers itself aren't noted.
+    fn arrives(&mut self, _id: EventId, _node: u64) {}
 }
