@@ -4,8 +4,9 @@
 //! that has ended can't belong to another one before all other numbers had their turn. The numbers of processes that
 //! start tell where the kernel is.
 //!
-//! Not every number tells it: a process may have started long before its first event. One such number among others is
-//! ignored, once the next one has shown that it was one. Until then it counts, to be safe.
+//! Not every number tells it: a process may have started long before its first event. A number far from the others is a
+//! stray one. It is believed when more numbers near it follow. Until then both is possible, and a number counts as reused
+//! if it is in either case.
 
 /// The first number that the kernel gives out again after the highest one (`RESERVED_PIDS` in the kernel's pid.c).
 const LOWEST: u32 = 300;
@@ -14,6 +15,10 @@ const LEAST_REACH: u32 = 4096;
 /// The least distance by which the order of first events may differ from the order of starts. A host with less than
 /// twice as many numbers couldn't even start.
 const LEAST_NOISE: u32 = 256;
+/// The stray numbers in a row, near each other, that are believed.
+const BELIEVED: u32 = 4;
+/// The stray numbers in a row that are believed wherever they are.
+const MOST_STRAYS: u32 = 16;
 
 /// A point in the sequence of all numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,11 +30,11 @@ pub(super) struct Position {
     stray: Option<Stray>,
 }
 
-/// A number far from the others. The next one shows whether it tells the position.
+/// A number far from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stray {
     number: u32,
-    /// The number of stray numbers by then.
+    /// Counts the strays. Numbers near each other are one.
     nth: u32,
 }
 
@@ -51,9 +56,13 @@ pub(super) struct Numbers {
     at: Position,
     /// The highest number so far.
     highest: u32,
+    /// The count of strays.
     strays: u32,
-    /// The last stray number that told the position.
-    believed: Option<Stray>,
+    /// Numbers in a row that are stray, and those of them that are near each other.
+    in_a_row: u32,
+    near_each_other: u32,
+    /// The last stray that told the position.
+    believed: u32,
 }
 
 impl Numbers {
@@ -72,20 +81,37 @@ impl Numbers {
         };
         let is_next = number > at && number - at <= reach;
         self.highest = self.highest.max(number);
-        match self.at.stray.take() {
-            _ if is_late => (),
-            _ if is_next => self.at = self.at.go(number),
+        if is_late || is_next {
+            self.at = if is_next { self.at.go(number) } else { Position { stray: None, ..self.at } };
+            (self.in_a_row, self.near_each_other) = (0, 0);
+        } else {
+            self.stray(number);
+        }
+    }
+
+    /// Notes a number far from the others.
+    fn stray(&mut self, number: u32) {
+        self.in_a_row += 1;
+        let noise = self.noise();
+        let near = self.at.stray.filter(|stray| {
+            number >= stray.number.saturating_sub(noise) && number <= stray.number.saturating_add(LEAST_REACH)
+        });
+        let stray = match near {
             Some(stray) => {
-                self.believed = Some(stray);
-                self.at = self.at.go(stray.number);
-                if number > stray.number || stray.number - number > noise {
-                    self.at = self.at.go(number);
-                }
+                self.near_each_other += 1;
+                Stray { number: number.max(stray.number), ..stray }
             }
             None => {
-                self.strays = self.strays.wrapping_add(1);
-                self.at.stray = Some(Stray { number, nth: self.strays });
+                (self.strays, self.near_each_other) = (self.strays.wrapping_add(1), 1);
+                Stray { number, nth: self.strays }
             }
+        };
+        if self.near_each_other >= BELIEVED || self.in_a_row >= MOST_STRAYS {
+            self.believed = stray.nth;
+            self.at = self.at.go(stray.number);
+            (self.in_a_row, self.near_each_other) = (0, 0);
+        } else {
+            self.at.stray = Some(stray);
         }
     }
 
@@ -107,8 +133,9 @@ impl Numbers {
 
     /// True if a number that belonged to a process at one position may belong to another process now.
     pub(super) fn may_be_reused(&self, number: u32, since: Position) -> bool {
-        let was = if since.stray.is_some() && since.stray == self.believed { since.believing() } else { since };
-        let if_believed = if since.stray == self.at.stray { since.believing() } else { was };
+        let of = |position: Position| position.stray.map(|stray| stray.nth);
+        let was = if of(since) == Some(self.believed) { since.believing() } else { since };
+        let if_believed = if of(since) == of(self.at) { since.believing() } else { was };
         self.has_passed(self.at, number, was) || self.has_passed(self.at.believing(), number, if_believed)
     }
 
@@ -142,7 +169,7 @@ mod tests {
         (20_000..32_768).step_by(7).for_each(|number| numbers.note(number));
         assert_eq!(reused(&numbers), [false, false, true], "19,999 was ahead");
         (300..600).step_by(5).for_each(|number| numbers.note(number));
-        assert_eq!(reused(&numbers), [true, false, true], "500 had its turn");
+        assert_eq!(reused(&numbers), [true, false, true]);
         (600..19_100).step_by(5).for_each(|number| numbers.note(number));
         assert_eq!(reused(&numbers), [true; 3]);
     }
@@ -151,26 +178,41 @@ mod tests {
     fn a_process_that_started_long_ago_tells_nothing() {
         let mut numbers = numbers(10_000..10_100);
         let since = numbers.position();
-        numbers.note(700);
-        assert!(numbers.may_be_reused(600, since), "perhaps the numbers began again");
+        for stray in [700, 9000, 701] {
+            numbers.note(stray);
+            assert!(numbers.may_be_reused(600, since), "perhaps the numbers began again");
+        }
         numbers.note(10_103);
         assert!(!numbers.may_be_reused(600, since), "they did not");
-        // Two in a row are believed.
-        numbers.note(800);
-        numbers.note(900);
+        // Some in a row are believed.
+        (700..705).for_each(|number| numbers.note(number));
         assert!(numbers.may_be_reused(600, since));
+        assert_eq!(numbers.position().lap, 1);
+        // So are many that are far from each other.
+        (0..MOST_STRAYS).for_each(|n| numbers.note(if n % 2 == 0 { 30_000 } else { 20_000 }));
+        assert!(numbers.may_be_reused(10_000, since));
     }
 
     #[test]
     fn first_events_may_come_in_another_order_than_starts() {
-        let mut numbers = numbers([1000, 1003, 1001, 1010, 1005, 32_700]);
+        let mut numbers = numbers([1000, 1003, 1001, 1010, 1005, 32_700, 32_705, 32_701, 32_710]);
         numbers.note(32_760);
         let since = numbers.position();
-        for number in [301, 32_765, 305, 303, 310] {
+        assert_eq!((since.lap, since.number), (0, 32_760));
+        for number in [301, 32_765, 305, 303, 310, 308] {
             numbers.note(number);
+            assert!(numbers.may_be_reused(301, since) || number > 32_000);
         }
-        assert_eq!(numbers.position().lap, since.lap + 1);
+        assert_eq!(numbers.position().lap, 1);
         assert!(!numbers.may_be_reused(2000, since));
+        // What was seen while that was open isn't reused.
+        let mut numbers = Numbers::default();
+        (20_000..20_100).for_each(|number| numbers.note(number));
+        numbers.note(400);
+        let seen = numbers.position();
+        assert!(!numbers.may_be_reused(400, seen));
+        (401..500).for_each(|number| numbers.note(number));
+        assert!(!numbers.may_be_reused(400, seen) && numbers.position().lap == 1);
     }
 
     #[test]

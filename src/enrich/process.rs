@@ -112,7 +112,7 @@ pub struct Process {
     pub(super) program: Rc<Program>,
     pub(super) pid: u32,
     pub(super) ppid: u32,
-    /// True if an event told that it executes its program. False for a copy of another process.
+    /// False if it is surely a copy of another process, and has executed no program since.
     pub(super) executed: bool,
     /// The time of its first event, in milliseconds since 1970.
     pub(super) first: i64,

@@ -143,7 +143,7 @@ impl Processes {
     pub(super) fn teach(&mut self, node: u64, subject: &Subject, news: News, mut now: Moment) -> Moment {
         let key = (node, subject.pid);
         let Some(node) = self.nodes.touch(&node) else { return now };
-        let known = self.table.touch(&key).filter(|process| process.boot_is(now));
+        let mut known = self.table.touch(&key).filter(|process| process.boot_is(now));
         let may_be_same = known.as_ref().is_some_and(|process| process.may_be_same(node, now));
         if known.as_ref().is_none_or(|process| process.state != State::Running)
             || !may_be_same
@@ -153,7 +153,7 @@ impl Processes {
             now.position = node.numbers.position();
         }
         let mut first = now.time;
-        if let Some(process) = known {
+        if let Some(process) = known.as_mut() {
             if now.serial < process.own {
                 // It came late, and a later event told more.
                 return now;
@@ -166,7 +166,10 @@ impl Processes {
                 first = process.first;
             }
         }
-        let process = self.described(subject, news, first, now);
+        // Of a process that was known before, it isn't known any more whether it is still a copy of its parent.
+        let executed = known.is_some_and(|process| process.state == State::Running);
+        let mut process = self.described(subject, news, first, now);
+        process.executed |= executed;
         self.table.insert(key, process);
         now
     }

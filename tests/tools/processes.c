@@ -25,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,6 +39,8 @@ struct shared {
 	atomic_long made;
 	atomic_long ids;
 	long wanted;
+	/* The most processes that may exist at once. */
+	unsigned most;
 	/* Since Linux 6.14 each namespace has a limit of its own for its numbers. */
 	int own_limits;
 };
@@ -229,8 +232,28 @@ static void threads(int depth)
 		pthread_join(thread, NULL);
 }
 
+/* Kills one process. A pidfd names exactly one: kill() would take the -1 of a failed fork for all processes. */
+static void end_by_signal(pid_t pid)
+{
+	int one = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (one < 0)
+		return;
+	nap(any(2000));
+	syscall(SYS_pidfd_send_signal, one, SIGKILL, NULL, 0);
+	close(one);
+}
+
+/* True if there are too many processes. Others need numbers too. */
+static int crowded(void)
+{
+	struct sysinfo info;
+	return sysinfo(&info) != 0 || info.procs > shared->most;
+}
+
 static void act(int depth)
 {
+	if (crowded())
+		return;
 	switch (any(12)) {
 	case 0: case 1: case 2:
 		child((int)any(3), depth, 0);
@@ -241,12 +264,9 @@ static void act(int depth)
 	case 4:
 		orphan(depth);
 		break;
-	case 5: { /* killed: no event tells that it ended */
-		pid_t pid = subshell(depth, 2);
-		nap(any(2000));
-		kill(pid, SIGKILL);
+	case 5: /* killed: no event tells that it ended */
+		end_by_signal(subshell(depth, 2));
 		break;
-	}
 	case 6: /* the child may execute its program while its parent executes another one */
 		child((int)any(2), depth, any(400));
 		if (any(2))
@@ -328,6 +348,10 @@ int main(int argc, char **argv)
 	close(truth);
 	shared->wanted = atol(argv[2]);
 	random_state = strtoull(argv[3], NULL, 10);
+	struct sysinfo info;
+	if (sysinfo(&info) != 0)
+		return 4;
+	shared->most = info.procs + 300u;
 	struct utsname kernel;
 	int major = 0, minor = 0;
 	uname(&kernel);
@@ -343,7 +367,8 @@ int main(int argc, char **argv)
 		if (fork() == 0) {
 			copied(t0);
 			while (atomic_load(&shared->made) < shared->wanted) {
-				child((int)any(3), 0, 0);
+				if (!crowded())
+					child((int)any(3), 0, 0);
 				nap(50000);
 				while (waitpid(-1, NULL, WNOHANG) > 0)
 					;
@@ -356,7 +381,9 @@ int main(int argc, char **argv)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);
 	int running = 4;
 	while (atomic_load(&shared->made) < shared->wanted) {
-		if (child((int)any(3), 4, 0) > 0)
+		if (crowded())
+			nap(500);
+		else if (child((int)any(3), 4, 0) > 0)
 			running++;
 		while (running > 0 && waitpid(-1, NULL, running > 12 ? 0 : WNOHANG) > 0)
 			running--;
