@@ -260,7 +260,8 @@ fn with_a_start(log: &str, first: &str, seconds: i64) -> String {
 fn check_start(log: &Path, dir: &Path) {
     let text = String::from_utf8_lossy(&fs::read(log).unwrap()).into_owned();
     let time = text.split_once("audit(").unwrap().1.split_once(':').unwrap().0.to_string();
-    let boot = format!("type=SYSTEM_BOOT msg=audit({time}:1): pid=1 uid=0 auid=4294967295 ses=4294967295 msg='res=success'\n");
+    let boot =
+        format!("type=SYSTEM_BOOT msg=audit({time}:1): pid=1 uid=0 auid=4294967295 ses=4294967295 msg='res=success'\n");
     for (first, seconds) in [(&boot[..], 0), ("", 60)] {
         let path = dir.join("started.log");
         fs::write(&path, with_a_start(&text, first, seconds)).unwrap();

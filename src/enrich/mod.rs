@@ -27,7 +27,7 @@ use crate::{
 use proc::Proc;
 use process::Moment;
 use processes::{News, Processes};
-use subject::{Action, Reader};
+use subject::{Action, Reader, Records};
 
 pub use process::Process;
 
@@ -65,40 +65,6 @@ impl Context<'_> {
     /// The parent, if it has this number.
     pub fn parent(&self, ppid: u32) -> Option<&Process> {
         self.parent.filter(|parent| parent.pid() == ppid)
-    }
-}
-
-/// The records of an event that matter here.
-#[derive(Default)]
-struct Records {
-    syscall: Option<usize>,
-    /// A request in an io_uring. It has numbers of processes too.
-    uring: Option<usize>,
-    execve: bool,
-    /// The process is killed by a signal, and dumps its memory.
-    dumps: Option<usize>,
-    /// The host was started.
-    starts: bool,
-    /// The record of the system call was lost.
-    lacks_subject: bool,
-}
-
-impl Records {
-    fn of(event: &LinuxEvent) -> Self {
-        let (mut records, mut of_call) = (Self::default(), false);
-        for (number, record) in event.records().iter().enumerate() {
-            match record.record_type {
-                record_type::SYSCALL => records.syscall = records.syscall.or(Some(number)),
-                record_type::URINGOP => records.uring = records.uring.or(Some(number)),
-                record_type::EXECVE => (records.execve, of_call) = (true, true),
-                record_type::CWD | record_type::PATH | record_type::PROCTITLE => of_call = true,
-                record_type::ANOM_ABEND => records.dumps = Some(number),
-                record_type::SYSTEM_BOOT | record_type::KERNEL => records.starts = true,
-                _ => (),
-            }
-        }
-        records.lacks_subject = of_call && records.syscall.is_none() && records.uring.is_none();
-        records
     }
 }
 

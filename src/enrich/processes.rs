@@ -13,10 +13,9 @@ use super::{
     numbers::Numbers,
     process::{Moment, Name, Process, Program, State},
     serials::{Serials, millis},
-    subject::Subject,
+    subject::{Records, Subject},
     table::{Generations, Weigh},
 };
-use super::Records;
 use crate::{
     event::{EventId, LinuxEvent},
     format::arguments::Arguments,

@@ -64,11 +64,11 @@ impl Serials {
         goes_on
     }
 
-    /// False for an event from before the start of the host that is handed out after it.
+    /// True for an event of this time. An event from before the start of the host may be handed out after it.
     pub(super) fn has(&self, id: EventId) -> bool {
         let time = millis(id);
         let since = self.first.is_none_or(|(serial, first)| id.serial >= serial && time > first - AHEAD);
-        since && id.serial <= self.newest && time <= self.latest
+        since && (1..=self.newest).contains(&id.serial) && time <= self.latest
     }
 
     /// Notes that the record is missing that tells what an event is about.
@@ -149,6 +149,25 @@ mod tests {
         assert!(serials.is_whole(100, 105) && serials.holes.is_empty());
         // The same event once more.
         assert!(serials.note(id(2, 105)) && serials.note(id(1, 101)));
+    }
+
+    #[test]
+    fn an_event_without_its_main_record_is_missing() {
+        let mut serials = Serials::default();
+        (1..10).for_each(|serial| assert!(serials.note(id(1, serial))));
+        serials.lose(5);
+        serials.lose(5);
+        assert!(!serials.is_whole(4, 6) && serials.is_whole(5 + 1, 9) && serials.is_whole(1, 4));
+        assert_eq!(serials.holes, [(5, 5)]);
+    }
+
+    #[test]
+    fn what_is_handed_out_after_a_start_may_be_older() {
+        let mut serials = Serials::default();
+        assert!(serials.note(id(1000, 5001)) && serials.has(id(900, 5001)) && !serials.has(id(1000, 5002)));
+        assert!(!serials.note(id(1060, 8)));
+        assert!(serials.has(id(1060, 8)) && !serials.has(id(1000, 5001)) && !serials.has(id(1000, 8)));
+        assert!(!serials.has(id(1060, 0)), "the kernel's first serial is 1");
     }
 
     #[test]

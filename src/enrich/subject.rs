@@ -1,14 +1,49 @@
-//! Reads a SYSCALL record: which process did what.
+//! Finds the records that tell about processes, and reads the SYSCALL record: which process did what.
 
 use crate::{
     auparse::{Interpreter, Type, syscall_names},
-    event::{Field, FieldRef, LinuxEvent, is_unknown, to_number},
+    event::{Field, FieldRef, LinuxEvent, is_unknown, record_type, to_number},
 };
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// The most system calls that are remembered.
 const MAX_CALLS: usize = 4096;
+
+/// The records of an event that matter here.
+#[derive(Default)]
+pub(super) struct Records {
+    pub(super) syscall: Option<usize>,
+    /// A request in an io_uring. It has numbers of processes too.
+    pub(super) uring: Option<usize>,
+    pub(super) execve: bool,
+    /// The process is killed by a signal, and dumps its memory.
+    pub(super) dumps: Option<usize>,
+    /// The host was started.
+    pub(super) starts: bool,
+    /// The record of the system call was lost.
+    pub(super) lacks_subject: bool,
+}
+
+impl Records {
+    /// Finds them.
+    pub(super) fn of(event: &LinuxEvent) -> Self {
+        let (mut records, mut of_call) = (Self::default(), false);
+        for (number, record) in event.records().iter().enumerate() {
+            match record.record_type {
+                record_type::SYSCALL => records.syscall = records.syscall.or(Some(number)),
+                record_type::URINGOP => records.uring = records.uring.or(Some(number)),
+                record_type::EXECVE => (records.execve, of_call) = (true, true),
+                record_type::CWD | record_type::PATH | record_type::PROCTITLE => of_call = true,
+                record_type::ANOM_ABEND => records.dumps = Some(number),
+                record_type::SYSTEM_BOOT | record_type::KERNEL => records.starts = true,
+                _ => (),
+            }
+        }
+        records.lacks_subject = of_call && records.syscall.is_none() && records.uring.is_none();
+        records
+    }
+}
 
 /// What a system call means for the table of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

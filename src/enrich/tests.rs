@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
-use crate::{auparse::Parser, event::{EventId, Events}, receipt::Receipt};
+use crate::{
+    auparse::Parser,
+    event::{EventId, Events},
+    receipt::Receipt,
+};
 use std::fmt::Write;
 
 /// A log that is being written.
@@ -212,6 +216,33 @@ fn what_a_missing_event_may_have_changed_is_absent() {
     let mut log = sh();
     log.serial(1002).exec(P { comm: "vi", exe: "/bin/vi", ..SH }, &["vi"]);
     assert_eq!(log.serial(1001).exec(LS, &["ls"]).parent(), NOTHING);
+}
+
+#[test]
+fn what_a_missing_record_may_have_told_is_absent() {
+    // The SYSCALL record: perhaps the parent executed another program.
+    for record in ["CWD cwd=\"/\"", "EXECVE argc=1 a0=\"vi\"", "PROCTITLE proctitle=7669"] {
+        let mut log = sh();
+        log.serial += 1;
+        let (kind, text) = record.split_once(' ').unwrap();
+        log.record(kind, text);
+        log.record("EOE", "");
+        assert_eq!(log.exec(LS, &["ls"]).parent(), NOTHING, "{record}");
+    }
+    // The EXECVE record: the parent executed the same program with other arguments.
+    assert_eq!(sh().call(EXECVE, 0, SH, &[]).exec(LS, &["ls"]).parent(), ["sh", "/bin/sh", ""]);
+}
+
+#[test]
+fn events_come_in_the_order_in_which_they_began() {
+    // A record of the first event comes last, so the others wait for it. The third one began before the second one.
+    let mut log = sh();
+    let last = log.text.trim_end().rsplit_once('\n').unwrap().0.len() + 1;
+    let eoe = log.text.split_off(last);
+    log.call(EXIT_GROUP, 0, P { pid: 7, ppid: 1, ..SH }, &[]).exec(LS, &["ls"]);
+    log.time -= 100;
+    log.call(OPENAT, 3, P { pid: 301, ..LS }, &[]).after(1).text.push_str(&eoe);
+    assert_eq!(log.exec(P { pid: 302, ..LS }, &["ls"]).parent(), KNOWN);
 }
 
 #[test]

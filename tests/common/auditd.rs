@@ -130,4 +130,3 @@ pub fn installed(dir: &Path) -> PathBuf {
     }
     path
 }
-
