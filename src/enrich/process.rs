@@ -1,6 +1,8 @@
 //! What is known of one process.
 
 use super::{numbers::Position, table::Weigh};
+use crate::format::arguments::Arguments;
+use memchr::{memchr, memchr_iter};
 use std::rc::Rc;
 
 /// The longest name that is kept. `TASK_COMM_LEN` is 16 with its NUL; names from user space may be a little longer.
@@ -41,41 +43,34 @@ impl Name {
 }
 
 /// The program that a process executes, according to its events.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Program {
-    executable: Box<[u8]>,
-    /// The arguments, each followed by a NUL. Empty if they aren't known.
-    arguments: Box<[u8]>,
+    /// The path of the program. Then the arguments, each followed by a NUL, if they are known.
+    bytes: Rc<[u8]>,
+    /// The length of the path.
+    path: usize,
 }
 
 impl Program {
-    /// A program of which only the file is known.
-    pub(super) fn of_file(executable: &[u8]) -> Self {
+    /// A program and its arguments, if all of them are known. `scratch` is any buffer.
+    pub(super) fn new(executable: &[u8], arguments: Option<&Arguments>, scratch: &mut Vec<u8>) -> Self {
         let executable = if executable.len() > MAX_ARGUMENTS { &[] } else { executable };
-        Self { executable: executable.into(), arguments: Box::default() }
-    }
-
-    /// A program and its arguments.
-    pub(super) fn new<'a>(executable: &[u8], arguments: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut all = Vec::new();
-        for argument in arguments {
-            all.extend_from_slice(argument);
-            all.push(0);
-            if all.len() > MAX_ARGUMENTS {
-                // Incomplete arguments are worse than none.
-                all.clear();
-                break;
-            }
+        scratch.clear();
+        scratch.extend_from_slice(executable);
+        // Incomplete arguments are worse than none. The kernel passes none with a NUL.
+        let kept = |all: &&Arguments| all.command().len() < MAX_ARGUMENTS && memchr(0, all.command()).is_none();
+        if let Some(arguments) = arguments.filter(kept) {
+            arguments.append_terminated(scratch);
         }
-        Self { arguments: all.into(), ..Self::of_file(executable) }
+        Self { bytes: Rc::from(scratch.as_slice()), path: executable.len() }
     }
 
     pub(super) fn executable(&self) -> &[u8] {
-        &self.executable
+        self.bytes.get(..self.path).unwrap_or_default()
     }
 
-    fn len(&self) -> usize {
-        self.executable.len() + self.arguments.len()
+    fn arguments(&self) -> &[u8] {
+        self.bytes.get(self.path..).unwrap_or_default()
     }
 }
 
@@ -109,7 +104,7 @@ pub(super) enum State {
 pub struct Process {
     pub(super) state: State,
     pub(super) name: Name,
-    pub(super) program: Rc<Program>,
+    pub(super) program: Program,
     pub(super) pid: u32,
     pub(super) ppid: u32,
     /// False if it is surely a copy of another process, and has executed no program since.
@@ -134,7 +129,7 @@ impl Process {
         Self {
             state: State::Running,
             name,
-            program: Rc::default(),
+            program: Program::default(),
             pid,
             ppid: 0,
             executed: false,
@@ -174,20 +169,25 @@ impl Process {
     }
 
     fn joined(&self) -> &[u8] {
-        if self.whole { &self.program.arguments } else { &[] }
+        if self.whole { self.program.arguments() } else { &[] }
     }
 
-    /// The arguments, joined by one space.
-    pub fn command_line(&self) -> Vec<u8> {
+    /// The number of arguments.
+    pub fn argument_count(&self) -> usize {
+        memchr_iter(0, self.joined()).count()
+    }
+
+    /// Appends the arguments, joined by one space.
+    pub fn append_command_line(&self, out: &mut Vec<u8>) {
         let arguments = self.joined().strip_suffix(b"\0").unwrap_or_default();
-        arguments.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect()
+        out.extend(arguments.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }));
     }
 }
 
 impl Weigh for Process {
     fn bytes(&self) -> usize {
         // Copies share a program. It counts for each of them, because it stays as long as any of them.
-        self.program.len()
+        self.program.bytes.len()
     }
 }
 
@@ -198,20 +198,23 @@ mod tests {
     #[test]
     fn arguments_are_whole_or_absent() {
         let process = |arguments: &[&[u8]]| Process {
-            program: Rc::new(Program::new(b"/bin/sh", arguments.iter().copied())),
+            program: Program::new(b"/bin/sh", Some(&Arguments::of(arguments)), &mut Vec::new()),
             ..Process::named(1, Name::default(), Moment::default())
         };
         for arguments in [&[&b"sh"[..], b"", b"-c"][..], &[b""], &[b"", b""]] {
             let process = process(arguments);
-            assert!(process.has_arguments());
+            assert_eq!((process.has_arguments(), process.argument_count()), (true, arguments.len()));
             assert_eq!(process.arguments().collect::<Vec<_>>(), arguments);
+            let mut line = Vec::new();
+            process.append_command_line(&mut line);
+            assert_eq!(line, arguments.join(&b' '));
         }
-        for arguments in [&[][..], &[&[b'x'; MAX_ARGUMENTS][..]]] {
+        for arguments in [&[][..], &[&[b'x'; MAX_ARGUMENTS][..]], &[b"a\0b"]] {
             let process = process(arguments);
             assert!(!process.has_arguments() && process.arguments().next().is_none());
-            assert_eq!(process.executable(), b"/bin/sh");
+            assert_eq!((process.executable(), process.argument_count()), (&b"/bin/sh"[..], 0));
         }
-        assert!(Program::of_file(&[b'x'; MAX_ARGUMENTS + 1]).executable().is_empty());
+        assert!(Program::new(&[b'x'; MAX_ARGUMENTS + 1], None, &mut Vec::new()).executable().is_empty());
     }
 
     #[test]

@@ -20,7 +20,6 @@ use crate::{
     event::{EventId, LinuxEvent},
     format::arguments::Arguments,
 };
-use std::rc::Rc;
 
 /// The number of processes in each of the two generations.
 const PROCESSES: usize = 8192;
@@ -74,7 +73,8 @@ pub(super) struct Processes {
     table: Generations<Key, Process>,
     /// The number of starts of hosts so far.
     boots: u64,
-    nothing: Rc<Program>,
+    nothing: Program,
+    scratch: Vec<u8>,
 }
 
 impl Processes {
@@ -83,22 +83,26 @@ impl Processes {
             nodes: Generations::new(NODES, usize::MAX),
             table: Generations::new(PROCESSES, MAX_BYTES),
             boots: 0,
-            nothing: Rc::default(),
+            nothing: Program::default(),
+            scratch: Vec::new(),
         }
     }
 
     /// Notes that a record of an event arrived. Serials that begin again end all knowledge of a node.
     pub(super) fn arrives(&mut self, id: EventId, node: u64) {
-        if self.nodes.touch(&node).is_none() {
-            self.boots += 1;
-            self.nodes.insert(node, Node { boot: self.boots, ..Node::default() });
-        }
-        if let Some(node) = self.nodes.touch(&node)
-            && id.serial > 0
-            && !node.serials.note(id)
-        {
-            self.boots += 1;
-            node.start(self.boots);
+        match self.nodes.touch(&node) {
+            Some(node) => {
+                if id.serial > 0 && !node.serials.note(id) {
+                    self.boots += 1;
+                    node.start(self.boots);
+                }
+            }
+            None => {
+                self.boots += 1;
+                let mut new = Node { boot: self.boots, ..Node::default() };
+                new.serials.note(id);
+                self.nodes.insert(node, new);
+            }
         }
     }
 
@@ -127,7 +131,7 @@ impl Processes {
             let tombstone = Process {
                 state: State::Ended,
                 name: Name::default(),
-                program: Rc::clone(&self.nothing),
+                program: self.nothing.clone(),
                 own: now.serial,
                 since: now.serial,
                 seen: now,
@@ -141,7 +145,7 @@ impl Processes {
     /// far the numbers are.
     pub(super) fn teach(&mut self, node: u64, subject: &Subject, news: News, mut now: Moment) -> Moment {
         let key = (node, subject.pid);
-        let Some(node) = self.nodes.touch(&node) else { return now };
+        let Some(node) = self.nodes.get_mut(&node) else { return now };
         let mut known = self.table.touch(&key).filter(|process| process.boot_is(now));
         let may_be_same = known.as_ref().is_some_and(|process| process.may_be_same(node, now));
         if known.as_ref().is_none_or(|process| process.state != State::Running)
@@ -174,15 +178,12 @@ impl Processes {
     }
 
     /// A process of which nothing else is known than this event tells.
-    fn described(&self, subject: &Subject, news: News, first: i64, now: Moment) -> Process {
-        let (name, program) = match news {
-            News::Executes(Some(arguments)) => {
-                (Name::new(subject.comm), Rc::new(Program::new(subject.exe, arguments.iter())))
-            }
-            News::Executes(None) => (Name::new(subject.comm), Rc::new(Program::of_file(subject.exe))),
-            News::Nothing if subject.exe.is_empty() => (Name::default(), Rc::clone(&self.nothing)),
-            News::Nothing => (Name::of_program(subject.exe, subject.comm), Rc::new(Program::of_file(subject.exe))),
+    fn described(&mut self, subject: &Subject, news: News, first: i64, now: Moment) -> Process {
+        let (name, arguments) = match news {
+            News::Executes(arguments) => (Name::new(subject.comm), arguments),
+            News::Nothing => (Name::of_program(subject.exe, subject.comm), None),
         };
+        let program = Program::new(subject.exe, arguments, &mut self.scratch);
         Process {
             state: State::Running,
             name,

@@ -33,6 +33,11 @@ impl<K: Eq + Hash + Copy, T: Weigh> Generations<K, T> {
         self.recent.get(key).or_else(|| self.older.get(key))
     }
 
+    /// An entry, as it is.
+    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut T> {
+        if self.older.is_empty() { self.recent.get_mut(key) } else { self.touch(key) }
+    }
+
     /// An entry that is used. The caller must not change the bytes that it owns; [`Generations::insert`] may.
     pub(super) fn touch(&mut self, key: &K) -> Option<&mut T> {
         if !self.older.is_empty()

@@ -126,7 +126,9 @@ impl Events for Last {
         let context = self.enricher.look(&mut event);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         self.parent = context.parent.map_or_else(Default::default, |parent| {
-            [text(parent.name()), text(parent.executable()), text(&parent.command_line())]
+            let mut line = Vec::new();
+            parent.append_command_line(&mut line);
+            [text(parent.name()), text(parent.executable()), text(&line)]
         });
     }
 

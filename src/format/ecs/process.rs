@@ -59,22 +59,24 @@ pub(super) fn write(gather: &mut Gather, context: &Context, words: &mut [Vec<u8>
     }
     let parent = objects.open("parent");
     if let Some(ppid) = ppid {
-        write_parent(&mut objects, ppid, context);
+        write_parent(&mut objects, ppid, context, comm);
     }
     objects.close(parent);
     objects.close(process);
 }
 
 /// Writes what is known of the parent.
-fn write_parent(objects: &mut Objects, ppid: u32, context: &Context) {
+fn write_parent(objects: &mut Objects, ppid: u32, context: &Context, scratch: &mut Vec<u8>) {
     objects.number("pid", ppid.into());
     let Some(parent) = context.parent(ppid) else { return };
     objects.some("name", parent.name());
     objects.some("executable", parent.executable());
     if parent.has_arguments() {
         objects.list("args", parent.arguments());
-        objects.number("args_count", parent.arguments().count() as u64);
-        objects.text("command_line", &parent.command_line());
+        objects.number("args_count", parent.argument_count() as u64);
+        scratch.clear();
+        parent.append_command_line(scratch);
+        objects.text("command_line", scratch);
     }
 }
 
