@@ -429,10 +429,9 @@ fn what_is_said_of_parents_is_true() {
         return cannot_run(what, &format!("cc can't be run: {e}"));
     }
     let processes = env::var("PROCESSES").map_or(3000, |number| number.parse().unwrap());
-    for calls in ["execve,execveat", "execve,execveat,fork,vfork,clone,clone3,exit,exit_group"] {
-        check(calls, processes);
-        // Numbers come again soon.
-        let _few = Setting::set("/proc/sys/kernel/pid_max", "4000");
-        check(calls, processes);
-    }
+    let rules = ["execve,execveat", "execve,execveat,fork,vfork,clone,clone3,exit,exit_group"];
+    rules.iter().for_each(|calls| check(calls, processes));
+    // Numbers come again soon.
+    let _few = Setting::set("/proc/sys/kernel/pid_max", "4000");
+    rules.iter().for_each(|calls| check(calls, processes));
 }

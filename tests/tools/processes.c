@@ -385,7 +385,8 @@ int main(int argc, char **argv)
 			nap(500);
 		else if (child((int)any(3), 4, 0) > 0)
 			running++;
-		while (running > 0 && waitpid(-1, NULL, running > 12 ? 0 : WNOHANG) > 0)
+		/* Orphans may be among them. */
+		while (waitpid(-1, NULL, running > 12 ? 0 : WNOHANG) > 0)
 			running--;
 	}
 	while (waitpid(-1, NULL, 0) > 0)
