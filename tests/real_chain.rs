@@ -6,14 +6,12 @@
 mod common;
 
 use common::{
-    AUSHIP, PYTHON, audit, auship, cannot_run, json,
+    PYTHON, audit,
+    auditd::{Auditd, auditctl, obstacle},
+    auship, cannot_run, json,
     opensearch::OpenSearch,
     server::{Certificates, Server},
     tool, wait_until, write_config,
-};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
 };
 use serde_json::{Value, json};
 use std::{
@@ -21,8 +19,8 @@ use std::{
     ffi::{OsStr, OsString},
     fs,
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
-    path::{Path, PathBuf},
-    process::{Child, Command},
+    path::Path,
+    process::Command,
 };
 use time::{OffsetDateTime, macros::format_description};
 

@@ -1,6 +1,6 @@
 //! Formats turn an event into one JSON document. Each format has one module and one variant of [`Format`].
 
-pub mod arguments;
+pub(crate) mod arguments;
 mod clock;
 pub mod ecs;
 mod flat;
