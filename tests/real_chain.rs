@@ -162,6 +162,8 @@ fn chain(log_format: &str) {
     fs::copy("/bin/true", &program).unwrap();
 
     let mut auditd = Auditd::start(dir.path(), &config, log_format);
+    // The name of a parent is known from `/proc` only if the plugin runs when the event happens.
+    wait_until("the plugin's first document", || fs::metadata(&file).is_ok_and(|file| file.len() > 0));
     let key = format!("auship-test-{}", std::process::id());
     let dir_rule = OsString::from(format!("dir={}", watched.display()));
     let end = [OsStr::new("-F"), &dir_rule, OsStr::new("-k"), OsStr::new(&key)];
