@@ -6,11 +6,13 @@
 //! | `subject.rs` | reads which process an event is about |
 //! | `processes.rs` | the table of processes, and how long an entry is true |
 //! | `process.rs` | one entry |
+//! | `node.rs` | one machine |
 //! | `serials.rs` | which events are missing |
 //! | `numbers.rs` | when a process number may belong to another process |
 //! | `proc.rs` | what `/proc` tells |
 //! | `table.rs` | a map whose size has a limit |
 
+mod node;
 mod numbers;
 mod proc;
 mod process;

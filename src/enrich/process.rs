@@ -1,6 +1,6 @@
 //! What is known of one process.
 
-use super::{numbers::Position, table::Weigh};
+use super::{node::Node, numbers::Position, subject::Subject, table::Weigh};
 use crate::format::arguments::Arguments;
 use memchr::{memchr, memchr_iter};
 use std::rc::Rc;
@@ -9,6 +9,11 @@ use std::rc::Rc;
 const MAX_NAME: usize = 31;
 /// Arguments are not kept if all of them together have more bytes than this.
 const MAX_ARGUMENTS: usize = 4096;
+
+/// How long an entry holds after it was confirmed, in milliseconds. With 4,194,304 numbers, the default on 64-bit
+/// machines with systemd, 7,000 processes would have to start in each second of it until a number comes again. Where
+/// there are fewer numbers, [`super::numbers`] notices that they begin again.
+const CONFIRMED: i64 = 10 * 60 * 1000;
 
 /// The name of a process. It is empty if it isn't known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -181,6 +186,76 @@ impl Process {
     pub fn append_command_line(&self, out: &mut Vec<u8>) {
         let arguments = self.joined().strip_suffix(b"\0").unwrap_or_default();
         out.extend(arguments.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }));
+    }
+}
+
+impl Process {
+    /// True if it was seen since the start of the host.
+    pub(super) fn boot_is(&self, now: Moment) -> bool {
+        self.seen.boot == now.boot
+    }
+
+    /// True if its number wasn't given to another process since it was seen, as far as that is known.
+    pub(super) fn may_be_same(&self, node: &Node, now: Moment) -> bool {
+        self.boot_is(now)
+            && (now.time - self.seen.time).abs() <= CONFIRMED
+            && !node.numbers.may_be_reused(self.pid, self.seen.position)
+    }
+
+    /// Notes that it runs at a moment, if no event is missing that may have changed that.
+    pub(super) fn runs_at(&mut self, node: &Node, now: Moment) -> bool {
+        let runs = self.state == State::Running
+            && self.since <= now.serial
+            && node.serials.is_whole(self.seen.serial, now.serial);
+        if runs {
+            self.see(now);
+            self.note_whole(node, now);
+        }
+        runs
+    }
+
+    /// Notes whether an event is missing that may have changed its name or arguments.
+    fn note_whole(&mut self, node: &Node, now: Moment) {
+        self.whole = node.serials.is_whole(self.whole_until, now.serial);
+        if self.whole {
+            self.whole_until = self.whole_until.max(now.serial);
+        }
+    }
+
+    fn see(&mut self, now: Moment) {
+        if now.serial >= self.seen.serial {
+            self.seen = now;
+        }
+    }
+
+    /// True if this is the process that `parent` began to make at `now`.
+    pub(super) fn is_child(&self, parent: u32, now: Moment) -> bool {
+        self.ppid == parent && self.first >= now.time && !matches!(self.state, State::Copied { .. })
+    }
+
+    /// True if an event of this process, with this parent, goes on with the same process.
+    pub(super) fn goes_on(&self, ppid: u32) -> bool {
+        match self.state {
+            // The parent of a process that has lost its own is usually the first process.
+            State::Running => ppid == self.ppid || ppid == 1,
+            State::Copied { of } => ppid == of,
+            State::Ended => false,
+        }
+    }
+
+    /// Notes an event of the process that runs the same program as before.
+    pub(super) fn confirm(&mut self, subject: &Subject, node: &Node, now: Moment) {
+        if self.state == State::Running {
+            self.see(now);
+        } else {
+            (self.state, self.seen) = (State::Running, now);
+        }
+        (self.own, self.ppid) = (now.serial, subject.ppid);
+        self.note_whole(node, now);
+        if self.name.bytes() != subject.comm {
+            // Either one of its threads has another name, or the process has named itself.
+            self.name = Name::default();
+        }
     }
 }
 

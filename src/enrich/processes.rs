@@ -4,17 +4,17 @@
 //!
 //! - until its process ends or executes another program, until a new process gets its number, and until the host starts;
 //! - while no event is missing since it was confirmed, because that one may have changed it;
-//! - for [`CONFIRMED`] after it was confirmed, and until the kernel may have given its number to another process: a
+//! - for ten minutes after it was confirmed, and until the kernel may have given its number to another process: a
 //!   process that is killed leaves no event.
 //!
 //! An event of the process confirms its entry. So does an event of a child, while the entry holds.
 
 use super::{
-    numbers::Numbers,
+    node::Node,
     process::{Moment, Name, Process, Program, State},
-    serials::{Serials, millis},
+    serials::millis,
     subject::{Records, Subject},
-    table::{Generations, Weigh},
+    table::Generations,
 };
 use crate::{
     event::{EventId, LinuxEvent},
@@ -27,32 +27,6 @@ const PROCESSES: usize = 8192;
 const MAX_BYTES: usize = 4 << 20;
 /// The number of nodes in each of the two generations.
 const NODES: usize = 1024;
-/// How long an entry holds after it was confirmed, in milliseconds. With 4,194,304 numbers, the default on 64-bit
-/// machines with systemd, 7,000 processes would have to start in each second of it until a number comes again. Where
-/// there are fewer numbers, [`Numbers`] notices that they begin again.
-const CONFIRMED: i64 = 10 * 60 * 1000;
-
-/// A machine whose events come.
-#[derive(Debug, Default)]
-struct Node {
-    /// The number of starts by now, counted over all nodes.
-    boot: u64,
-    serials: Serials,
-    numbers: Numbers,
-}
-
-impl Node {
-    /// Notes that it was started.
-    fn start(&mut self, boot: u64) {
-        (self.boot, self.numbers) = (boot, Numbers::default());
-    }
-}
-
-impl Weigh for Node {
-    fn bytes(&self) -> usize {
-        0
-    }
-}
 
 /// What an event tells of the program that its process executes.
 #[derive(Clone, Copy)]
@@ -260,74 +234,5 @@ impl Processes {
     pub(super) fn is_unchanged(&self, node: u64, pid: u32, since: u64, now: Moment) -> bool {
         let changed = self.table.get(&(node, pid)).is_some_and(|process| process.boot_is(now) && process.since > since);
         !changed && self.nodes.get(&node).is_some_and(|node| node.serials.is_whole(since, now.serial))
-    }
-}
-
-impl Process {
-    fn boot_is(&self, now: Moment) -> bool {
-        self.seen.boot == now.boot
-    }
-
-    /// True if its number wasn't given to another process since it was seen, as far as that is known.
-    fn may_be_same(&self, node: &Node, now: Moment) -> bool {
-        self.boot_is(now)
-            && (now.time - self.seen.time).abs() <= CONFIRMED
-            && !node.numbers.may_be_reused(self.pid, self.seen.position)
-    }
-
-    /// Notes that it runs at a moment, if no event is missing that may have changed that.
-    fn runs_at(&mut self, node: &Node, now: Moment) -> bool {
-        let runs = self.state == State::Running
-            && self.since <= now.serial
-            && node.serials.is_whole(self.seen.serial, now.serial);
-        if runs {
-            self.see(now);
-            self.note_whole(node, now);
-        }
-        runs
-    }
-
-    /// Notes whether an event is missing that may have changed its name or arguments.
-    fn note_whole(&mut self, node: &Node, now: Moment) {
-        self.whole = node.serials.is_whole(self.whole_until, now.serial);
-        if self.whole {
-            self.whole_until = self.whole_until.max(now.serial);
-        }
-    }
-
-    fn see(&mut self, now: Moment) {
-        if now.serial >= self.seen.serial {
-            self.seen = now;
-        }
-    }
-
-    /// True if this is the process that `parent` began to make at `now`.
-    fn is_child(&self, parent: u32, now: Moment) -> bool {
-        self.ppid == parent && self.first >= now.time && !matches!(self.state, State::Copied { .. })
-    }
-
-    /// True if an event of this process, with this parent, goes on with the same process.
-    fn goes_on(&self, ppid: u32) -> bool {
-        match self.state {
-            // The parent of a process that has lost its own is usually the first process.
-            State::Running => ppid == self.ppid || ppid == 1,
-            State::Copied { of } => ppid == of,
-            State::Ended => false,
-        }
-    }
-
-    /// Notes an event of the process that runs the same program as before.
-    fn confirm(&mut self, subject: &Subject, node: &Node, now: Moment) {
-        if self.state == State::Running {
-            self.see(now);
-        } else {
-            (self.state, self.seen) = (State::Running, now);
-        }
-        (self.own, self.ppid) = (now.serial, subject.ppid);
-        self.note_whole(node, now);
-        if self.name.bytes() != subject.comm {
-            // Either one of its threads has another name, or the process has named itself.
-            self.name = Name::default();
-        }
     }
 }
