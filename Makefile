@@ -25,7 +25,7 @@ DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrot
 OSMEM := 0.1.6
 NOIDA := 0.2.3
 
-.PHONY: help deps deps-bench soak deps-build build run test lint msrv deny bench fuzz install uninstall clean keys circles
+.PHONY: help deps deps-bench soak parents deps-build build run test lint msrv deny bench fuzz install uninstall clean keys circles
 
 help:
 	@echo "make run        build, and show a real sample log turning into JSON"
@@ -37,6 +37,7 @@ help:
 	@echo "make circles    no two modules of the library use each other, with cargo-modules"
 	@echo "make bench      speed, beside a program that only walks libauparse's fields"
 	@echo "make soak       the server stopped, busy, hanging, the plugin killed, under load, for two minutes"
+	@echo "make parents    what documents say of parents, compared with the truth of 100,000 processes on this kernel; needs root"
 	@echo "make fuzz       fuzz the way from bytes to JSON (FUZZ_SECONDS=600)"
 	@echo "make deps       install what building and testing need (apt or dnf), only what is missing"
 	@echo "make build      target/release/auship"
@@ -126,6 +127,11 @@ bench: deps-bench
 # A bad day in full length: 200,000 events at 5,000 a second, five outages, two kills. It takes over two minutes.
 soak: deps
 	OUTAGES=full $(CARGO) test --locked --test outages -- --nocapture
+
+# The same as in `make test`, with more processes (PROCESSES=100000). It takes about ten minutes.
+PROCESSES ?= 100000
+parents: deps
+	PROCESSES=$(PROCESSES) $(CARGO) test --locked --test parents -- --nocapture
 
 FUZZ_SECONDS ?= 600
 fuzz: deps-build

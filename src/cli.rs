@@ -7,9 +7,7 @@ use crate::{
     filter::Filters,
     format::Format,
     host::{Host, Lookup},
-    log,
-    processes::Origin,
-    run, setup,
+    log, run, setup,
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
@@ -320,7 +318,7 @@ fn convert_command(options: &Options) -> u8 {
     let format = options.format.clone().filter(|asked| asked.name() != format.name()).unwrap_or(format);
     let host = Host::local(Lookup::Patient);
     let names = NameLookup::new(options.resolve_ids.unwrap_or(resolve_ids), &host);
-    let mut format = Format::new(&format, &host, Origin::Log);
+    let mut format = Format::new(&format, &host);
     let (prepend, postpend) = (prepend.as_bytes(), postpend.as_bytes());
     match convert::convert(&options.files, names, &mut filters, &mut format, prepend, postpend, io::stdout().lock()) {
         Ok(totals) => {

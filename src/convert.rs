@@ -18,7 +18,8 @@ use crate::{
     buffer::give_back,
     config::Action,
     document::Document,
-    event::{Event, Events, UnreadableLine},
+    enrich::{Enricher, Origin},
+    event::{Event, EventId, Events, UnreadableLine},
     filter::Filters,
     format::{Format, Written},
     receipt::Receipt,
@@ -91,6 +92,7 @@ pub enum Error {
 
 /// Formats events and writes them as lines.
 struct Output<'a, W> {
+    enricher: Enricher,
     filters: &'a mut Filters,
     format: &'a mut Format,
     prepend: &'a [u8],
@@ -117,12 +119,13 @@ impl<W: Write> Output<'_, W> {
 impl<W: Write> Events for Output<'_, W> {
     fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
         self.events += 1;
+        let context = self.enricher.look(&mut event);
         if self.filters.decide(&mut event).action == Action::Drop {
             return;
         }
         let start = self.gathered.len();
         self.gathered.body.extend_from_slice(self.prepend);
-        if self.format.write(&mut event, &mut self.gathered) == Written::Skipped {
+        if self.format.write(&mut event, &context, &mut self.gathered) == Written::Skipped {
             self.gathered.body.truncate(start);
             return;
         }
@@ -137,6 +140,10 @@ impl<W: Write> Events for Output<'_, W> {
         if let Some(message) = self.unreadable.line(&line) {
             self.console.message(&message);
         }
+    }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
     }
 }
 
@@ -158,9 +165,21 @@ pub fn convert(
     let mut parser = Parser::new()?;
     parser.set_names(names);
     let gathered = Document { body: Vec::with_capacity(2 * GATHER), ..Document::default() };
+    let enricher = Enricher::new(Origin::Log);
     let (unreadable, console) = (UnreadableReporter::new(""), Console::new());
-    let mut output =
-        Output { filters, format, prepend, postpend, gathered, to, events: 0, failed: None, unreadable, console };
+    let mut output = Output {
+        enricher,
+        filters,
+        format,
+        prepend,
+        postpend,
+        gathered,
+        to,
+        events: 0,
+        failed: None,
+        unreadable,
+        console,
+    };
     let standard_input = [PathBuf::from("-")];
     for path in if inputs.is_empty() { &standard_input } else { inputs } {
         output.unreadable.begin(&name(path));

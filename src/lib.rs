@@ -3,10 +3,10 @@
 //! An event goes one way, from left to right. Only an acknowledgement comes back, to a source that asks for it.
 //!
 //! ```text
-//! source ──► parser ──► filter ──► format ──► ring ──► sink
-//!                                              │ ▲
-//!                                              ▼ │ full, or sink down
-//!                                             spool
+//! source ──► parser ──► enrich ──► filter ──► format ──► ring ──► sink
+//!                                                         │ ▲
+//!                                                         ▼ │ full, or sink down
+//!                                                        spool
 //! ```
 //!
 //! | step | module |
@@ -14,6 +14,7 @@
 //! | source: reads records | `source` |
 //! | parser: groups records into events, with libauparse | `auparse` |
 //! | event: what a parser passes on | `event` |
+//! | enrich: adds what earlier events told about the event's processes | `enrich` |
 //! | pipeline: watches serials, asks filters, gives events to the outputs | `pipeline`, `sequence`, `filter` |
 //! | outputs: each has a format, a queue and a sink of its own | `outputs`, `output` |
 //! | format: an event becomes a JSON document | `format`, `document` |
@@ -34,6 +35,7 @@ mod cli;
 mod config;
 mod convert;
 mod document;
+mod enrich;
 mod event;
 mod filter;
 mod format;
@@ -48,7 +50,6 @@ mod output;
 mod outputs;
 mod paths;
 mod pipeline;
-mod processes;
 mod queue;
 mod receipt;
 mod run;
@@ -98,5 +99,10 @@ pub mod internals {
     pub mod queue {
         pub use crate::queue::*;
     }
-    pub use crate::{auparse::Parser, host::Host, processes::Origin, receipt::Receipt};
+    pub use crate::{
+        auparse::Parser,
+        enrich::{Context, Enricher, Origin},
+        host::Host,
+        receipt::Receipt,
+    };
 }

@@ -4,13 +4,13 @@ use crate::{
     buffer::{self, give_back},
     config,
     document::Document,
+    enrich::Context,
     event::Event,
     format::{Format, Written},
     host::Host,
     metrics::{OutputMetrics, OutputState},
     outcome::Outcome,
     outputs::{Branch, Closing},
-    processes::Origin,
     queue::{Guarantee, Overflow, QueueReceiver, QueueSender, ResumeMark, Takeover, queue},
     receipt::Receipt,
     sink::{self, SinkHandle},
@@ -61,11 +61,11 @@ impl Output {
     /// Writes the event's document and puts it into the queue. `mark` is the newest serial so far.
     ///
     /// A document with a receipt that the queue has no room for is held. See [`Output::is_blocked`].
-    pub fn event(&mut self, event: &mut Event, receipt: Option<Receipt>, mark: Option<ResumeMark>) {
+    pub fn event(&mut self, event: &mut Event, context: &Context, receipt: Option<Receipt>, mark: Option<ResumeMark>) {
         let document = &mut self.document;
         document.clear();
         document.body.extend_from_slice(self.config.prepend_msg.as_bytes());
-        if self.format.write(event, document) == Written::Skipped {
+        if self.format.write(event, context, document) == Written::Skipped {
             self.sender.skip(mark);
             if let Some(receipt) = receipt {
                 receipt.resolve(Outcome::Skipped);
@@ -123,7 +123,7 @@ impl Branch for Output {
         let overflow = if config.sink.is_network() { Overflow::Lose } else { Overflow::Wait };
         let (sender, receiver) = queue(&config.name, &config.queue, overflow, *guarantee, run_dir, takeover)?;
         Ok(Self {
-            format: Format::new(&config.format, host, Origin::Live),
+            format: Format::new(&config.format, host),
             sender,
             sink: sink::start(config, &host.name, receiver.clone())?,
             receiver,

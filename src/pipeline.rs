@@ -1,12 +1,13 @@
-//! The pipeline: the path of an event from the source to the outputs. It checks the serial, applies the filters, and
-//! passes the event to every output.
+//! The pipeline: the path of an event from the source to the outputs. It checks the serial, adds
+//! what is known of its processes, applies the filters, and passes the event to every output.
 //!
 //! Its thread never waits for a server: it only writes documents and puts them into queues. A queue counts the
 //! documents that it can't take.
 
 use crate::{
     config::{self, Action},
-    event::{Event, Events, LinuxEvent, Notice, Timestamp, UnreadableLine},
+    enrich::{Context, Enricher, Origin},
+    event::{Event, EventId, Events, LinuxEvent, Notice, Timestamp, UnreadableLine},
     filter::Filters,
     log,
     metrics::InputMetrics,
@@ -43,6 +44,8 @@ impl Timing {
 
 /// All steps after the source.
 pub struct Pipeline {
+    /// One for all outputs. It stays when the configuration changes.
+    enricher: Enricher,
     filters: Filters,
     sequence: Sequence,
     /// The outputs.
@@ -63,6 +66,7 @@ impl Pipeline {
             sequence.resume(mark);
         }
         Self {
+            enricher: Enricher::new(Origin::Live),
             filters: Filters::new(&config.filters),
             sequence,
             outputs,
@@ -115,30 +119,6 @@ impl Pipeline {
         InputMetrics { filters, ..self.input.snapshot() }
     }
 
-    /// False if a filter drops the event.
-    fn is_kept(&mut self, event: &mut Event) -> bool {
-        if self.filters.is_empty() {
-            return true;
-        }
-        let start = self.timing.start();
-        let verdict = self.filters.decide(event);
-        if let Some(start) = start {
-            self.input.filtering.record(start.elapsed());
-        }
-        verdict.action != Action::Drop
-    }
-
-    /// Gives an event to all outputs, and each a share of its receipt.
-    fn publish(&mut self, event: &mut Event, receipt: Option<Receipt>, mark: Option<ResumeMark>) {
-        self.input.dispatched += 1;
-        if let Some((last, others)) = self.outputs.running_mut().split_last_mut() {
-            for output in others {
-                output.event(event, receipt.as_ref().map(Receipt::share), mark);
-            }
-            last.event(event, receipt, mark);
-        }
-    }
-
     /// True while an output holds documents that its queue has no room for. The source is not to be read until
     /// [`Pipeline::retry`] has put them there.
     pub fn is_blocked(&self) -> bool {
@@ -155,17 +135,26 @@ impl Pipeline {
         for gap in self.sequence.take_due() {
             self.input.gaps += 1;
             self.input.missing += gap.count;
-            self.publish(&mut Event::Notice(&Notice::Gap(gap)), None, None);
+            self.notice(&Notice::Gap(gap), None);
         }
+    }
+
+    /// Gives a message of auship itself to all outputs.
+    fn notice(&mut self, notice: &Notice, receipt: Option<Receipt>) {
+        self.input.dispatched += 1;
+        publish(&mut self.outputs, &mut Event::Notice(notice), &Context::default(), receipt, None);
     }
 
     fn linux(&mut self, linux: &LinuxEvent, event: &mut Event, receipt: Option<Receipt>) {
         self.input.events += 1;
-        // An event that a filter drops isn't missing, so its serial is noted before the filters.
+        // An event that a filter drops isn't missing, so its serial is noted before the filters. It tells something about
+        // processes, too.
         self.sequence.event(linux);
         let mark = self.sequence.resume_mark(linux);
-        if self.is_kept(event) {
-            self.publish(event, receipt, mark);
+        let context = self.enricher.look(event);
+        if is_kept(&mut self.filters, event, self.timing, &mut self.input) {
+            self.input.dispatched += 1;
+            publish(&mut self.outputs, event, &context, receipt, mark);
             if self.timing == Timing::Measured {
                 self.input.latency.record(age(linux.id.time()));
             }
@@ -186,7 +175,7 @@ impl Events for Pipeline {
     fn event(&mut self, mut event: Event<'_, '_>, receipt: Option<Receipt>) {
         match event {
             Event::Linux(linux, _) => self.linux(linux, &mut event, receipt),
-            Event::Notice(_) => self.publish(&mut event, receipt, None),
+            Event::Notice(notice) => self.notice(notice, receipt),
         }
     }
 
@@ -194,6 +183,39 @@ impl Events for Pipeline {
         if let Some(message) = self.unreadable.line(&line) {
             log::warning(message);
         }
+    }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
+    }
+}
+
+/// False if a filter drops the event.
+fn is_kept(filters: &mut Filters, event: &mut Event, timing: Timing, input: &mut InputMetrics) -> bool {
+    if filters.is_empty() {
+        return true;
+    }
+    let start = timing.start();
+    let verdict = filters.decide(event);
+    if let Some(start) = start {
+        input.filtering.record(start.elapsed());
+    }
+    verdict.action != Action::Drop
+}
+
+/// Gives an event to all outputs, and each a share of its receipt.
+fn publish(
+    outputs: &mut Outputs<Output>,
+    event: &mut Event,
+    context: &Context,
+    receipt: Option<Receipt>,
+    mark: Option<ResumeMark>,
+) {
+    if let Some((last, others)) = outputs.running_mut().split_last_mut() {
+        for output in others {
+            output.event(event, context, receipt.as_ref().map(Receipt::share), mark);
+        }
+        last.event(event, context, receipt, mark);
     }
 }
 

@@ -58,6 +58,10 @@ impl Events for Client<'_> {
         self.next += 1;
         self.pipeline.event(event, Some(receipt));
     }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.pipeline.arrives(id, node);
+    }
 }
 
 fn event(serial: usize, text: &str) -> String {
@@ -174,4 +178,43 @@ fn what_is_held_at_the_end_is_not_safe() {
     let safe = all.iter().filter(|(_, safe)| *safe).count();
     // What is acknowledged is in the spool, and nothing else may be said to be.
     assert_eq!(safe as u64, ended[crate::queue::counters::Counter::Spool], "{all:?} {ended:?}");
+}
+
+#[test]
+fn what_a_filter_drops_tells_of_processes_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    let (a, b) = (at("a"), at("b"));
+    let outputs = format!("[output:a]\ntype = file\npath = {a}\n[output:b]\ntype = file\npath = {b}\nformat = ecs\n");
+    let mut config = config(&format!("[filter:f]\nexe = /bin/sh\n{outputs}"));
+    let mut pipeline = pipeline(&config, dir.path());
+    let mut client = Client::new(&mut pipeline);
+    let executes = |serial: usize, ppid: usize, pid: usize, comm: &str| {
+        let record = |kind: &str, text: String| format!("type={kind} msg=audit(1795320000.001:{serial}): {text}\n");
+        record(
+            "SYSCALL",
+            format!(
+                "arch=c000003e syscall=59 success=yes exit=0 a0=0 a1=0 a2=0 a3=0 items=0 ppid={ppid} pid={pid} auid=0 uid=0 \
+                 comm=\"{comm}\" exe=\"/bin/{comm}\" key=(null)"
+            ),
+        ) + &record("EXECVE", format!("argc=1 a0=\"{comm}\""))
+            + &record("EOE", String::new())
+    };
+    client.send(&(executes(1, 1, 200, "sh") + &executes(2, 200, 300, "ls")));
+    // A reload doesn't empty the table.
+    config.filters.clear();
+    client.pipeline.configure(&config);
+    client.send(&executes(3, 300, 400, "id"));
+    assert_eq!(client.acks(3), [(0, true), (1, true), (2, true)]);
+    assert_eq!(pipeline.outputs.drain(Instant::now() + PATIENCE), 0);
+    let documents = |path: &str| -> Vec<serde_json::Value> {
+        std::fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let (mozdef, ecs) = (documents(&a), documents(&b));
+    assert_eq!((mozdef.len(), ecs.len()), (2, 2));
+    for (n, parent) in ["sh", "ls"].into_iter().enumerate() {
+        assert_eq!(mozdef[n]["details"]["parentprocess"], parent);
+        assert_eq!(ecs[n]["process"]["parent"]["executable"], format!("/bin/{parent}"));
+        assert_eq!(ecs[n]["process"]["parent"]["command_line"], parent);
+    }
 }

@@ -339,10 +339,20 @@ fn parents_are_named_from_the_events_before() {
              type=EOE msg=audit(1795320000.100:{serial}): \n"
         )
     };
-    let log = event(1, 59, 0, 1, 100, "bash") + &event(2, 56, 300, 100, 200, "make") + &event(3, 59, 0, 300, 400, "cc");
-    let documents = convert_text(&log);
+    // The process with the number 300 is a copy of make. An event of it shows that 300 is its number in records too.
+    let log = [
+        event(1, 59, 0, 1, 100, "bash"),
+        event(2, 59, 0, 100, 200, "make"),
+        event(3, 56, 300, 100, 200, "make"),
+        event(4, 257, 3, 200, 300, "make"),
+        event(5, 59, 0, 300, 400, "cc"),
+        event(6, 231, 0, 200, 300, "make"),
+        event(7, 59, 0, 300, 401, "cc"),
+    ];
+    let documents = convert_text(&log.concat());
     let parents: Vec<_> = documents.iter().map(|d| d["details"].get("parentprocess").cloned()).collect();
-    assert_eq!(parents, [None, Some(json!("bash")), Some(json!("make"))], "never from /proc, where pid 1 lives");
+    let expected = [None, Some("bash"), Some("bash"), Some("make"), Some("make"), Some("make"), None];
+    assert_eq!(parents, expected.map(|name| name.map(|name| json!(name))), "never from /proc, where pid 1 lives");
 }
 
 #[test]

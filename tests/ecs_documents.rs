@@ -159,7 +159,9 @@ fn a_process_is_known_to_its_children() {
     assert_eq!(parent["process"]["args_count"], 3);
     assert_eq!(parent["process"]["command_line"], "sh -c \\xff ä");
     assert_eq!(parent["auditd"]["data"]["argv_hex"], json!(["", "", "ff20c3a4"]));
-    let expected = json!({"pid": 9, "name": "sh", "executable": "/usr/bin/dash", "args": args});
+    let expected = json!({
+        "pid": 9, "name": "sh", "executable": "/usr/bin/dash", "args": args, "args_count": 3, "command_line": "sh -c \\xff ä"
+    });
     assert_eq!(child["process"]["parent"], expected);
 }
 

@@ -2,9 +2,9 @@
 //! field that stands between quotes in the records.
 
 use auship::internals::{
-    Host, Origin, Parser, Receipt, config,
+    Enricher, Host, Origin, Parser, Receipt, config,
     document::Document,
-    event::{Event, Events, LinuxEvent},
+    event::{Event, EventId, Events, LinuxEvent},
     filter::Filters,
     format::{Format, Written},
 };
@@ -60,6 +60,7 @@ const FILTERS: &str = "[output:o]\ntype = stdout\n[filter:a]\nsyscall = execve, 
 
 /// Asks filters about each event, writes it in every format, and checks each document.
 struct Check {
+    enricher: Enricher,
     filters: Filters,
     formats: [Format; 3],
     document: Document,
@@ -67,10 +68,11 @@ struct Check {
 
 impl Events for Check {
     fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
+        let context = self.enricher.look(&mut event);
         self.filters.decide(&mut event);
         for format in &mut self.formats {
             self.document.clear();
-            if format.write(&mut event, &mut self.document) == Written::Skipped {
+            if format.write(&mut event, &context, &mut self.document) == Written::Skipped {
                 continue;
             }
             let body = &self.document.body;
@@ -138,6 +140,10 @@ fn names(text: &[u8], has_quotes: bool, inside: &mut HashSet<String>, outside: &
             }
         }
     }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
+    }
 }
 
 /// Converts a log in two pieces, to every format, and checks each document.
@@ -148,8 +154,9 @@ pub fn check(log: &[u8], cut: usize) {
     let formats = [mozdef(config::Details::Full), mozdef(config::Details::Classic), ecs];
     let config = config::parse(Path::new("x"), FILTERS).expect("it is sound");
     let mut check = Check {
+        enricher: Enricher::new(Origin::Log),
         filters: Filters::new(&config.filters),
-        formats: formats.map(|settings| Format::new(&settings, &host, Origin::Log)),
+        formats: formats.map(|settings| Format::new(&settings, &host)),
         document: Document::default(),
     };
     let mut parser = Parser::new().expect("there is memory");

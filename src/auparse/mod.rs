@@ -141,6 +141,13 @@ fn lacks_records(event: &LinuxEvent) -> bool {
     items.and_then(to_number).is_some_and(|items| paths < usize::try_from(items).unwrap_or(usize::MAX))
 }
 
+/// Notes the first record of an event. auditd numbers its own events itself, and they are not noted.
+fn arrives(header: &Header, identity: Identity, to: &mut impl Events) {
+    if !header.record_type.starts_with(b"type=DAEMON") {
+        to.arrives(identity.id, identity.node);
+    }
+}
+
 impl Parser {
     /// Creates an empty parser. It looks up names for records without a node, until [`Parser::set_names`] says more.
     ///
@@ -304,6 +311,9 @@ impl Parser {
             match header {
                 Some(header) => {
                     let identity = Identity { id: header.id, node: node_id(header.node) };
+                    if identity != last {
+                        arrives(&header, identity, to);
+                    }
                     let login = self.logins.next(identity);
                     if login.is_some() || self.group.pending.is_full(identity != last) {
                         self.take(&lines[from..start], to)?;

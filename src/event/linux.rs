@@ -148,7 +148,7 @@ pub mod record_type {
     pub const USER_LOGIN: i32 = 1112;
     pub const USER_LOGOUT: i32 = 1113;
     pub const CHGRP_ID: i32 = 1119;
-    pub const GRP_MGMT: i32 = 1132;
+    pub const SYSTEM_BOOT: i32 = 1127;
     pub const DAEMON_ACCEPT: i32 = 1207;
     pub const SYSCALL: i32 = 1300;
     pub const CONFIG_CHANGE: i32 = 1305;
@@ -173,6 +173,7 @@ pub mod record_type {
     pub const ANOM_ABEND: i32 = 1701;
     pub const ANOM_LINK: i32 = 1702;
     pub const ANOM_CREAT: i32 = 1703;
+    pub const KERNEL: i32 = 2000;
     pub const USER_ROLE_CHANGE: i32 = 2300;
     pub const VIRT_RESOURCE: i32 = 2501;
     pub const VIRT_MACHINE_ID: i32 = 2502;

@@ -57,4 +57,8 @@ pub trait Events {
 
     /// Takes a line that can't be read, to report it.
     fn unreadable(&mut self, _line: UnreadableLine<'_>) {}
+
+    /// Notes that a record of a Linux event came, with the [`node_id`] of its host. The event itself may come much later,
+    /// and after events that began later. Events that auditd numbers itself aren't noted.
+    fn arrives(&mut self, _id: EventId, _node: u64) {}
 }

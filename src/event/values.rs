@@ -19,6 +19,18 @@ pub fn is_unset(text: &[u8]) -> bool {
 
 /// Reads a decimal number. Ids of users and processes are recorded like this.
 pub fn to_number(text: &[u8]) -> Option<u32> {
+    if (1..10).contains(&text.len()) {
+        // Nearly all are short, and need no check of their size.
+        let mut number = 0;
+        for byte in text {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                return str::from_utf8(text).ok()?.parse().ok();
+            }
+            number = 10 * number + u32::from(digit);
+        }
+        return Some(number);
+    }
     str::from_utf8(text).ok()?.parse().ok()
 }
 

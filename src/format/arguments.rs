@@ -54,6 +54,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// No arguments.
+    pub const fn none() -> Self {
+        Self { bytes: Vec::new(), ends: Vec::new(), open: None }
+    }
+
     /// Collects the arguments of an event that has EXECVE records.
     pub fn gather(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, execve: bool) {
         self.bytes.clear();
@@ -127,6 +132,20 @@ impl Arguments {
         starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
     }
 
+    /// Appends each argument, followed by a NUL.
+    pub fn append_terminated(&self, out: &mut Vec<u8>) {
+        let start = out.len();
+        if !self.ends.is_empty() {
+            out.extend_from_slice(&self.bytes);
+            out.push(0);
+        }
+        for end in &self.ends {
+            if let Some(separator) = out.get_mut(start + end) {
+                *separator = 0;
+            }
+        }
+    }
+
     /// Appends the list of arguments. Returns false when an argument isn't UTF-8. With [`Strings::Pieces`], a very long
     /// argument is cut.
     pub fn write(&self, strings: Strings, out: &mut Vec<u8>) -> bool {
@@ -182,6 +201,20 @@ fn entry(out: &mut Vec<u8>, text: &str) {
         _ => {
             json::string(out, text.as_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+impl Arguments {
+    /// These arguments.
+    pub fn of(all: &[&[u8]]) -> Self {
+        let mut arguments = Self::none();
+        for (n, argument) in all.iter().enumerate() {
+            arguments.begin(n);
+            arguments.add(argument);
+        }
+        arguments.bytes.pop();
+        arguments
     }
 }
 

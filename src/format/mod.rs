@@ -1,6 +1,6 @@
 //! Formats turn an event into one JSON document. Each format has one module and one variant of [`Format`].
 
-mod arguments;
+pub(crate) mod arguments;
 mod clock;
 pub mod ecs;
 mod flat;
@@ -8,7 +8,7 @@ pub mod json;
 pub mod mozdef;
 mod written;
 
-use crate::{config, document::Document, event::Event, host::Host, processes::Origin};
+use crate::{config, document::Document, enrich::Context, event::Event, host::Host};
 pub use written::Written;
 
 /// All formats.
@@ -23,20 +23,20 @@ pub enum Format {
 
 impl Format {
     /// Creates the format that the configuration names. `host` is the machine that auship runs on.
-    pub fn new(settings: &config::Format, host: &Host, origin: Origin) -> Self {
+    pub fn new(settings: &config::Format, host: &Host) -> Self {
         match settings {
-            config::Format::MozDef(settings) => Self::MozDef(mozdef::MozDef::new(settings, host, origin)),
-            config::Format::Ecs(settings) => Self::Ecs(ecs::Ecs::new(settings, host, origin)),
+            config::Format::MozDef(settings) => Self::MozDef(mozdef::MozDef::new(settings, host)),
+            config::Format::Ecs(settings) => Self::Ecs(ecs::Ecs::new(settings, host)),
         }
     }
 
     /// Appends the event's document to the body, and notes its time and id. If the result is [`Written::Skipped`], the
     /// body is unchanged.
-    pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
+    pub fn write(&mut self, event: &mut Event, context: &Context, document: &mut Document) -> Written {
         document.time = event.time();
         match self {
-            Self::MozDef(format) => format.write(event, document),
-            Self::Ecs(format) => format.write(event, document),
+            Self::MozDef(format) => format.write(event, context, document),
+            Self::Ecs(format) => format.write(event, context, document),
         }
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod audit;
+pub mod auditd;
 pub mod disk;
 pub mod ecs;
 pub mod elasticsearch;

@@ -31,16 +31,15 @@ use crate::{
     auparse::{Interpreter, syscall_names},
     config,
     document::Document,
+    enrich::Context,
     event::{Event, EventId, Gap, LinuxEvent, Notice, is_unset, record_type, unquoted},
     format::{
-        arguments::Arguments,
         clock::Clock,
         flat::{self, Flat},
         json,
         written::Written,
     },
     host::Host,
-    processes::{Origin, Processes},
 };
 use fields::{Ecs as Field, KnownField};
 use gather::{Gather, Gathered, Scratch};
@@ -66,10 +65,8 @@ pub struct Ecs {
     /// The text that identifies this machine in ids.
     machine: Vec<u8>,
     normals: Normalizations,
-    processes: Processes,
     flat: Flat<Field>,
     work: Scratch,
-    arguments: Arguments,
     users: Users,
     network: Network,
     summary: Summary,
@@ -83,7 +80,7 @@ pub struct Ecs {
 
 impl Ecs {
     /// Creates a writer with these settings.
-    pub fn new(settings: &config::Ecs, host: &Host, origin: Origin) -> Self {
+    pub fn new(settings: &config::Ecs, host: &Host) -> Self {
         let mut fixed = Vec::new();
         let fixed_members = [("ecs", "version", ECS_VERSION), ("service", "type", "auditd")];
         for (object, name, value) in fixed_members {
@@ -102,16 +99,13 @@ impl Ecs {
         let mut objects = Objects { out: &mut source };
         objects.text("module", b"auditd");
         objects.text("dataset", settings.data_stream.as_ref().map_or(DATASET, |stream| &stream.dataset).as_bytes());
-        let processes = Processes::new(origin);
         Self {
             settings: settings.clone(),
             host: host.clone(),
             machine: id::machine(host),
             normals: Normalizations::new(),
-            processes,
             flat: Flat::new(json::Strings::Whole),
             work: Scratch::default(),
-            arguments: Arguments::default(),
             users: Users::default(),
             network: Network::default(),
             summary: Summary::default(),
@@ -123,14 +117,20 @@ impl Ecs {
     }
 
     /// Appends the event's document and notes its id.
-    pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
+    pub fn write(&mut self, event: &mut Event, context: &Context, document: &mut Document) -> Written {
         match event {
-            Event::Linux(event, interpreter) => self.write_linux(event, interpreter, document),
+            Event::Linux(event, interpreter) => self.write_linux(event, interpreter, context, document),
             Event::Notice(Notice::Gap(gap)) => self.write_gap(gap, document),
         }
     }
 
-    fn write_linux(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, document: &mut Document) -> Written {
+    fn write_linux(
+        &mut self,
+        event: &LinuxEvent,
+        interpreter: &mut Interpreter,
+        context: &Context,
+        document: &mut Document,
+    ) -> Written {
         if event.records().iter().all(|r| r.record_type == record_type::EOE) {
             return Written::Skipped;
         }
@@ -138,7 +138,6 @@ impl Ecs {
         self.flat.begin(event);
         self.work.clear();
         let view = View::new(event, &self.normals, interpreter);
-        self.arguments.gather(event, interpreter, view.execve);
         let Scratch { data, interpreted, paths, keys } = &mut self.work;
         let flat = flat::Writer { state: &mut self.flat, event, call: view.call, interpreter, out: data };
         let mut gather = Gather { flat, interpreted, paths, keys, view: &view, found: Gathered::new() };
@@ -160,7 +159,7 @@ impl Ecs {
         write_event(&view, outcome, gather.flat.interpreter, self.settings.event_original, &self.source, out);
         out.extend_from_slice(&self.fixed);
         write_host(&self.host, event.node(), out);
-        process::write(&mut gather, &self.arguments, &mut self.processes, &mut self.words, out);
+        process::write(&mut gather, context, &mut self.words, out);
         let subject = gather.found.text(KnownField::Subject);
         self.users.write(&mut Objects { out }, subject);
         if let Some(path) = path {
@@ -199,7 +198,6 @@ impl Ecs {
         objects.members("interpreted", &self.work.interpreted);
         objects.close(auditd);
         out.push(b'}');
-        self.arguments.give_back();
         Written::Document
     }
 

@@ -3,9 +3,9 @@
 use super::{fields::KnownField, gather::Gather, object::Objects};
 use crate::{
     buffer::{self, give_back},
+    enrich::Context,
     event::{to_number, unquoted},
-    format::{arguments::Arguments, json},
-    processes::Processes,
+    format::json,
 };
 
 /// Reads a process number, which ECS stores as a `long`.
@@ -13,15 +13,9 @@ fn number(text: &[u8]) -> Option<u32> {
     to_number(unquoted(text))
 }
 
-/// Writes `process`. Notes the process for later events of its child processes.
-pub(super) fn write(
-    gather: &mut Gather,
-    arguments: &Arguments,
-    processes: &mut Processes,
-    words: &mut [Vec<u8>; 2],
-    out: &mut Vec<u8>,
-) {
-    let event = gather.view.event;
+/// Writes `process`.
+pub(super) fn write(gather: &mut Gather, context: &Context, words: &mut [Vec<u8>; 2], out: &mut Vec<u8>) {
+    let arguments = context.arguments;
     let (pid, ppid) = (number(gather.found.text(KnownField::Pid)), number(gather.found.text(KnownField::Ppid)));
     for (slot, number) in [(KnownField::Pid, pid), (KnownField::Ppid, ppid)] {
         // A value that isn't a number can't go to a number's field.
@@ -63,46 +57,26 @@ pub(super) fn write(
             text(&mut objects, name, &value, gather, field);
         }
     }
-    let node = event.node_id();
     let parent = objects.open("parent");
     if let Some(ppid) = ppid {
-        objects.number("pid", ppid.into());
-        if let Some(name) = processes.name(node, ppid, event.id.seconds) {
-            objects.some("name", name);
-        }
-        if let Some(program) = processes.program(node, ppid) {
-            objects.some("executable", program.executable());
-            if program.has_arguments() {
-                objects.list("args", program.arguments());
-            }
-        }
+        write_parent(&mut objects, ppid, context, comm);
     }
     objects.close(parent);
     objects.close(process);
-    if let Some(pid) = pid {
-        note(gather, arguments, processes, pid, comm, exe);
-    }
 }
 
-/// Notes the event's process for later events.
-fn note(gather: &Gather, arguments: &Arguments, processes: &mut Processes, pid: u32, comm: &[u8], exe: &[u8]) {
-    let event = gather.view.event;
-    let node = event.node_id();
-    let call = gather.view.call_name(gather.flat.interpreter);
-    if call.is_some() && !comm.is_empty() {
-        processes.note(node, pid, comm);
-        let succeeded =
-            gather.found.get(KnownField::Result).is_some_and(|f| super::fields::result(f.place.text()) == b"success");
-        let began = (arguments.len() > 0 && succeeded).then_some(arguments);
-        processes.note_program(node, pid, exe, began.map(Arguments::iter));
-        // A new process is a copy of its parent until it executes a program.
-        if matches!(call, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
-            && let Some(child) = event.value(&event.records()[gather.view.main], b"exit").and_then(number)
-            && child > 0
-        {
-            processes.note(node, child, comm);
-            processes.inherit(node, pid, child);
-        }
+/// Writes what is known of the parent.
+fn write_parent(objects: &mut Objects, ppid: u32, context: &Context, scratch: &mut Vec<u8>) {
+    objects.number("pid", ppid.into());
+    let Some(parent) = context.parent(ppid) else { return };
+    objects.some("name", parent.name());
+    objects.some("executable", parent.executable());
+    if parent.has_arguments() {
+        objects.list("args", parent.arguments());
+        objects.number("args_count", parent.argument_count() as u64);
+        scratch.clear();
+        parent.append_command_line(scratch);
+        objects.text("command_line", scratch);
     }
 }
 

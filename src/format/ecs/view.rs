@@ -23,7 +23,6 @@ pub(super) struct View<'e> {
     pub(super) normal: &'static Normalization,
     /// The meaning of the system call, if the event is named after another record and the call's meaning differs.
     pub(super) secondary: Option<&'static Normalization>,
-    pub(super) execve: bool,
 }
 
 impl<'e> View<'e> {
@@ -33,19 +32,11 @@ impl<'e> View<'e> {
         let call = syscall.and_then(|n| interpreter.syscall(event, n, &records[n]));
         let seccomp = records.iter().position(|r| r.record_type == record_type::SECCOMP);
         let seccomp = seccomp.and_then(|n| interpreter.syscall(event, n, &records[n]));
-        let execve = records.iter().any(|r| r.record_type == record_type::EXECVE);
         let of_call = syscall.is_some().then_some(call).or_else(|| seccomp.map(Some));
         let of_call = of_call
             .map(|call| normals.of_call(call.map_or(b"", |call| syscall_names(interpreter.syscall_name(call)).0)));
-        let mut view = Self {
-            event,
-            main: syscall.unwrap_or(0),
-            call,
-            seccomp,
-            normal: Normalization::UNKNOWN,
-            secondary: None,
-            execve,
-        };
+        let mut view =
+            Self { event, main: syscall.unwrap_or(0), call, seccomp, normal: Normalization::UNKNOWN, secondary: None };
         match (syscall, of_call) {
             (Some(0), Some(normal)) => view.normal = normal,
             _ => {

@@ -8,13 +8,12 @@ use crate::{
     address::Address,
     auparse::{Syscall, Type},
     config::Details,
+    enrich::{Context, Process},
     event::{Field, FieldRef, is_absent, record_type, to_number, unquoted},
     format::{
-        arguments::Arguments,
         flat::{self, Key, Keys, RuleId},
         json,
     },
-    processes::Processes,
 };
 
 /// Keys that auship derives, or that it looks up by name.
@@ -59,17 +58,12 @@ impl FixedKeys {
 pub(super) struct Writer<'a, 'p> {
     flat: flat::Writer<'a, 'p, MozDefField>,
     fixed: &'a FixedKeys,
-    arguments: &'a Arguments,
-    processes: &'a mut Processes,
+    context: &'a Context<'a>,
     view: &'a EventView<'a>,
     full: bool,
     is_socket: bool,
     /// For each field of [`OF_PATH`]: whether a PATH record has it. Found when first needed.
     of_path: [Option<bool>; OF_PATH.len()],
-    node: u64,
-    /// The process of the SYSCALL record, and its name.
-    pid: Option<u32>,
-    comm: &'a mut Vec<u8>,
 }
 
 impl<'a, 'p> Writer<'a, 'p> {
@@ -77,27 +71,12 @@ impl<'a, 'p> Writer<'a, 'p> {
     pub(super) fn new(
         flat: flat::Writer<'a, 'p, MozDefField>,
         fixed: &'a FixedKeys,
-        arguments: &'a Arguments,
-        processes: &'a mut Processes,
+        context: &'a Context<'a>,
         view: &'a EventView<'a>,
         which: Details,
-        comm: &'a mut Vec<u8>,
     ) -> Self {
         let is_socket = view.syscall_is(flat.interpreter, b"socket");
-        comm.clear();
-        Self {
-            flat,
-            fixed,
-            arguments,
-            processes,
-            view,
-            full: which == Details::Full,
-            is_socket,
-            of_path: Default::default(),
-            node: view.event.node_id(),
-            pid: None,
-            comm,
-        }
+        Self { flat, fixed, context, view, full: which == Details::Full, is_socket, of_path: Default::default() }
     }
 
     /// Appends the members of `details`.
@@ -116,7 +95,6 @@ impl<'a, 'p> Writer<'a, 'p> {
         if self.full {
             self.flat.bytes();
         }
-        self.remember();
     }
 }
 
@@ -133,16 +111,22 @@ impl Writer<'_, '_> {
             self.flat.begin(types);
             json::list(self.flat.out, self.view.event.record_types());
         }
-        if self.arguments.len() > 0 {
+        if self.context.arguments.len() > 0 {
             let key = self.flat.begin(command);
-            flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, self.arguments.command());
+            flat::put(
+                self.flat.out,
+                &mut self.flat.state.bytes,
+                json::Strings::Pieces,
+                key,
+                self.context.arguments.command(),
+            );
             if self.full {
                 let key = self.flat.begin(argv);
-                if !self.arguments.write(json::Strings::Pieces, self.flat.out) {
+                if !self.context.arguments.write(json::Strings::Pieces, self.flat.out) {
                     let name = [self.flat.state.keys.name(key), b"_hex"].concat();
                     let hex = self.flat.state.keys.key(&name);
                     self.flat.begin(hex);
-                    self.arguments.write_hex(json::Strings::Pieces, self.flat.out);
+                    self.context.arguments.write_hex(json::Strings::Pieces, self.flat.out);
                 }
             }
         }
@@ -238,11 +222,6 @@ impl Writer<'_, '_> {
             && (kind == Type::Text || text[0] == b'"')
             && self.flat.plain(key, place)
         {
-            match role {
-                Role::Pid => self.pid = to_number(text),
-                Role::Comm => self.comm.extend_from_slice(unquoted(text)),
-                _ => (),
-            }
             return;
         }
         if role == Role::Plain
@@ -256,9 +235,6 @@ impl Writer<'_, '_> {
             Role::Plain | Role::OfPath(_) | Role::Pid if kind == Type::Text => {
                 let value = unquoted(text);
                 flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, value);
-                if role == Role::Pid {
-                    self.pid = to_number(text);
-                }
             }
             Role::Argument(_) if self.is_socket => self.flat.value(key, text),
             Role::Success => {
@@ -276,9 +252,6 @@ impl Writer<'_, '_> {
             _ => {
                 let value = self.flat.interpreter.value(place, kind, call);
                 flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, value);
-                if role == Role::Comm {
-                    self.comm.extend_from_slice(value);
-                }
                 self.named(role, place);
             }
         }
@@ -323,9 +296,8 @@ impl Writer<'_, '_> {
             Role::Uid => self.user(self.fixed.user, place),
             Role::Auid if !matches!(text, b"4294967295" | b"-1") => self.user(self.fixed.originaluser, place),
             Role::Ppid => {
-                if let Some(ppid) = to_number(text)
-                    && let Some(name) = self.processes.name(self.node, ppid, place.event.id.seconds)
-                {
+                let parent = to_number(text).and_then(|ppid| self.context.parent(ppid));
+                if let Some(name) = parent.map(Process::name).filter(|name| !name.is_empty()) {
                     let key = self.flat.begin(self.fixed.parentprocess);
                     flat::put(self.flat.out, &mut self.flat.state.bytes, json::Strings::Pieces, key, name);
                 }
@@ -368,25 +340,5 @@ impl Writer<'_, '_> {
             }
         }
         self.flat.out.push(b']');
-    }
-
-    /// Notes the event's process for later events.
-    fn remember(&mut self) {
-        let Some(pid) = self.pid else {
-            return;
-        };
-        let comm = &*self.comm;
-        if comm.is_empty() {
-            return;
-        }
-        self.processes.note(self.node, pid, comm);
-        // A new process has its parent's name until it executes a program.
-        let makes = self.view.call.map(|call| self.flat.interpreter.syscall_name(call));
-        if matches!(makes, Some(b"clone" | b"clone3" | b"fork" | b"vfork"))
-            && let Some(child) = self.view.value(self.view.syscall, b"exit").and_then(to_number)
-            && child > 0
-        {
-            self.processes.note(self.node, child, comm);
-        }
     }
 }

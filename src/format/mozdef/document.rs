@@ -5,6 +5,7 @@ use crate::{
     auparse::Interpreter,
     config,
     document::Document,
+    enrich::Context,
     event::{Event, Gap, LinuxEvent, Notice, record_type},
     format::{
         arguments::Arguments,
@@ -15,7 +16,6 @@ use crate::{
     },
     host::Host,
     losses::events,
-    processes::{Origin, Processes},
 };
 
 /// The version in the tags.
@@ -26,11 +26,8 @@ pub struct MozDef {
     settings: config::MozDef,
     /// Fully qualified name of this host, used when the records name no node.
     hostname: String,
-    processes: Processes,
     flat: Flat<MozDefField>,
     fixed: details::FixedKeys,
-    comm: Vec<u8>,
-    arguments: Arguments,
     summary: Vec<u8>,
     /// `,"severity":"INFO","hostname":"`
     severity: Vec<u8>,
@@ -43,7 +40,7 @@ pub struct MozDef {
 
 impl MozDef {
     /// Creates a writer with these settings.
-    pub fn new(settings: &config::MozDef, host: &Host, origin: Origin) -> Self {
+    pub fn new(settings: &config::MozDef, host: &Host) -> Self {
         let mut severity = br#","severity":"INFO","hostname":"#.to_vec();
         severity.push(b'"');
         let mut process = Vec::new();
@@ -57,17 +54,13 @@ impl MozDef {
         tags.push(b',');
         json::string(&mut tags, VERSION.as_bytes());
         tags.extend_from_slice(br#","audit""#);
-        let processes = Processes::new(origin);
         let mut flat = Flat::new(json::Strings::Pieces);
         let fixed = details::FixedKeys::new(&mut flat.keys);
         Self {
             settings: settings.clone(),
             hostname: host.name.clone(),
-            processes,
             flat,
             fixed,
-            comm: Vec::new(),
-            arguments: Arguments::default(),
             summary: Vec::new(),
             severity,
             process,
@@ -77,14 +70,20 @@ impl MozDef {
     }
 
     /// Appends the event's document.
-    pub fn write(&mut self, event: &mut Event, document: &mut Document) -> Written {
+    pub fn write(&mut self, event: &mut Event, context: &Context, document: &mut Document) -> Written {
         match event {
-            Event::Linux(event, interpreter) => self.write_linux(event, interpreter, &mut document.body),
+            Event::Linux(event, interpreter) => self.write_linux(event, interpreter, context, &mut document.body),
             Event::Notice(Notice::Gap(gap)) => self.write_gap(gap, &mut document.body),
         }
     }
 
-    fn write_linux(&mut self, event: &LinuxEvent, interpreter: &mut Interpreter, out: &mut Vec<u8>) -> Written {
+    fn write_linux(
+        &mut self,
+        event: &LinuxEvent,
+        interpreter: &mut Interpreter,
+        context: &Context,
+        out: &mut Vec<u8>,
+    ) -> Written {
         if event.records().iter().all(|r| r.record_type == record_type::EOE) {
             return Written::Skipped;
         }
@@ -97,15 +96,10 @@ impl MozDef {
         if self.settings.skip_empty_execve && view.is_empty_execve(category) {
             return Written::Skipped;
         }
-        self.arguments.gather(event, interpreter, view.execve);
-
-        self.envelope(&view, category, interpreter, out);
+        self.envelope(&view, category, context.arguments, interpreter, out);
         let flat = flat::Writer { state: &mut self.flat, event, interpreter, out, call: view.call };
-        let (arguments, processes) = (&self.arguments, &mut self.processes);
-        details::Writer::new(flat, &self.fixed, arguments, processes, &view, self.settings.details, &mut self.comm)
-            .write();
+        details::Writer::new(flat, &self.fixed, context, &view, self.settings.details).write();
         out.extend_from_slice(b"}}");
-        self.arguments.give_back();
         Written::Document
     }
 
@@ -131,7 +125,14 @@ impl MozDef {
         Written::Document
     }
 
-    fn envelope(&mut self, view: &EventView, category: Category, interpreter: &mut Interpreter, out: &mut Vec<u8>) {
+    fn envelope(
+        &mut self,
+        view: &EventView,
+        category: Category,
+        arguments: &Arguments,
+        interpreter: &mut Interpreter,
+        out: &mut Vec<u8>,
+    ) {
         out.extend_from_slice(br#"{"category":""#);
         if category == Category::Record {
             let name = view.event.bytes(view.record(0).name).to_ascii_lowercase();
@@ -142,7 +143,7 @@ impl MozDef {
         out.extend_from_slice(br#"","summary":""#);
         let mut line = std::mem::take(&mut self.summary);
         line.clear();
-        summary::write(view, category, &self.arguments, interpreter, &mut line);
+        summary::write(view, category, arguments, interpreter, &mut line);
         summary::cut(&line, out);
         self.summary = line;
         out.push(b'"');
