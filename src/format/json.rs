@@ -221,10 +221,33 @@ pub fn list<'a>(out: &mut Vec<u8>, entries: impl Iterator<Item = &'a [u8]>) {
     out.push(b']');
 }
 
+/// Appends a number in decimal digits. `to_string` would take an allocation.
+pub fn number(out: &mut Vec<u8>, mut value: u64) {
+    // The largest number has 20 digits.
+    let mut digits = [b'0'; 20];
+    let mut at = digits.len() - 1;
+    while value > 9 {
+        digits[at] += u8::try_from(value % 10).unwrap_or(0);
+        value /= 10;
+        at -= 1;
+    }
+    digits[at] += u8::try_from(value).unwrap_or(0);
+    out.extend_from_slice(&digits[at..]);
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_written_as_ever() {
+        for value in [0, 7, 10, 99, 100, 1_234_567_890, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            let mut out = Vec::new();
+            number(&mut out, value);
+            assert_eq!(out, value.to_string().as_bytes());
+        }
+    }
 
     fn written(bytes: &[u8]) -> (String, bool) {
         let mut out = Vec::new();

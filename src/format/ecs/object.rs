@@ -38,7 +38,7 @@ impl Objects<'_> {
     /// Writes a number.
     pub(super) fn number(&mut self, name: &str, value: u64) {
         self.name(name);
-        self.out.extend_from_slice(value.to_string().as_bytes());
+        json::number(self.out, value);
     }
 
     /// Writes a list of strings.

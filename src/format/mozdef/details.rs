@@ -106,7 +106,9 @@ impl Writer<'_, '_> {
         self.flat.state.keys.take(serial, usize::MAX);
         // The first member has no comma before it.
         self.flat.out.extend_from_slice(&self.flat.state.keys.json(serial)[1..]);
-        json::string(self.flat.out, self.view.event.id.serial.to_string().as_bytes());
+        self.flat.out.push(b'"');
+        json::number(self.flat.out, self.view.event.id.serial);
+        self.flat.out.push(b'"');
         if self.full {
             self.flat.begin(types);
             json::list(self.flat.out, self.view.event.record_types());
