@@ -1,7 +1,7 @@
 //! Reads the text that auditd appends to enriched records, without libauparse.
 
-use crate::event::{FieldRef, unquoted};
-use memchr::{memchr, memmem, memrchr};
+use crate::event::{Field, FieldRef, unquoted};
+use memchr::{memchr, memchr_iter, memrchr};
 
 /// The most bytes that are read. auditd appends less; anything beyond was not written by auditd.
 const MAX_APPENDED: usize = 4096;
@@ -29,16 +29,23 @@ impl<'a> Iterator for AppendedNames<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         while !self.rest.is_empty() {
             let equals = memchr(b'=', self.rest)?;
-            let found = self.rest[..equals].trim_ascii_start();
+            let mut found = &self.rest[..equals];
+            while let [b' ', rest @ ..] = found {
+                found = rest;
+            }
             let value = &self.rest[equals + 1..];
-            let end = match value.first() {
-                Some(b'"') => memmem::find(&value[1..], b"\" ").map_or(value.len(), |n| n + 2),
+            let end = match value {
+                [b'"', quoted @ ..] => {
+                    // A quote that no space follows is part of the name.
+                    let mut quotes = memchr_iter(b'"', quoted).map(|n| n + 2);
+                    quotes.find(|end| value.get(*end) == Some(&b' ')).unwrap_or(value.len())
+                }
                 // The last brace ends the value: a path in it may have braces, and nothing follows a socket address.
-                Some(b'{') => memrchr(b'}', value).map_or(value.len(), |n| n + 1),
+                [b'{', ..] => memrchr(b'}', value).map_or(value.len(), |n| n + 1),
                 _ => memchr(b' ', value).unwrap_or(value.len()),
             };
             self.rest = &value[end..];
-            if found.eq_ignore_ascii_case(self.name) {
+            if found.len() == self.name.len() && found.eq_ignore_ascii_case(self.name) {
                 return Some(&value[..end]);
             }
         }
@@ -60,14 +67,12 @@ pub(super) fn appended<'a>(enriched: &'a [u8], name: &'a [u8]) -> Option<&'a [u8
 pub(super) fn appended_for<'a>(place: &FieldRef<'a>) -> Option<&'a [u8]> {
     let name = place.event.bytes(place.field.name);
     let fields = place.event.fields(place.record);
-    let same = |fields: &[crate::event::Field]| {
-        fields.iter().filter(|f| f.name.len() == name.len() && place.event.bytes(f.name) == name).count()
-    };
-    let at = fields.iter().position(|f| f.name == place.field.name).unwrap_or(0);
+    let is_same = |field: &&Field| field.name.len() == name.len() && place.event.bytes(field.name) == name;
+    let before = fields.iter().take_while(|field| field.name != place.field.name);
     let names = || AppendedNames::new(place.event.bytes(place.record.enriched), name);
-    match same(&fields[..at]) {
+    match before.filter(is_same).count() {
         0 if place.record.record_type != LOGIN => names().next(),
-        nth if names().count() <= same(fields) => names().nth(nth),
+        nth if names().count() <= fields.iter().filter(is_same).count() => names().nth(nth),
         _ => None,
     }
 }
@@ -75,7 +80,7 @@ pub(super) fn appended_for<'a>(place: &FieldRef<'a>) -> Option<&'a [u8]> {
 /// True when libauparse may take its answer for fields of that name from the text that auditd appended. It splits that
 /// text at every space and reads only the first name for all of them.
 pub(super) fn is_overridden(enriched: &[u8], name: &[u8]) -> bool {
-    memchr::memchr_iter(b'=', enriched).any(|at| {
+    memchr_iter(b'=', enriched).any(|at| {
         let word = memrchr(b' ', &enriched[..at]).map_or(&enriched[..at], |space| &enriched[space + 1..at]);
         word.eq_ignore_ascii_case(name)
     })
@@ -85,7 +90,7 @@ pub(super) fn is_overridden(enriched: &[u8], name: &[u8]) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::event::{EventId, Field, LinuxEvent, Record};
+    use crate::event::{EventId, LinuxEvent, Record};
 
     #[test]
     fn appended_names_are_found() {
