@@ -74,7 +74,8 @@ fn check_all(documents: &[Value], made: &[&str]) {
         }
     }
     assert!(documents.iter().all(|d| d["details"]["auditserial"] != "2"), "the path of a socket became a record");
-    let paths = documents.iter().filter(|d| d["details"]["saddr"].as_str().is_some_and(|s| s.contains("type=USER_LOGIN")));
+    let paths =
+        documents.iter().filter(|d| d["details"]["saddr"].as_str().is_some_and(|s| s.contains("type=USER_LOGIN")));
     assert_eq!(paths.count(), 1, "{documents:#?}");
 }
 

@@ -52,10 +52,8 @@ struct FieldScanner<'a> {
     open: Option<usize>,
     /// The end of that value, if it is quoted or a user chose it. Names before it are part of the value.
     value_end: usize,
-    /// The offset behind the last such name.
-    hidden: usize,
-    /// True after such a name, until the next field.
-    hiding: bool,
+    /// True if one of them is `key`.
+    has_hidden_key: bool,
     /// True when a field follows the record's head directly.
     headed: bool,
     record_type: i32,
@@ -94,8 +92,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         done: 0,
         open: None,
         value_end: 0,
-        hidden: 0,
-        hiding: false,
+        has_hidden_key: false,
         headed: false,
         record_type: known,
         is_usual: quotes::is_usual(known),
@@ -111,6 +108,9 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
             }
         }
         walk.end_last_value();
+        if walk.has_hidden_key {
+            walk.own_key();
+        }
         walk.words(first);
         if quotes::is_message(known) {
             appended_fields_first(event, first);
@@ -192,7 +192,6 @@ impl FieldScanner<'_> {
     fn begin_value(&mut self, value_at: usize, mut field: Field) {
         self.done = value_at;
         self.open = Some(self.event.field_count());
-        self.hiding = false;
         if !self.is_usual || (field.number >= FIELDS_BEFORE_LABEL && self.text[..value_at].ends_with(b"subj=")) {
             field.truncated |= self.find_untrusted_end(field.name, value_at);
         }
@@ -219,7 +218,6 @@ impl FieldScanner<'_> {
             Some(b'\'') => self.end_quoted(),
             _ => (),
         }
-        self.hiding |= name_at < self.value_end;
         name_at < self.value_end
     }
 
@@ -276,14 +274,14 @@ impl FieldScanner<'_> {
     #[cold]
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
-        let from = self.done.max(self.hidden);
-        let found = find_name(text, from, name);
-        if let Some(name_at) = found.filter(|name_at| self.is_hidden(*name_at)) {
-            self.hidden = name_at + name.len();
+        let found = find_name(text, self.done, name);
+        let is_hidden = found.is_some_and(|name_at| self.is_hidden(name_at));
+        if name == b"key" && (is_hidden || self.has_hidden_key) {
+            // libauparse's further keys may be parts of this one. The record's own key is read at the end.
+            self.has_hidden_key = true;
             return;
         }
-        // libauparse splits a key in hex into several. All of them are hidden with the first.
-        if self.hiding && !found.is_some_and(|at| begins_value(&text[at + name.len() + 1..], value)) {
+        if is_hidden {
             return;
         }
         if let Some(name_at) = found {
@@ -318,6 +316,23 @@ impl FieldScanner<'_> {
         let name = self.event.keep(name);
         let value = self.event.keep(value.unwrap_or_default());
         self.event.push_field(Field { name, value, truncated: false, number });
+    }
+
+    /// Adds the key of a record that has another one in text of a user. The kernel joins several keys with byte 1, and
+    /// writes them in hex (`AUDIT_KEY_SEPARATOR` in `<libaudit.h>`).
+    #[cold]
+    fn own_key(&mut self) {
+        let text = self.text;
+        let Some(name_at) = find_name(text, self.value_end.min(text.len()), b"key") else { return };
+        let value_at = name_at + b"key=".len();
+        let word = memchr(b' ', &text[value_at..]).map_or(text.len(), |len| value_at + len);
+        let end = value_at + trimmed(&text[value_at..word]);
+        let mut keys = Vec::new();
+        if !unhex(&text[value_at..end], &mut keys) {
+            let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
+            return self.event.push_field(Field { name, value, truncated: true, number: u32::MAX });
+        }
+        keys.split(|byte| *byte == 1).for_each(|key| self.push(b"key", key));
     }
 
     /// Adds the free text of the record as fields.
@@ -418,14 +433,6 @@ fn appended_fields_first(event: &mut LinuxEvent, first: usize) {
     let swaps = (start..fields.len()).filter_map(|at| Some((repeated(at)?, at)));
     let swaps: Vec<_> = swaps.filter(|(_, at)| quotes::APPENDED.iter().any(|name| is(*at, name))).collect();
     swaps.into_iter().for_each(|(earlier, at)| event.swap_fields(earlier, at));
-}
-
-/// True when a text begins with a value, or with the hex digits of it.
-fn begins_value(text: &[u8], value: Option<&[u8]>) -> bool {
-    let Some(value) = value else { return false };
-    let word = &text[..memchr(b' ', text).unwrap_or(text.len())];
-    let mut decoded = Vec::new();
-    word.starts_with(value) || (unhex(word, &mut decoded) && decoded.starts_with(value))
 }
 
 /// Finds `name=` behind an offset, where libauparse sees a field: at the beginning of a word, or of a message, where a

@@ -160,7 +160,10 @@ impl<'p> Interpreter<'p> {
 
     /// The name of a machine, or the parts of a socket's address: as auditd appended it, else as the text says.
     fn named<'s>(&'s mut self, place: FieldRef<'s>, code: u8) -> &'s [u8] {
+        // auditd writes the path of a socket as it is, and cuts it at a newline.
+        let is_path = code == SOCKADDR && (place.text().starts_with(b"0100") || place.text().starts_with(b"0001"));
         if !place.record.enriched.is_empty()
+            && !is_path
             && let Some(name) = appended_for(&place).map(unquoted)
             && !name.starts_with(b"unknown")
             && !address::is_error(name)
@@ -303,6 +306,7 @@ impl<'p> Interpreter<'p> {
 
 /// libauparse's types of user ids, of `exit` and of signals, as small numbers.
 const UID: u8 = t::AUPARSE_TYPE_UID as u8;
+const SOCKADDR: u8 = t::AUPARSE_TYPE_SOCKADDR as u8;
 const SIGNAL: u8 = t::AUPARSE_TYPE_SIGNAL as u8;
 const EXIT: u8 = t::AUPARSE_TYPE_EXIT as u8;
 
