@@ -123,9 +123,19 @@ fn begins(text: &[u8], name: &[u8]) -> bool {
 }
 
 /// True for a text that auditd can have appended to a record with these fields.
-fn is_appended(mut text: &[u8], named: &[&[u8]]) -> bool {
+fn is_appended(text: &[u8], named: &[&[u8]]) -> bool {
     let mut named = named.iter();
-    while let Some(name) = named.find(|name| begins(text, name)) {
+    is_list(text, |text| named.find(|name| begins(text, name)).copied())
+}
+
+/// True for a text that auditd can have appended to some record.
+fn is_any_appended(text: &[u8]) -> bool {
+    is_list(text, |text| NAMED.iter().find(|name| begins(text, name)).copied())
+}
+
+/// True for a list of names and values. `name` returns the name that a text begins with.
+fn is_list<'n>(mut text: &[u8], mut name: impl FnMut(&[u8]) -> Option<&'n [u8]>) -> bool {
+    while let Some(name) = name(text) {
         let value = &text[name.len() + 1..];
         let Some(length) = value_length(value, name) else { return false };
         match value.get(length) {
@@ -191,20 +201,6 @@ pub(super) fn copy(record: &[u8], to: &mut Vec<u8>) {
         from = at + 1;
     }
     to.extend_from_slice(&record[from..]);
-}
-
-/// True for a text that auditd can have appended to some record.
-fn is_any_appended(mut text: &[u8]) -> bool {
-    loop {
-        let Some(name) = NAMED.iter().find(|name| begins(text, name)) else { return false };
-        let value = &text[name.len() + 1..];
-        let Some(length) = value_length(value, name) else { return false };
-        match value.get(length) {
-            None => return true,
-            Some(b' ') => text = &value[length + 1..],
-            Some(_) => return false,
-        }
-    }
 }
 
 /// The start of what stands in the place of the separator. The text that auditd appended begins at `at`.
