@@ -86,12 +86,28 @@ impl Events for Check {
             }
         }
     }
+
+    fn arrives(&mut self, id: EventId, node: u64) {
+        self.enricher.arrives(id, node);
+    }
 }
 
 /// Types of records in which some text isn't encoded, so that a quote needn't be one. The target `forged` is about them.
 const UNESCAPED: [&[u8]; 14] = [
-    b"USER", b"USER_AVC", b"USER_LOGIN", b"USER_LOGOUT", b"CHGRP_ID", b"USER_ROLE_CHANGE", b"DAEMON_ACCEPT", b"OBJ_PID",
-    b"NETFILTER_CFG", b"DM_CTRL", b"DM_EVENT", b"AVC", b"ANOM_PROMISCUOUS", b"UNKNOWN",
+    b"USER",
+    b"USER_AVC",
+    b"USER_LOGIN",
+    b"USER_LOGOUT",
+    b"CHGRP_ID",
+    b"USER_ROLE_CHANGE",
+    b"DAEMON_ACCEPT",
+    b"OBJ_PID",
+    b"NETFILTER_CFG",
+    b"DM_CTRL",
+    b"DM_EVENT",
+    b"AVC",
+    b"ANOM_PROMISCUOUS",
+    b"UNKNOWN",
 ];
 
 /// Checks the keys of a MozDef document: each key that is the name of a text between quotes must be the name of a field
@@ -124,7 +140,9 @@ fn names(text: &[u8], has_quotes: bool, inside: &mut HashSet<String>, outside: &
         names.extend(word.strip_prefix(b"("));
         names.extend(word.strip_prefix(b"msg='"));
         for name in names {
-            let Some(equals) = name.iter().position(|byte| *byte == b'=').filter(|equals| *equals > 0) else { continue };
+            let Some(equals) = name.iter().position(|byte| *byte == b'=').filter(|equals| *equals > 0) else {
+                continue;
+            };
             let value = start + word.len() - name.len() + equals + 1;
             let name = String::from_utf8_lossy(&name[..equals]).into_owned();
             if is_inside {
@@ -139,10 +157,6 @@ fn names(text: &[u8], has_quotes: bool, inside: &mut HashSet<String>, outside: &
                 quoted_to = close.unwrap_or(quoted_to);
             }
         }
-    }
-
-    fn arrives(&mut self, id: EventId, node: u64) {
-        self.enricher.arrives(id, node);
     }
 }
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use auship::internals::{
-    Host, Origin, Parser, Receipt, config,
+    Context, Host, Parser, Receipt, config,
     document::Document,
     event::{Event, Events},
     format::{Format, Written},
@@ -57,12 +57,7 @@ const RECORDS: [Record; 10] = [
         "subj",
         200,
     ),
-    (
-        "DM_CTRL msg=audit(1700000001.000:1): module=m op=ctr dev=254:1 error_msg='E",
-        "E' res=1",
-        "error_msg",
-        200,
-    ),
+    ("DM_CTRL msg=audit(1700000001.000:1): module=m op=ctr dev=254:1 error_msg='E", "E' res=1", "error_msg", 200),
     (
         "USER_ROLE_CHANGE msg=audit(1700000001.000:1): pid=1 uid=0 msg='cron: bad range acct=a new_scontext=u:S",
         "S old_scontext=u:r exe=\"/crond\" hostname=? addr=? terminal=? res=failed'",
@@ -82,7 +77,7 @@ struct Details(Format, Option<Map<String, Value>>);
 impl Events for Details {
     fn event(&mut self, mut event: Event<'_, '_>, _receipt: Option<Receipt>) {
         let mut document = Document::default();
-        if self.0.write(&mut event, &mut document) != Written::Skipped {
+        if self.0.write(&mut event, &Context::default(), &mut document) != Written::Skipped {
             let mut document: Value = serde_json::from_slice(&document.body).expect("documents are JSON");
             assert!(self.1.is_none(), "one record is one document");
             self.1 = document["details"].as_object_mut().map(std::mem::take);
@@ -94,7 +89,7 @@ impl Events for Details {
 fn details(record: &Record, text: &[u8]) -> (Map<String, Value>, Option<Value>) {
     let host = Host { name: "host".into(), ..Host::default() };
     let format = config::Format::MozDef(config::MozDef::default());
-    let mut details = Details(Format::new(&format, &host, Origin::Log), None);
+    let mut details = Details(Format::new(&format, &host), None);
     let log = [b"type=", record.0.as_bytes(), text, record.1.as_bytes(), b"\n"].concat();
     let mut parser = Parser::new().expect("there is memory");
     parser.feed(&log, &mut details).expect("there is memory");

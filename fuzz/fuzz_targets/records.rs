@@ -4,9 +4,30 @@
 mod check;
 
 const TYPES: [&str; 24] = [
-    "SYSCALL", "EXECVE", "PATH", "CWD", "PROCTITLE", "SOCKADDR", "AVC", "USER_AVC", "USER", "USER_LOGIN", "TTY",
-    "ANOM_PROMISCUOUS", "OBJ_PID", "CONFIG_CHANGE", "OPENAT2", "URINGOP", "SECCOMP", "BPRM_FCAPS", "EOE", "UNKNOWN[1420]",
-    "NETFILTER_PKT", "TRUSTED_APP", "MQ_OPEN", "FANOTIFY",
+    "SYSCALL",
+    "EXECVE",
+    "PATH",
+    "CWD",
+    "PROCTITLE",
+    "SOCKADDR",
+    "AVC",
+    "USER_AVC",
+    "USER",
+    "USER_LOGIN",
+    "TTY",
+    "ANOM_PROMISCUOUS",
+    "OBJ_PID",
+    "CONFIG_CHANGE",
+    "OPENAT2",
+    "URINGOP",
+    "SECCOMP",
+    "BPRM_FCAPS",
+    "EOE",
+    "UNKNOWN[1420]",
+    "NETFILTER_PKT",
+    "TRUSTED_APP",
+    "MQ_OPEN",
+    "FANOTIFY",
 ];
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

@@ -296,7 +296,7 @@ impl FieldScanner<'_> {
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
                     return self.event.push_field(Field { name, value, truncated: true, number });
                 }
-                Some(value) if recorded == value => {
+                Some(value) if recorded == value || (value.starts_with(b"\"") && recorded.starts_with(value)) => {
                     let name = self.span(name_at, value_at - 1);
                     return self.begin_value(value_at, Field { name, value: name, truncated: false, number });
                 }
