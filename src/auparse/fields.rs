@@ -237,7 +237,8 @@ impl FieldScanner<'_> {
     }
 
     /// Sets the end of the last value before a name, and returns the name with the word that belongs to it, and true if
-    /// libauparse knows it by another name. Old kernels wrote `old auid=… new auid=…` (LOGIN, before 3.14) and `audit_enabled=1 old=0 by auid=…` (CONFIG_CHANGE).
+    /// libauparse knows it by another name. Old kernels wrote `old auid=… new auid=…` (LOGIN, before 3.14) and
+    /// `audit_enabled=1 old=0 by auid=…` (CONFIG_CHANGE).
     #[cold]
     fn end_value_before_words(&mut self, name_at: usize, name: Span) -> (Span, bool) {
         let words: [&[u8]; 3] = [b"old ", b"new ", b"by "];
