@@ -139,6 +139,12 @@ impl Numbers {
         self.has_passed(self.at, number, was) || self.has_passed(self.at.believing(), number, if_believed)
     }
 
+    /// True if the host gives out so few numbers, again and again, that their order tells nothing: between two events all
+    /// of them may have had their turn.
+    pub(super) fn are_few(&self) -> bool {
+        self.at.lap > 0 && self.highest < 2 * LEAST_REACH
+    }
+
     fn has_passed(&self, now: Position, number: u32, since: Position) -> bool {
         if (now.lap, now.number) == (since.lap, since.number) {
             return false;

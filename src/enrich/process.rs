@@ -14,6 +14,8 @@ const MAX_ARGUMENTS: usize = 4096;
 /// machines with systemd, 7,000 processes would have to start in each second of it until a number comes again. Where
 /// there are fewer numbers, [`super::numbers`] notices that they begin again.
 const CONFIRMED: i64 = 10 * 60 * 1000;
+/// The same on a host with a few thousand process numbers, in milliseconds. It may give all of them out in a second.
+const CONFIRMED_OF_FEW: i64 = 100;
 
 /// The name of a process. It is empty if it isn't known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,7 +200,7 @@ impl Process {
     /// True if its number wasn't given to another process since it was seen, as far as that is known.
     pub(super) fn may_be_same(&self, node: &Node, now: Moment) -> bool {
         self.boot_is(now)
-            && (now.time - self.seen.time).abs() <= CONFIRMED
+            && (now.time - self.seen.time).abs() <= if node.numbers.are_few() { CONFIRMED_OF_FEW } else { CONFIRMED }
             && !node.numbers.may_be_reused(self.pid, self.seen.position)
     }
 
