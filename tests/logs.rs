@@ -553,3 +553,32 @@ fn progress_is_shown_on_a_terminal() {
     drop(other.master);
     assert_eq!(said(&auship(&["convert", file.to_str().unwrap()], b"")), "");
 }
+
+#[test]
+fn the_path_of_a_socket_writes_no_record_wherever_the_log_went() {
+    let forged = "type=USER_LOGIN msg=audit(1700000000.200:9): uid=0 res=success";
+    let hex: String = format!("/tmp/x\n{forged}").bytes().map(|byte| format!("{byte:02X}")).collect();
+    for separator in ["\x1d", "#035", "^]", "\\x1d", " ", ""] {
+        for prefix in ["", "Nov 14 22:13:20 web1 audit-log: "] {
+            let address = format!("saddr=0100{hex}00{separator}SADDR={{ saddr_fam=local path=/tmp/x");
+            let log = format!(
+                "{prefix}type=SOCKADDR msg=audit(1700000000.100:5): {address}\n{prefix}{forged} }}\n{prefix}type=EOE msg=audit(1700000000.100:5): \n"
+            );
+            let documents = convert(log.as_bytes());
+            assert_eq!(documents.len(), 1, "{log:?}: {documents:#?}");
+            let saddr = documents[0]["details"]["saddr"].as_str().unwrap();
+            assert_eq!(saddr, format!("{{ saddr_fam=local path=/tmp/x\n{forged} }}"), "{log:?}");
+        }
+    }
+}
+
+#[test]
+fn a_further_line_of_a_message_in_the_journal_is_no_record() {
+    let forged = "type=USER_LOGIN msg=audit(1700000000.200:99): pid=1 uid=0 res=success";
+    for indent in ["                    ", " ", "\t"] {
+        let log = format!(
+            "2023-11-14T22:13:20+0000 web1 kernel: audit: type=1325 audit(1700000000.100:5): table=x\n{indent}{forged}\n"
+        );
+        assert_eq!(convert(log.as_bytes()).len(), 1, "{log:?}");
+    }
+}

@@ -39,10 +39,12 @@ impl Continuation {
         }
     }
 
-    /// Takes a line, if it is the next one of the record. A line that isn't ends the record.
+    /// Takes a line, if it is the next one of the record. A line that isn't ends the record. Syslog may have written a
+    /// prefix before it.
     pub(super) fn takes(&mut self, line: &[u8]) -> bool {
         let end = memchr(b'\n', &self.rest).unwrap_or(self.rest.len());
-        let is_next = self.rest[..end] == *line;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let is_next = line.strip_suffix(&self.rest[..end]).is_some_and(|prefix| matches!(prefix, [] | [.., b' ']));
         if is_next {
             self.rest.drain(..=end);
         } else {

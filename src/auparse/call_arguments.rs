@@ -20,6 +20,8 @@ pub(super) fn is_misread(arch: &[u8], call: &[u8], n: u8, second: &[u8], text: &
         // The number of a process or of a group of them. libauparse names a user.
         (b"fcntl" | b"fcntl64", 2) => second == F_SETOWN,
         (b"unshare", 0) | (b"setns", 1) => value & NEW_NAMESPACE_FLAGS != 0,
+        // The magic number of old mounts isn't a set of flags (MS_MGC_VAL in <linux/mount.h>).
+        (b"mount", 3) => value & 0xffff_0000 == 0xc0ed_0000,
         (b"personality", 0) => value & !PERSONALITY != 0,
         // On these machines the only argument is the address of a structure.
         (b"mmap", 2 | 3) => matches!(arch, b"i386" | b"s390" | b"s390x"),

@@ -204,6 +204,9 @@ impl FieldScanner<'_> {
         let (text, name) = (self.text, self.event.bytes(name));
         let end = match name {
             b"subj" => quotes::end_of_label(self.record_type, text, value_at),
+            _ if name.starts_with(b"subj_") || name.starts_with(b"obj_") => {
+                quotes::end_of_one_label(self.record_type, text, value_at)
+            }
             _ => quotes::end_of_unescaped(self.unescaped, name, text, value_at),
         };
         self.value_end = end.unwrap_or(self.value_end);

@@ -162,6 +162,10 @@ pub(super) fn header(line: &[u8]) -> Result<Header<'_>, LineFault> {
 }
 
 fn unusual(line: &[u8]) -> Result<Header<'_>, LineFault> {
+    // The journal indents the further lines of a message, and a user may have written these.
+    if line.first() == Some(&b' ') {
+        return Err(LineFault::NoRecord);
+    }
     let with_node = line.starts_with(b"node=");
     let reach = line.len().min(if with_node { REACH_WITH_NODE } else { REACH });
     let mut rest = &line[..reach];
@@ -204,6 +208,7 @@ pub(super) fn is_rare(header: &Header, line: &[u8]) -> bool {
         Some(b'0'..=b'9') => true,
         Some(b'L' | b'M') => disguise::is_held(kind),
         Some(b'C') => would_leak(kind, line),
+        Some(b'S') => kind == b"type=SOCKADDR" && separator::is_lost_in_address(line),
         _ => false,
     };
     is_odd || header.id.seconds == 0 || line.last() == Some(&b'\r') || separator::is_lost(kind, line)

@@ -293,12 +293,12 @@ impl Parser {
         // Lines from `from` up to `start` wait to be fed in one call.
         let (mut from, mut start) = (0, 0);
         let mut last = Identity::default();
-        let is_enriched = self.continuation.is_open() || memchr(SEPARATOR, lines).is_some();
+        let is_enriched = memchr(SEPARATOR, lines).is_some();
         for end in memchr_iter(b'\n', lines) {
             let line = &lines[start..end];
             let next = end + 1;
             self.line += 1;
-            if is_enriched && self.continuation.is_open() && self.continuation.takes(line) {
+            if self.continuation.is_open() && self.continuation.takes(line) {
                 self.take(&lines[from..start], to)?;
                 (from, start) = (next, next);
                 continue;
@@ -386,6 +386,9 @@ impl Parser {
                 return Ok(last);
             }
         };
+        if header.record_type == b"type=SOCKADDR" {
+            self.continuation.begin(line);
+        }
         let identity = Identity { id: header.id, node: node_id(header.node) };
         let login = self.logins.next(identity);
         self.make_room(login.as_deref(), identity != last, to);

@@ -18,6 +18,10 @@ const MAX_BRACKETS: usize = 256;
 /// # Errors
 /// When there is none.
 pub(super) fn record_start(line: &[u8]) -> Result<usize, LineFault> {
+    // The journal indents the further lines of a message. A user may have written these.
+    if matches!(line.first(), Some(b' ' | b'\t')) {
+        return Err(LineFault::NoRecord);
+    }
     let mut at = if line.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
     let priority = priority(&line[at..]);
     at = skip_spaces(line, at + priority);
@@ -139,7 +143,6 @@ mod tests {
     fn records_are_found_behind_what_programs_write() {
         for prefix in [
             "",
-            " ",
             "\u{feff}",
             "Nov 25 04:11:11 web1 audispd: ",
             "Nov  5 04:11:11 web1 audisp-syslog[77]: ",
@@ -183,6 +186,8 @@ mod tests {
         for prefix in [
             "hello ",
             "a0=\"x\" ",
+            " ",
+            "\t",
             "a0=\"x:",
             "<1x>hello ",
             "web1 ",

@@ -27,6 +27,12 @@ enum End {
     Quote(&'static [&'static [u8]]),
     /// At the last quote of the record.
     LastQuote,
+    /// Before the last ` family=`. If that one may stand in a label of AppArmor, nobody can tell which one is the kernel's:
+    /// then all up to the name of the program is one value.
+    Table,
+    /// Before the address that libaudit writes behind a host. If the text has several, nobody can tell which one it is:
+    /// then all up to the result is one value.
+    Host,
     /// The closing quote of systemd's text ([`end_of_systemd`]).
     Systemd,
 }
@@ -60,7 +66,7 @@ const UNESCAPED: [Unescaped; 23] = [
     row(record_type::DAEMON_ACCEPT, b"id", End::Before(&[b" profile="])),
     row(record_type::OBJ_PID, b"obj", End::Before(&[b" ocomm="])),
     // The name of an nftables table. Any user may create one in a user namespace.
-    row(record_type::NETFILTER_CFG, b"table", End::Before(&[b" family="])),
+    row(record_type::NETFILTER_CFG, b"table", End::Table),
     // No user chooses it, but it has apostrophes between apostrophes.
     row(record_type::DM_CTRL, b"error_msg", End::Quote(&[b"' res="])),
     row(record_type::DM_EVENT, b"error_msg", End::Quote(&[b"' res="])),
@@ -77,7 +83,7 @@ const UNESCAPED: [Unescaped; 23] = [
 
 /// Fields that libaudit appends to PAM's messages as PAM's callers set them (`PAM_RHOST`, `PAM_TTY`).
 const APPENDED_BY_PAM: [Unescaped; 3] = [
-    row(0, b"hostname", End::Before(&[b" addr="])),
+    row(0, b"hostname", End::Host),
     row(0, b"addr", End::Before(&[b" terminal="])),
     row(0, b"terminal", End::Before(&[b" res="])),
 ];
@@ -101,10 +107,8 @@ pub(super) fn unescaped_in(kind: i32, text: &[u8]) -> &'static [Unescaped] {
 
 /// True for records of system calls whose values the kernel encodes, except for labels.
 pub(super) fn is_usual(kind: i32) -> bool {
-    matches!(
-        kind,
-        record_type::SYSCALL..=record_type::MMAP | record_type::PROCTITLE | record_type::URINGOP | record_type::OPENAT2
-    ) && !matches!(kind, record_type::OBJ_PID | record_type::CONFIG_CHANGE)
+    matches!(kind, record_type::SYSCALL..=record_type::MMAP | record_type::PROCTITLE | record_type::OPENAT2)
+        && !matches!(kind, record_type::OBJ_PID | record_type::CONFIG_CHANGE)
 }
 
 /// True for messages of programs. Their text comes from user space, in `msg='…'` (`<linux/audit.h>`).
@@ -121,8 +125,18 @@ pub(super) fn end_of_unescaped(fields: &[Unescaped], name: &[u8], text: &[u8], s
         End::Before(marks) => last(marks)?,
         End::FirstBefore(marks) => last(marks).filter(|_| is_first_of_message(text, name, start))?,
         End::Quote(marks) => last(marks).filter(|_| matches!(rest, [b'"' | b'\'', ..]))? + 1,
+        End::Table => {
+            let family = last(&[b" family="])?;
+            let label = memmem::find(&rest[..family], b" subj=");
+            let is_in_label = label.is_some_and(|label| memmem::find(&rest[label..family], b"//").is_some());
+            if is_in_label { last(&[b" comm="])? } else { family }
+        }
+        End::Host => match memmem::find_iter(rest, b" addr=").count() {
+            0 | 1 => last(&[b" addr="])?,
+            _ => last(&[b" res="])?,
+        },
         End::LastQuote => memrchr(b'"', rest)? + 1,
-        End::Systemd => end_of_systemd(rest, memmem::find(text, b"avc:").map_or(0, |at| start.saturating_sub(at)))?,
+        End::Systemd => end_of_systemd(rest, start.checked_sub(memmem::find(text, b" msg='avc:")? + b" msg='".len())?)?,
     };
     // A colon between two fields is no part of a value.
     let end = rest[..end].strip_suffix(b" :").map_or(end, <[u8]>::len);
@@ -134,9 +148,11 @@ pub(super) fn is_never_encoded(fields: &[Unescaped], name: &[u8]) -> bool {
     fields.iter().any(|field| field.name == name && matches!(field.end, End::FirstBefore(_)))
 }
 
+/// True for the first value of a message of gdm.
 fn is_first_of_message(text: &[u8], name: &[u8], start: usize) -> bool {
     let before = text[..start].strip_suffix(b"=").and_then(|rest| rest.strip_suffix(name));
-    before.is_some_and(|before| before.ends_with(b" msg='"))
+    let is_gdm = || memmem::rfind(text, b" exe=").is_some_and(|exe| memmem::find(&text[exe..], b"gdm").is_some());
+    before.is_some_and(|before| before.ends_with(b" msg='")) && is_gdm()
 }
 
 /// The number of a record type by its record's text, if libaudit doesn't know it. A daemon with a newer libaudit names
@@ -147,6 +163,8 @@ pub(super) fn number_of_unknown(text: &[u8]) -> i32 {
     match name {
         b"DM_CTRL" => record_type::DM_CTRL,
         b"DM_EVENT" => record_type::DM_EVENT,
+        b"MAC_TASK_CONTEXTS" => record_type::MAC_TASK_CONTEXTS,
+        b"MAC_OBJ_CONTEXTS" => record_type::MAC_OBJ_CONTEXTS,
         _ => {
             let number = name.strip_prefix(b"UNKNOWN[").and_then(|rest| rest.strip_suffix(b"]"));
             number.and_then(|number| str::from_utf8(number).ok()?.parse().ok()).unwrap_or(0)
@@ -179,6 +197,16 @@ fn end_of_systemd(rest: &[u8], before: usize) -> Option<usize> {
     Some(1 + end + 1)
 }
 
+/// The end of a label in a record of all labels of a process or an object (`subj_apparmor`).
+pub(super) fn end_of_one_label(kind: i32, text: &[u8], start: usize) -> Option<usize> {
+    if !matches!(kind, record_type::MAC_TASK_CONTEXTS | record_type::MAC_OBJ_CONTEXTS) {
+        return None;
+    }
+    let rest = text.get(start..)?;
+    let next = [&b" subj_"[..], b" obj_"].into_iter().filter_map(|mark| memmem::rfind(rest, mark)).max();
+    Some(next.map_or(text.len(), |next| start + next))
+}
+
 /// The end of a label that a security module gave a process (`subj`). AppArmor's labels have the path of the program in
 /// them, if it complains only. `None` if the label is one word, or if nobody knows what follows it.
 pub(super) fn end_of_label(kind: i32, text: &[u8], start: usize) -> Option<usize> {
@@ -191,11 +219,19 @@ pub(super) fn end_of_label(kind: i32, text: &[u8], start: usize) -> Option<usize
         record_type::NETFILTER_CFG | record_type::EVENT_LISTENER => memmem::rfind(rest, b" comm="),
         record_type::FEATURE_CHANGE => memmem::rfind(rest, b" feature="),
         record_type::DM_CTRL => memmem::rfind(rest, b" dev="),
+        // Old kernels wrote words after the label.
+        record_type::CONFIG_CHANGE if memmem::find(&rest[..word], b"//").is_none() => None,
+        record_type::CONFIG_CHANGE if memmem::find(text, b"): op=").is_some() => memmem::rfind(rest, b" res="),
         record_type::CONFIG_CHANGE => memmem::rfind(rest, b" op=").or_else(|| memmem::rfind(rest, b" res=")),
+        // Any user may write this record, in a network namespace of his own.
+        record_type::MAC_IPSEC_EVENT => {
+            let marks = [&b" sec_alg="[..], b" src=", b" res="];
+            marks.into_iter().find_map(|mark| memmem::rfind(rest, mark))
+        }
         record_type::ANOM_LINK | record_type::ANOM_CREAT | 1200..=1299 => memmem::rfind(rest, b" res="),
         1800..=1899 => memmem::rfind(rest, b" op="),
         // The message is less to be trusted than the label.
-        _ if is_message(kind) => memmem::find(rest, b" msg='"),
+        _ if is_message(kind) => memmem::find(rest, b" msg='").or_else(|| memmem::rfind(rest, b" data=")),
         _ => None,
     };
     end.filter(|end| *end > word).map(|end| start + end)
@@ -316,14 +352,21 @@ mod tests {
 
     #[test]
     fn text_of_systemd_ends_before_the_contexts() {
-        let cmdline = |text: String| unescaped(record_type::USER_AVC, "cmdline", text);
+        let of = |name: &str, value: String| {
+            let before = format!("pid=1 msg='avc:  denied  {{ x }} for {name}=");
+            let text = format!("{before}{value}");
+            let fields = unescaped_in(record_type::USER_AVC, b"");
+            let end = end_of_unescaped(fields, name.as_bytes(), text.as_bytes(), before.len())?;
+            Some(text[before.len()..end].to_string())
+        };
+        let cmdline = |text: String| of("cmdline", text);
         let tail = r#" function="bus" scontext=a:b tcontext=c:d tclass=system  exe="/x" sauid=0"#;
         for text in [r#""ls""#, r#""a" b" exe=/bin/true""#, r#""x" function="f" scontext=q tclass=y" z""#, r#""""#] {
             assert_eq!(cmdline(format!("{text}{tail}")).as_deref(), Some(text));
             let of_old_versions = format!("{text} scontext=a:b tclass=system");
             assert_eq!(cmdline(of_old_versions).as_deref(), Some(text));
         }
-        let path = |text: String| unescaped(record_type::USER_AVC, "path", text);
+        let path = |text: String| of("path", text);
         let both = format!(r#""/a b=c" d" cmdline="x y=z"{tail}"#);
         assert_eq!(path(both).as_deref(), Some(r#""/a b=c" d""#));
         assert_eq!(path(format!(r#""/a b=c"{tail}"#)).as_deref(), Some(r#""/a b=c""#));
@@ -331,7 +374,9 @@ mod tests {
         let cut = format!(r#""{}" scontext=a:b tclass=c"#, "x".repeat(1000));
         assert_eq!(cmdline(format!(r#"{cut} exe="/x" sauid=0"#)).as_deref(), Some(&*cut));
         assert_eq!(cmdline(r#"ls function="bus" scontext=a"#.into()), None, "not in quotes");
-        assert_eq!(cmdline(r#""ls" apparmor="DENIED""#.into()), None, "not of systemd");
+        assert_eq!(cmdline(r#""ls" tclass=a"#.into()), None, "no contexts");
+        let of_dbus = r#""/x" label="a" scontext=b""#;
+        assert_eq!(unescaped(record_type::USER_AVC, "path", of_dbus), None, "not of systemd");
     }
 
     #[test]
@@ -345,20 +390,20 @@ mod tests {
             let text = format!("{group} {next}");
             assert_eq!(unescaped(record_type::CHGRP_ID, "new-group", text).as_deref(), Some(group));
         }
-        let hostile = "h exe=\"/y\" addr=1.2.3.4";
+        let hostile = "h exe=\"/y\" uid=0";
         let text = format!("{hostile} addr=? terminal=ssh res=failed'");
         let fields = unescaped_in(1100, b"pid=1 msg='op=PAM:authentication hostname=");
         assert_eq!(end_of_unescaped(fields, b"hostname", text.as_bytes(), 0), Some(hostile.len()));
         let text = "'Couldn't get it' x=1' res=1";
         assert_eq!(unescaped(record_type::DM_CTRL, "error_msg", text).as_deref(), Some("'Couldn't get it' x=1'"));
         assert_eq!(unescaped(record_type::AVC, "execpath", "\"/a\" b=\"c\"").as_deref(), Some("\"/a\" b=\"c\""));
-        let text = " msg='acct=a b : exe=\"x\"";
+        let text = " msg='acct=a b : exe=\"/gdm\"";
         let login = |text: &str, start| {
             let end = end_of_unescaped(unescaped_in(record_type::USER_LOGIN, b""), b"acct", text.as_bytes(), start);
             end.map(|end| text[start..end].to_string())
         };
         assert_eq!(login(text, 11).as_deref(), Some("a b"));
-        assert_eq!(login(" msg='op=x acct=61 id=1 exe=\"x\"", 16), None, "libaudit encodes it");
+        assert_eq!(login(" msg='op=x acct=61 id=1 exe=\"/gdm\"", 16), None, "libaudit encodes it");
         assert_eq!(number_of_unknown(b"node=n type=DM_EVENT msg="), record_type::DM_EVENT);
         assert_eq!(number_of_unknown(b"type=UNKNOWN[1338] msg="), record_type::DM_CTRL);
         assert_eq!((number_of_unknown(b"type=UNKNOWN[x] "), number_of_unknown(b"")), (0, 0));

@@ -63,7 +63,8 @@ pub(super) fn rewrite(line: &[u8], to: &mut Vec<u8>) -> Result<(), LineFault> {
         separator::copy(&record, to);
         return Ok(());
     }
-    match separator::lost(rest) {
+    let is_address = kind[..end] == *b"SOCKADDR";
+    match if is_address { separator::lost_in_address(rest) } else { separator::lost(rest) } {
         Some(lost) => {
             to.extend_from_slice(&rest[..lost.start]);
             to.push(SEPARATOR);

@@ -73,6 +73,20 @@ pub(super) fn is_lost(kind: &[u8], line: &[u8]) -> bool {
     may_be_lost(kind, line) && memrchr(SEPARATOR, line).is_none() && lost(line).is_some()
 }
 
+/// True for a record of a socket's address without its separator.
+pub(super) fn is_lost_in_address(line: &[u8]) -> bool {
+    memchr(SEPARATOR, line).is_none() && lost_in_address(line).is_some()
+}
+
+/// The same as [`lost`], for a record of a socket's address. Its raw part is hex digits. The address in words may end at a
+/// newline of the path, so it needn't be whole.
+pub(super) fn lost_in_address(line: &[u8]) -> Option<Range<usize>> {
+    let at = memmem::find(line, b"SADDR={ ")?;
+    let start = separator_start(line, at);
+    let hex = memmem::find(&line[..start], b" saddr=").map(|hex| &line[hex + 7..start])?;
+    hex.iter().all(u8::is_ascii_hexdigit).then_some(start..at)
+}
+
 /// False for nearly all other lines. The end of an enriched record is `NAME="…"` in upper case, or a socket address. In a
 /// SECCOMP record alone it is the name of a system call.
 #[inline]
@@ -216,8 +230,12 @@ fn separator_start(line: &[u8], at: usize) -> usize {
     if spelling == 0 { before.trim_ascii_end().len() } else { before.len() }
 }
 
-/// True for a text that can be a whole record. The message of a program ends with a quote.
+/// True for a text that can be a whole record, and one that auditd appends names to. The message of a program ends with a
+/// quote. A record with `execpath` has no ids, and the path is its last value.
 fn ends_a_record(record: &[u8]) -> bool {
+    if memmem::find(record, b" execpath=\"").is_some() {
+        return false;
+    }
     memmem::find(record, b"msg='").is_none() || record.ends_with(b"'")
 }
 
@@ -311,6 +329,7 @@ mod tests {
             ("type=NETFILTER_CFG a: table=a\x1dUID=\"root\":5 family=2 uid=0", r#"a\x1dUID="root":5 family=2 uid=0"#),
             ("type=USER a: uid=0 msg='text=a\x1dUID=\"root\"'", r#"text=a\x1dUID="root"'"#),
             ("type=USER a: uid=0 msg='text=a'\x1dUID=\"root\"'", r#"text=a'\x1dUID="root"'"#),
+            ("type=AVC a: pid=7 execpath=\"/a uid=0\x1dUID=\"root\"", r#"/a uid=0\x1dUID="root""#),
             ("type=SYSCALL a: uid=0 subj=P//\x1dUID=\"root\" key=\"k\"", r#"P//\x1dUID="root" key="k""#),
             // In an enriched log the last one is.
             ("type=USER a: uid=0 msg='text=a\x1db'\x1dUID=\"root\"", "text=a\\x1db'\x1dUID=\"root\""),

@@ -169,6 +169,9 @@ pub mod record_type {
     pub const DM_CTRL: i32 = 1338;
     pub const DM_EVENT: i32 = 1339;
     pub const AVC: i32 = 1400;
+    pub const MAC_IPSEC_EVENT: i32 = 1415;
+    pub const MAC_TASK_CONTEXTS: i32 = 1420;
+    pub const MAC_OBJ_CONTEXTS: i32 = 1421;
     pub const ANOM_PROMISCUOUS: i32 = 1700;
     pub const ANOM_ABEND: i32 = 1701;
     pub const ANOM_LINK: i32 = 1702;

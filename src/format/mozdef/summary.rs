@@ -96,7 +96,12 @@ impl Line<'_, '_> {
     fn descriptor(&mut self) -> bool {
         let Some(call) = self.view.call else { return false };
         match self.view.value(self.view.syscall, b"a0") {
-            Some(fd) if category::takes_descriptor(self.interpreter.syscall_name(call)) => {
+            // AT_FDCWD is the working directory, and no descriptor.
+            Some(fd)
+                if fd != b"ffffff9c"
+                    && fd != b"ffffffffffffff9c"
+                    && category::takes_descriptor(self.interpreter.syscall_name(call)) =>
+            {
                 self.after(b"fd ", fd);
                 true
             }
