@@ -107,6 +107,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     if text.len() > record.3 || text.iter().any(|byte| matches!(byte, 0 | b'\n')) {
         return;
     }
+    // Where a host has an address in it, nobody can tell which one is libaudit's. Then none is stated.
+    if record.2 == "hostname" && text.windows(6).any(|part| part == b" addr=") {
+        return;
+    }
     let (usual, _) = details(record, b"x");
     let (found, value) = details(record, text);
     assert_eq!(found, usual, "{}", String::from_utf8_lossy(text));
