@@ -85,6 +85,8 @@ fn the_second_uid_has_the_second_name() {
         ("type=USER_AVC pid=1 uid=0 auid=n/a msg='avc: x'\x1dUID=\"root\" AUID=\"root\"", "originaluser", None),
         ("type=USER pid=1 uid=nobody auid=5 msg='op=x'", "user", None),
         ("type=USER pid=1 uid=4294967296 auid=5 msg='op=x'", "user", None),
+        ("type=USER pid=1 uid=\"1\" auid=5 msg='op=x'", "user", None),
+        ("type=USER pid=1 uid=0 and words auid=5 msg='op=x'", "user", Some("root")),
     ]);
 }
 

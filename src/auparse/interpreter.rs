@@ -104,7 +104,7 @@ impl<'p> Interpreter<'p> {
     pub fn user<'s>(&'s mut self, place: FieldRef<'s>) -> Option<&'s [u8]> {
         let text = place.text();
         // The value may have words after the number.
-        let id = if place.field.truncated { text.split(|byte| *byte == b' ').next()? } else { unquoted(text) };
+        let id = if place.field.truncated { text.split(|byte| *byte == b' ').next()? } else { text };
         self.name_of_id(place, id, UID)
     }
 
