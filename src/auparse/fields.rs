@@ -54,6 +54,8 @@ struct FieldScanner<'a> {
     value_end: usize,
     /// True if one of them is `key`.
     has_hidden_key: bool,
+    /// The further keys of the last `key` in hex. libauparse makes a field of each.
+    further_keys: std::collections::VecDeque<Vec<u8>>,
     /// True when a field follows the record's head directly.
     headed: bool,
     record_type: i32,
@@ -93,6 +95,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         open: None,
         value_end: 0,
         has_hidden_key: false,
+        further_keys: std::collections::VecDeque::new(),
         headed: false,
         record_type: known,
         is_usual: quotes::is_usual(known),
@@ -278,6 +281,11 @@ impl FieldScanner<'_> {
     #[cold]
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
+        if name == b"key" && self.further_keys.front().is_some_and(|key| value == Some(key)) {
+            self.further_keys.pop_front();
+            let (name, value) = (self.event.keep(name), self.event.keep(value.unwrap_or_default()));
+            return self.event.push_field(Field { name, value, truncated: false, number });
+        }
         let found = find_name(text, self.done, name);
         let is_hidden = found.is_some_and(|name_at| self.is_hidden(name_at));
         if name == b"key" && (is_hidden || self.has_hidden_key) {
@@ -310,7 +318,12 @@ impl FieldScanner<'_> {
                     return self.event.push_field(Field { name, value, truncated: false, number });
                 }
                 // One hex string holds several keys. Each is taken as libauparse split it.
-                Some(_) => (),
+                Some(_) => {
+                    let mut keys = Vec::new();
+                    unhex(recorded, &mut keys);
+                    let further = keys.split(|byte| *byte == 1).filter(|key| !key.is_empty()).skip(1);
+                    self.further_keys = further.map(<[u8]>::to_vec).collect();
+                }
             }
         }
         // Parts of an SELinux message that doesn't stand where the kernel writes it.
