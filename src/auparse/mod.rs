@@ -141,11 +141,14 @@ fn lacks_records(event: &LinuxEvent) -> bool {
     items.and_then(to_number).is_some_and(|items| paths < usize::try_from(items).unwrap_or(usize::MAX))
 }
 
-/// Notes the first record of an event. auditd numbers its own events itself, and they are not noted.
-fn arrives(header: &Header, identity: Identity, to: &mut impl Events) {
-    if !header.record_type.starts_with(b"type=DAEMON") {
+/// Tells that a record arrives, unless it is of the same event as the last one. auditd numbers its own events itself, and
+/// they don't count. Returns the record's identity.
+fn arrives(header: &Header, last: Identity, to: &mut impl Events) -> Identity {
+    let identity = Identity { id: header.id, node: node_id(header.node) };
+    if identity != last && !header.record_type.starts_with(b"type=DAEMON") {
         to.arrives(identity.id, identity.node);
     }
+    identity
 }
 
 impl Parser {
@@ -310,10 +313,7 @@ impl Parser {
             }
             match header {
                 Some(header) => {
-                    let identity = Identity { id: header.id, node: node_id(header.node) };
-                    if identity != last {
-                        arrives(&header, identity, to);
-                    }
+                    let identity = arrives(&header, last, to);
                     let login = self.logins.next(identity);
                     if login.is_some() || self.group.pending.is_full(identity != last) {
                         self.take(&lines[from..start], to)?;
@@ -389,7 +389,7 @@ impl Parser {
         if header.record_type == b"type=SOCKADDR" {
             self.continuation.begin(line);
         }
-        let identity = Identity { id: header.id, node: node_id(header.node) };
+        let identity = arrives(&header, last, to);
         let login = self.logins.next(identity);
         self.make_room(login.as_deref(), identity != last, to);
         let begins = self.note(&header, identity, line.len());
