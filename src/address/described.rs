@@ -15,7 +15,7 @@ const AF_VSOCK: u8 = 40;
 /// The longest address that the kernel takes: `struct sockaddr_storage`, in bytes.
 const LONGEST: usize = 128;
 /// The longest name of a unix socket (`sun_path` of unix(7)).
-const LONGEST_PATH: usize = 108;
+pub const LONGEST_PATH: usize = 108;
 
 /// The names of families in libauparse's words (`famtab.h` there), from AF_UNSPEC (0) up. Empty for unused numbers.
 const FAMILIES: [&str; 46] = [

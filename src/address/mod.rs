@@ -3,7 +3,7 @@
 mod described;
 mod sockaddr;
 
-pub use described::{described, family_name, is_error};
+pub use described::{LONGEST_PATH, described, family_name, is_error};
 use sockaddr::{AF_UNIX, decoded, of_internet};
 use std::net::IpAddr;
 
@@ -26,6 +26,11 @@ impl Address {
     /// The number of the address family (`<linux/socket.h>`). The rest of `saddr` isn't looked at.
     pub fn family(saddr: &[u8]) -> Option<u8> {
         decoded(saddr.get(..4)?, &mut Vec::new()).map(|(family, _)| family)
+    }
+
+    /// True for the address of a unix socket.
+    pub fn is_unix(saddr: &[u8]) -> bool {
+        Self::family(saddr) == Some(AF_UNIX)
     }
 
     /// Reads `saddr`. `None` for other families, unnamed sockets, and addresses that are cut short.

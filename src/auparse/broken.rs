@@ -6,11 +6,8 @@
 //! record and no records themselves.
 
 use super::header::SEPARATOR;
-use crate::event::unhex;
+use crate::address::{Address, LONGEST_PATH};
 use memchr::{memchr, memmem};
-
-/// The most bytes of a path that auditd writes (`sun_path` in `<sys/un.h>`).
-const MAX_PATH: usize = 108;
 
 /// The text that the next lines must have.
 #[derive(Debug, Default)]
@@ -32,8 +29,7 @@ impl Continuation {
         let Some(newline) = memchr(b'\n', &path) else { return };
         // A plugin gets the whole record in one line, with spaces for the newlines.
         let Some(at) = memmem::find(line, b" path=") else { return };
-        let written = &line[at + 6..];
-        if written == &path[..newline] || written.strip_prefix(b"@") == Some(&path[..newline]) {
+        if without_at(&line[at + 6..]) == &path[..newline] {
             self.rest.extend_from_slice(&path[newline + 1..]);
             self.rest.extend_from_slice(b" }\n");
         }
@@ -58,16 +54,15 @@ impl Continuation {
 fn path(line: &[u8]) -> Option<Vec<u8>> {
     let separator = memchr(SEPARATOR, line)?;
     let hex = &line[memmem::find(&line[..separator], b" saddr=")? + 7..separator];
-    let mut bytes = Vec::new();
-    // AF_UNIX, in the byte order of either kind of machine.
-    if !(hex.starts_with(b"0100") || hex.starts_with(b"0001")) || !unhex(hex.trim_ascii_end(), &mut bytes) {
-        return None;
-    }
-    // An abstract name begins with a NUL.
-    let start = if bytes.get(2) == Some(&0) { 3 } else { 2 };
-    let path = bytes.get(start..)?;
-    let path = &path[..path.len().min(MAX_PATH)];
+    let Address::Unix(path) = Address::read(hex.trim_ascii_end())? else { return None };
+    let path = without_at(&path);
+    let path = &path[..path.len().min(LONGEST_PATH)];
     Some(path[..memchr(0, path).unwrap_or(path.len())].to_vec())
+}
+
+/// A path without the `@` that stands for the NUL of an abstract name.
+fn without_at(path: &[u8]) -> &[u8] {
+    path.strip_prefix(b"@").unwrap_or(path)
 }
 
 #[cfg(test)]

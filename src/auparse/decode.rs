@@ -1,13 +1,10 @@
 //! Reads the text that auditd appends to enriched records, without libauparse.
 
-use crate::event::{Field, FieldRef, unquoted};
+use crate::event::{Field, FieldRef, record_type, unquoted};
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The most bytes that are read. auditd appends less; anything beyond was not written by auditd.
 const MAX_APPENDED: usize = 4096;
-
-/// The record type LOGIN (`<linux/audit.h>`). Old kernels wrote `old auid=… new auid=…`.
-const LOGIN: i32 = 1006;
 
 /// The names that auditd appended for fields of one name: `UID="root"` for `uid`, `SADDR={ … }` for `saddr`. They stand
 /// in the order of the fields.
@@ -71,7 +68,7 @@ pub(super) fn appended_for<'a>(place: &FieldRef<'a>) -> Option<&'a [u8]> {
     let before = fields.iter().take_while(|field| field.name != place.field.name);
     let names = || AppendedNames::new(place.event.bytes(place.record.enriched), name);
     match before.filter(is_same).count() {
-        0 if place.record.record_type != LOGIN => names().next(),
+        0 if place.record.record_type != record_type::LOGIN => names().next(),
         nth if names().count() <= fields.iter().filter(is_same).count() => names().nth(nth),
         _ => None,
     }
@@ -142,8 +139,8 @@ mod tests {
         assert_eq!(names_of_uids(&["uid"], "UID=a UID=forged"), some(&["a"]));
         assert_eq!(names_of_uids(&two, ""), [None, None]);
         // `old uid=… new uid=…`, of which one has another name here
-        assert_eq!(names_of_uids_in(LOGIN, &["uid"], "UID=unset UID=erin"), [None]);
-        assert_eq!(names_of_uids_in(LOGIN, &["uid"], "UID=erin"), some(&["erin"]));
+        assert_eq!(names_of_uids_in(record_type::LOGIN, &["uid"], "UID=unset UID=erin"), [None]);
+        assert_eq!(names_of_uids_in(record_type::LOGIN, &["uid"], "UID=erin"), some(&["erin"]));
     }
 
     #[test]

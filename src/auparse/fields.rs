@@ -18,7 +18,7 @@ use super::{
 };
 use crate::event::{Field, LinuxEvent, Record, Span, record_type, unhex};
 use memchr::{memchr, memmem};
-use std::ffi::CStr;
+use std::{collections::VecDeque, ffi::CStr};
 
 /// Copies all records and fields. The cursor may be anywhere in the event.
 pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
@@ -55,7 +55,7 @@ struct FieldScanner<'a> {
     /// True if one of them is `key`.
     has_hidden_key: bool,
     /// The further keys of the last `key` in hex. libauparse makes a field of each.
-    further_keys: std::collections::VecDeque<Vec<u8>>,
+    further_keys: VecDeque<Vec<u8>>,
     /// True when a field follows the record's head directly.
     headed: bool,
     record_type: i32,
@@ -95,7 +95,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         open: None,
         value_end: 0,
         has_hidden_key: false,
-        further_keys: std::collections::VecDeque::new(),
+        further_keys: VecDeque::new(),
         headed: false,
         record_type: known,
         is_usual: quotes::is_usual(known),

@@ -208,7 +208,6 @@ pub(super) fn is_rare(header: &Header, line: &[u8]) -> bool {
         Some(b'0'..=b'9') => true,
         Some(b'L' | b'M') => disguise::is_held(kind),
         Some(b'C') => would_leak(kind, line),
-        Some(b'S') => kind == b"type=SOCKADDR" && separator::is_lost_in_address(line),
         _ => false,
     };
     is_odd || header.id.seconds == 0 || line.last() == Some(&b'\r') || separator::is_lost(kind, line)

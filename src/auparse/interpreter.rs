@@ -16,9 +16,9 @@ use super::{
     types::{self, Type},
 };
 use crate::{
-    address,
+    address::{self, Address},
     buffer::{self, give_back},
-    event::{FieldRef, is_quoted, unhex, unquoted},
+    event::{FieldRef, is_quoted, record_type, unhex, unquoted},
 };
 use foldhash::fast::RandomState;
 use std::{collections::HashMap, ffi::CStr};
@@ -57,9 +57,6 @@ pub struct Interpreter<'p> {
     pub(super) has_own_numbers: bool,
 }
 
-/// The record type TRUSTED_APP (`<libaudit.h>`). libauparse derives the types of its fields from their values.
-const TRUSTED_APP: i32 = 1121;
-
 impl<'p> Interpreter<'p> {
     /// For one event. `looks_up_names` tells whether its ids are looked up on this host.
     pub(super) fn new(cursor: &'p mut Cursor, memory: &'p mut InterpretationCache, looks_up_names: bool) -> Self {
@@ -85,7 +82,8 @@ impl<'p> Interpreter<'p> {
     /// The way to read this field, and every field of the same name in records of the same type.
     pub fn field_type(&mut self, place: FieldRef) -> Type {
         let kind = place.record.record_type;
-        if kind == TRUSTED_APP || !self.seek(place) {
+        // libauparse derives the types of that record's fields from their values.
+        if kind == record_type::TRUSTED_APP || !self.seek(place) {
             return Type::Varies;
         }
         types::of_field(self.cursor.field_type(), kind, place.event.bytes(place.field.name))
@@ -161,7 +159,7 @@ impl<'p> Interpreter<'p> {
     /// The name of a machine, or the parts of a socket's address: as auditd appended it, else as the text says.
     fn named<'s>(&'s mut self, place: FieldRef<'s>, code: u8) -> &'s [u8] {
         // auditd writes the path of a socket as it is, and cuts it at a newline.
-        let is_path = code == SOCKADDR && (place.text().starts_with(b"0100") || place.text().starts_with(b"0001"));
+        let is_path = code == SOCKADDR && Address::is_unix(place.text());
         if !place.record.enriched.is_empty()
             && !is_path
             && let Some(name) = appended_for(&place).map(unquoted)

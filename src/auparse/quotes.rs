@@ -21,8 +21,6 @@ pub(super) struct Unescaped {
 enum End {
     /// Before the last of these marks.
     Before(&'static [&'static [u8]]),
-    /// The same, if the value is the first of the message. Other programs write the same field, and encode it.
-    FirstBefore(&'static [&'static [u8]]),
     /// Behind the quote that begins the last of these marks. The value is in quotes.
     Quote(&'static [&'static [u8]]),
     /// At the last quote of the record.
@@ -33,6 +31,8 @@ enum End {
     /// Before the address that libaudit writes behind a host. If the text has several, nobody can tell which one it is:
     /// then all up to the result is one value.
     Host,
+    /// Before the last ` exe=`, in a message of gdm. Other programs write the same field, and encode it.
+    Gdm,
     /// The closing quote of systemd's text ([`end_of_systemd`]).
     Systemd,
 }
@@ -57,8 +57,8 @@ const UNESCAPED: [Unescaped; 23] = [
     row(record_type::USER_AVC, b"property", End::Before(&[b" scontext="])),
     row(record_type::USER_AVC, b"selection", End::Before(&[b" scontext="])),
     // A name that was typed at the login screen.
-    row(record_type::USER_LOGIN, b"acct", End::FirstBefore(&[b" exe="])),
-    row(record_type::USER_LOGOUT, b"acct", End::FirstBefore(&[b" exe="])),
+    row(record_type::USER_LOGIN, b"acct", End::Gdm),
+    row(record_type::USER_LOGOUT, b"acct", End::Gdm),
     // The group that a user names to newgrp or sg.
     row(record_type::CHGRP_ID, b"new-group", End::Before(&[b" acct=", b" id="])),
     row(record_type::CHGRP_ID, b"new_group", End::Before(&[b" acct=", b" id="])),
@@ -123,7 +123,7 @@ pub(super) fn end_of_unescaped(fields: &[Unescaped], name: &[u8], text: &[u8], s
     let last = |marks: &[&[u8]]| marks.iter().filter_map(|mark| memmem::rfind(rest, mark)).max();
     let end = match field.end {
         End::Before(marks) => last(marks)?,
-        End::FirstBefore(marks) => last(marks).filter(|_| is_first_of_message(text, name, start))?,
+        End::Gdm => last(&[b" exe="]).filter(|end| is_of_gdm(&text[..start], &rest[*end..]))?,
         End::Quote(marks) => last(marks).filter(|_| matches!(rest, [b'"' | b'\'', ..]))? + 1,
         End::Table => {
             let family = last(&[b" family="])?;
@@ -145,14 +145,12 @@ pub(super) fn end_of_unescaped(fields: &[Unescaped], name: &[u8], text: &[u8], s
 
 /// True if the writer of this field encodes it never, though other writers do: what looks like hex is text.
 pub(super) fn is_never_encoded(fields: &[Unescaped], name: &[u8]) -> bool {
-    fields.iter().any(|field| field.name == name && matches!(field.end, End::FirstBefore(_)))
+    fields.iter().any(|field| field.name == name && matches!(field.end, End::Gdm))
 }
 
-/// True for the first value of a message of gdm.
-fn is_first_of_message(text: &[u8], name: &[u8], start: usize) -> bool {
-    let before = text[..start].strip_suffix(b"=").and_then(|rest| rest.strip_suffix(name));
-    let is_gdm = || memmem::rfind(text, b" exe=").is_some_and(|exe| memmem::find(&text[exe..], b"gdm").is_some());
-    before.is_some_and(|before| before.ends_with(b" msg='")) && is_gdm()
+/// True for a name in a message of gdm. It is the first value of the message.
+fn is_of_gdm(before: &[u8], behind: &[u8]) -> bool {
+    before.ends_with(b" msg='acct=") && memmem::find(behind, b"gdm").is_some()
 }
 
 /// The number of a record type by its record's text, if libaudit doesn't know it. A daemon with a newer libaudit names

@@ -53,6 +53,7 @@ pub(super) fn rewrite(line: &[u8], to: &mut Vec<u8>) -> Result<(), LineFault> {
     to.extend_from_slice(b"type=");
     push_type(&kind[..end], to);
     to.push(b' ');
+    let record_type = &rest[..b"type=".len() + end];
     rest = kind[end..].trim_ascii_start();
     if rest.starts_with(b"audit(") {
         to.extend_from_slice(b"msg=");
@@ -63,8 +64,7 @@ pub(super) fn rewrite(line: &[u8], to: &mut Vec<u8>) -> Result<(), LineFault> {
         separator::copy(&record, to);
         return Ok(());
     }
-    let is_address = kind[..end] == *b"SOCKADDR";
-    match if is_address { separator::lost_in_address(rest) } else { separator::lost(rest) } {
+    match separator::lost(record_type, rest) {
         Some(lost) => {
             to.extend_from_slice(&rest[..lost.start]);
             to.push(SEPARATOR);

@@ -70,37 +70,28 @@ const MAX_NAMED: usize = 32;
 /// True for an enriched record without its separator. `kind` is its type.
 #[inline]
 pub(super) fn is_lost(kind: &[u8], line: &[u8]) -> bool {
-    may_be_lost(kind, line) && memrchr(SEPARATOR, line).is_none() && lost(line).is_some()
-}
-
-/// True for a record of a socket's address without its separator.
-pub(super) fn is_lost_in_address(line: &[u8]) -> bool {
-    memchr(SEPARATOR, line).is_none() && lost_in_address(line).is_some()
-}
-
-/// The same as [`lost`], for a record of a socket's address. Its raw part is hex digits. The address in words may end at a
-/// newline of the path, so it needn't be whole.
-pub(super) fn lost_in_address(line: &[u8]) -> Option<Range<usize>> {
-    let at = memmem::find(line, b"SADDR={ ")?;
-    let start = separator_start(line, at);
-    let hex = memmem::find(&line[..start], b" saddr=").map(|hex| &line[hex + 7..start])?;
-    hex.iter().all(u8::is_ascii_hexdigit).then_some(start..at)
+    may_be_lost(kind, line) && memrchr(SEPARATOR, line).is_none() && lost(kind, line).is_some()
 }
 
 /// False for nearly all other lines. The end of an enriched record is `NAME="…"` in upper case, or a socket address. In a
-/// SECCOMP record alone it is the name of a system call.
+/// SECCOMP record alone it is the name of a system call. A socket address may be cut.
 #[inline]
 fn may_be_lost(kind: &[u8], line: &[u8]) -> bool {
     match line {
         [rest @ .., b'"'] => memrchr(b'"', rest).is_some_and(|at| matches!(rest[..at], [.., b'A'..=b'Z', b'='])),
         [.., b' ', b'}'] => true,
-        _ => kind == b"type=SECCOMP",
+        _ => matches!(kind, b"type=SECCOMP" | b"type=SOCKADDR"),
     }
 }
 
 /// Finds what stands in the place of the separator: its spelling, a space, or nothing. The record ends before it, and
-/// what auditd appended begins after it.
-pub(super) fn lost(line: &[u8]) -> Option<Range<usize>> {
+/// what auditd appended begins after it. `kind` is the type of the record.
+pub(super) fn lost(kind: &[u8], line: &[u8]) -> Option<Range<usize>> {
+    if kind == b"type=SOCKADDR"
+        && let Some(lost) = lost_in_address(line)
+    {
+        return Some(lost);
+    }
     let mut named: Vec<&[u8]> = Vec::new();
     let mut quoted = false;
     let mut at = 0;
@@ -128,6 +119,16 @@ pub(super) fn lost(line: &[u8]) -> Option<Range<usize>> {
         at += 1;
     }
     None
+}
+
+/// The same for the record of a socket's address. Its raw part is hex digits. The address in words may end at a newline of
+/// the path, so it needn't be whole.
+fn lost_in_address(line: &[u8]) -> Option<Range<usize>> {
+    // libauparse before 3.0 wrote `fam=`.
+    let at = [&b"SADDR={ saddr_fam="[..], b"SADDR={ fam="].into_iter().find_map(|mark| memmem::find(line, mark))?;
+    let start = separator_start(line, at);
+    let hex = memmem::find(&line[..start], b" saddr=").map(|hex| &line[hex + 7..start])?;
+    hex.iter().all(u8::is_ascii_hexdigit).then_some(start..at)
 }
 
 /// True for `NAME=` in upper case.
@@ -252,7 +253,7 @@ mod tests {
 
     /// The record and what was appended; empty when nothing was found.
     fn parts(line: &str) -> [&str; 2] {
-        match lost(line.as_bytes()) {
+        match lost(line.split(' ').next().unwrap_or_default().as_bytes(), line.as_bytes()) {
             Some(place) => {
                 assert!(is_lost(kind(line), line.as_bytes()), "{line}");
                 [&line[..place.start], &line[place.end..]]

@@ -34,36 +34,24 @@ impl Type {
     }
 }
 
-/// Record types in which only some names have libauparse's type (`<linux/audit.h>`, `<libaudit.h>`).
-mod of {
-    pub(super) const USER_TTY: i32 = 1124;
-    pub(super) const SOCKETCALL: i32 = 1304;
-    pub(super) const TTY: i32 = 1319;
-    pub(super) const MMAP: i32 = 1323;
-    pub(super) const NETFILTER_PKT: i32 = 1324;
-    pub(super) const NETFILTER_CFG: i32 = 1325;
-    pub(super) const SECCOMP: i32 = 1326;
-    pub(super) const FANOTIFY: i32 = 1331;
-}
-
 /// True when a field of libauparse's type means that in a record of this type. libauparse goes by the name alone:
 /// `flags` would be those of mmap, and `action` that of netfilter, in every record.
 fn has_type(code: u32, kind: i32) -> bool {
     match code {
-        t::AUPARSE_TYPE_SYSCALL => matches!(kind, record_type::SYSCALL | of::SECCOMP),
+        t::AUPARSE_TYPE_SYSCALL => matches!(kind, record_type::SYSCALL | record_type::SECCOMP),
         t::AUPARSE_TYPE_A0 | t::AUPARSE_TYPE_A1 | t::AUPARSE_TYPE_A2 | t::AUPARSE_TYPE_A3 => {
-            matches!(kind, record_type::SYSCALL | of::SOCKETCALL)
+            matches!(kind, record_type::SYSCALL | record_type::SOCKETCALL)
         }
         t::AUPARSE_TYPE_PERSONALITY => kind == record_type::SYSCALL,
         t::AUPARSE_TYPE_SOCKADDR => kind == record_type::SOCKADDR,
-        t::AUPARSE_TYPE_SECCOMP => kind == of::SECCOMP,
-        t::AUPARSE_TYPE_MMAP => kind == of::MMAP,
-        t::AUPARSE_TYPE_NFPROTO => matches!(kind, of::NETFILTER_CFG | of::NETFILTER_PKT),
+        t::AUPARSE_TYPE_SECCOMP => kind == record_type::SECCOMP,
+        t::AUPARSE_TYPE_MMAP => kind == record_type::MMAP,
+        t::AUPARSE_TYPE_NFPROTO => matches!(kind, record_type::NETFILTER_CFG | record_type::NETFILTER_PKT),
         t::AUPARSE_TYPE_HOOK | t::AUPARSE_TYPE_NETACTION | t::AUPARSE_TYPE_MACPROTO | t::AUPARSE_TYPE_ICMPTYPE => {
-            kind == of::NETFILTER_PKT
+            kind == record_type::NETFILTER_PKT
         }
-        t::AUPARSE_TYPE_FANOTIFY => kind == of::FANOTIFY,
-        t::AUPARSE_TYPE_TTY_DATA => matches!(kind, of::TTY | of::USER_TTY),
+        t::AUPARSE_TYPE_FANOTIFY => kind == record_type::FANOTIFY,
+        t::AUPARSE_TYPE_TTY_DATA => matches!(kind, record_type::TTY | record_type::USER_TTY),
         _ => true,
     }
 }
@@ -104,24 +92,23 @@ mod tests {
 
     #[test]
     fn a_name_has_its_type_in_the_records_that_define_it() {
-        const USER: i32 = 1005;
         for (code, kind) in [
-            (t::AUPARSE_TYPE_SYSCALL, of::SECCOMP),
+            (t::AUPARSE_TYPE_SYSCALL, record_type::SECCOMP),
             (t::AUPARSE_TYPE_A1, record_type::SYSCALL),
-            (t::AUPARSE_TYPE_A1, of::SOCKETCALL),
+            (t::AUPARSE_TYPE_A1, record_type::SOCKETCALL),
             (t::AUPARSE_TYPE_PERSONALITY, record_type::SYSCALL),
             (t::AUPARSE_TYPE_SOCKADDR, record_type::SOCKADDR),
-            (t::AUPARSE_TYPE_SECCOMP, of::SECCOMP),
-            (t::AUPARSE_TYPE_MMAP, of::MMAP),
-            (t::AUPARSE_TYPE_NFPROTO, of::NETFILTER_CFG),
-            (t::AUPARSE_TYPE_NETACTION, of::NETFILTER_PKT),
-            (t::AUPARSE_TYPE_TTY_DATA, of::TTY),
+            (t::AUPARSE_TYPE_SECCOMP, record_type::SECCOMP),
+            (t::AUPARSE_TYPE_MMAP, record_type::MMAP),
+            (t::AUPARSE_TYPE_NFPROTO, record_type::NETFILTER_CFG),
+            (t::AUPARSE_TYPE_NETACTION, record_type::NETFILTER_PKT),
+            (t::AUPARSE_TYPE_TTY_DATA, record_type::TTY),
         ] {
             assert_ne!(type_of(code, kind), Type::Text, "{code} {kind}");
-            assert_eq!(type_of(code, USER), Type::Text, "{code}");
+            assert_eq!(type_of(code, record_type::USER), Type::Text, "{code}");
         }
         assert_eq!(
-            type_of(t::AUPARSE_TYPE_SIGNAL, USER),
+            type_of(t::AUPARSE_TYPE_SIGNAL, record_type::USER),
             Type::Other(u8::try_from(t::AUPARSE_TYPE_SIGNAL).unwrap_or(0))
         );
     }

@@ -139,7 +139,7 @@ impl<'e> FieldRef<'e> {
     }
 }
 
-/// Numbers of the record types that formats distinguish (`<linux/audit.h>`).
+/// Numbers of the record types that are distinguished here (`<linux/audit.h>`, `<libaudit.h>`).
 pub mod record_type {
     #![allow(missing_docs)] // each constant is the number of the record type of that name
     pub const USER: i32 = 1005;
@@ -148,9 +148,12 @@ pub mod record_type {
     pub const USER_LOGIN: i32 = 1112;
     pub const USER_LOGOUT: i32 = 1113;
     pub const CHGRP_ID: i32 = 1119;
+    pub const TRUSTED_APP: i32 = 1121;
+    pub const USER_TTY: i32 = 1124;
     pub const SYSTEM_BOOT: i32 = 1127;
     pub const DAEMON_ACCEPT: i32 = 1207;
     pub const SYSCALL: i32 = 1300;
+    pub const SOCKETCALL: i32 = 1304;
     pub const CONFIG_CHANGE: i32 = 1305;
     pub const PATH: i32 = 1302;
     pub const SOCKADDR: i32 = 1306;
@@ -158,11 +161,14 @@ pub mod record_type {
     pub const EXECVE: i32 = 1309;
     pub const OBJ_PID: i32 = 1318;
     pub const EOE: i32 = 1320;
+    pub const TTY: i32 = 1319;
     pub const MMAP: i32 = 1323;
+    pub const NETFILTER_PKT: i32 = 1324;
     pub const NETFILTER_CFG: i32 = 1325;
     pub const SECCOMP: i32 = 1326;
     pub const PROCTITLE: i32 = 1327;
     pub const FEATURE_CHANGE: i32 = 1328;
+    pub const FANOTIFY: i32 = 1331;
     pub const EVENT_LISTENER: i32 = 1335;
     pub const URINGOP: i32 = 1336;
     pub const OPENAT2: i32 = 1337;

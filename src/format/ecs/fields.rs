@@ -7,13 +7,6 @@ use crate::{
 };
 use std::borrow::Cow;
 
-/// Record types that only this format distinguishes (`<linux/audit.h>`, `<libaudit.h>`).
-pub(super) mod record {
-    pub const USER_TTY: i32 = 1124;
-    pub const TTY: i32 = 1319;
-    pub const NETFILTER_PKT: i32 = 1324;
-}
-
 /// The place that a field goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
@@ -140,7 +133,7 @@ impl FieldMapping for Ecs {
         };
         // For typed input, libauparse's interpretation names each key. The value in `auditd.data` is the bytes
         // themselves.
-        let typed = name == b"data" && matches!(kind, record::TTY | record::USER_TTY);
+        let typed = name == b"data" && matches!(kind, record_type::TTY | record_type::USER_TTY);
         let value = match (reading, meaning) {
             (Reading::Decoded, _) if typed => Type::Escaped,
             (Reading::Decoded, Type::Escaped | Type::Proctitle) => meaning,

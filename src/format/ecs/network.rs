@@ -1,10 +1,10 @@
 //! `source`, `destination` and `network`: the ends of a connection.
 
-use super::{fields::record, gather::Gather, object::Objects};
+use super::{gather::Gather, object::Objects};
 use crate::{
     address::Address,
     auparse::syscall_names,
-    event::{FieldRef, unquoted},
+    event::{FieldRef, record_type, unquoted},
 };
 use std::{net::IpAddr, str::FromStr};
 
@@ -78,7 +78,7 @@ impl Network {
         if gather.view.call.is_some() {
             return;
         }
-        if gather.view.first().record_type == record::NETFILTER_PKT {
+        if gather.view.first().record_type == record_type::NETFILTER_PKT {
             return self.packet(gather);
         }
         if self.source.ip.is_none() {

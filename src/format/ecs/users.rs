@@ -129,25 +129,33 @@ impl Users {
     /// Sets the group that the record names. shadow-utils writes it in `grp`, and the member that is added or removed in
     /// `acct`. In records about groups alone (`is_about_group`), `id` is the group's, and without `grp` so is `acct`.
     fn named_group(&mut self, gather: &mut Gather, is_about_group: bool) {
-        let (mut group, mut account, mut id) = (Vec::new(), Vec::new(), Vec::new());
-        let has_group = gather.lookup(b"grp", |name| group.extend_from_slice(name));
-        self.group.name = self.keep(&group);
+        let group = self.looked_up(gather, b"grp");
+        self.group.name = group.unwrap_or_default();
         if !is_about_group {
             return;
         }
-        if gather.lookup(b"acct", |name| account.extend_from_slice(name)) {
-            let name = self.keep(&account);
-            if has_group { self.target.name = name } else { self.group.name = name }
+        if let Some(account) = self.looked_up(gather, b"acct") {
+            let who = if group.is_some() { &mut self.target } else { &mut self.group };
+            who.name = account;
         }
-        if gather.lookup(b"id", |text| id.extend_from_slice(text)) && is_id(&id) && !is_unset(&id) {
-            self.group.id = self.keep(&id);
+        let Some(id) = self.looked_up(gather, b"id") else { return };
+        let text = self.get(id).to_vec();
+        if is_id(&text) && !is_unset(&text) {
+            self.group.id = id;
             if self.get(self.group.name).is_empty() {
                 // libauparse knows that it is a group's id.
-                let mut name = Vec::new();
-                gather.meaning_of(b"id", &id, &mut name);
-                self.group.name = self.keep(&name);
+                let start = self.text.len();
+                gather.meaning_of(b"id", &text, &mut self.text);
+                self.group.name = Piece(start, self.text.len());
             }
         }
+    }
+
+    /// Keeps the value of a field as `auditd.data` shows it.
+    fn looked_up(&mut self, gather: &mut Gather, name: &[u8]) -> Option<Piece> {
+        let mut piece = None;
+        gather.lookup(name, |value| piece = Some(self.keep(value)));
+        piece
     }
 
     /// Reads an account from its id or its name. The name of an id is known if the ids found so far or the field `id`

@@ -116,8 +116,7 @@ impl Line<'_, '_> {
             return;
         }
         // After a success the record names the new program, after a failure the one that went on.
-        let succeeded = self.view.value(self.view.syscall, b"success") == Some(b"yes");
-        if !(succeeded && self.view.syscall.is_some_and(|number| self.of(number, b"exe"))) {
+        if !(self.view.succeeded() && self.view.syscall.is_some_and(|number| self.of(number, b"exe"))) {
             self.title_alone(Category::Execve);
         }
     }

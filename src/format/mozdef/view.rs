@@ -96,6 +96,11 @@ impl<'e> EventView<'e> {
         (self.first_path?..=self.last_path?).rev().find(is_named)
     }
 
+    /// True when the system call succeeded.
+    pub(super) fn succeeded(&self) -> bool {
+        self.value(self.syscall, b"success") == Some(b"yes")
+    }
+
     /// True when a call that opens a file created it, or had the flag O_TRUNC.
     pub(super) fn creates_or_truncates(&self, name: &[u8]) -> bool {
         // The bits are the same on x86, ARM, RISC-V, POWER and s390x (asm-generic/fcntl.h).
@@ -116,12 +121,11 @@ impl<'e> EventView<'e> {
         // The flags of openat2 are in a record of their own.
         let how = number(self.value(self.openat2, b"oflag"), 8);
         let flags = flags.unwrap_or(0) | how.unwrap_or(0);
-        let succeeded = || self.value(self.syscall, b"success") == Some(b"yes");
-        created || flags & O_TRUNC != 0 || (flags & O_CREAT_EXCL == O_CREAT_EXCL && succeeded())
+        created || flags & O_TRUNC != 0 || (flags & O_CREAT_EXCL == O_CREAT_EXCL && self.succeeded())
     }
 
     /// True for events that `skip_empty_execve` leaves out.
     pub(super) fn is_empty_execve(&self, category: Category) -> bool {
-        category == Category::Execve && !self.execve && self.value(self.syscall, b"success") == Some(b"yes")
+        category == Category::Execve && !self.execve && self.succeeded()
     }
 }
