@@ -18,7 +18,7 @@ use super::{
 };
 use crate::event::{Field, LinuxEvent, Record, Span, record_type, unhex};
 use memchr::{memchr, memmem};
-use std::{collections::VecDeque, ffi::CStr};
+use std::ffi::CStr;
 
 /// Copies all records and fields. The cursor may be anywhere in the event.
 pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
@@ -54,8 +54,9 @@ struct FieldScanner<'a> {
     value_end: usize,
     /// True if one of them is `key`.
     has_hidden_key: bool,
-    /// The further keys of the last `key` in hex. libauparse makes a field of each.
-    further_keys: VecDeque<Vec<u8>>,
+    /// The place of the last `key` in hex, and how many of its keys were added. libauparse makes a field of each key.
+    hex_key: (usize, usize),
+    keys_of_hex: usize,
     /// True when a field follows the record's head directly.
     headed: bool,
     record_type: i32,
@@ -95,7 +96,8 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         open: None,
         value_end: 0,
         has_hidden_key: false,
-        further_keys: VecDeque::new(),
+        hex_key: (0, 0),
+        keys_of_hex: 0,
         headed: false,
         record_type: known,
         is_usual: quotes::is_usual(known),
@@ -281,8 +283,8 @@ impl FieldScanner<'_> {
     #[cold]
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
-        if name == b"key" && self.further_keys.front().is_some_and(|key| value == Some(key)) {
-            self.further_keys.pop_front();
+        if name == b"key" && self.is_further_key(value) {
+            self.keys_of_hex += 1;
             let (name, value) = (self.event.keep(name), self.event.keep(value.unwrap_or_default()));
             return self.event.push_field(Field { name, value, truncated: false, number });
         }
@@ -318,12 +320,7 @@ impl FieldScanner<'_> {
                     return self.event.push_field(Field { name, value, truncated: false, number });
                 }
                 // One hex string holds several keys. Each is taken as libauparse split it.
-                Some(_) => {
-                    let mut keys = Vec::new();
-                    unhex(recorded, &mut keys);
-                    let further = keys.split(|byte| *byte == 1).filter(|key| !key.is_empty()).skip(1);
-                    self.further_keys = further.map(<[u8]>::to_vec).collect();
-                }
+                Some(_) => (self.hex_key, self.keys_of_hex) = ((value_at, end), 1),
             }
         }
         // Parts of an SELinux message that doesn't stand where the kernel writes it.
@@ -333,6 +330,15 @@ impl FieldScanner<'_> {
         let name = self.event.keep(name);
         let value = self.event.keep(value.unwrap_or_default());
         self.event.push_field(Field { name, value, truncated: false, number });
+    }
+
+    /// True for the next one of several keys in one hex string.
+    fn is_further_key(&self, value: Option<&[u8]>) -> bool {
+        let (start, end) = self.hex_key;
+        let mut keys = Vec::new();
+        let are_keys = start < end && unhex(&self.text[start..end], &mut keys);
+        let next = keys.split(|byte| *byte == 1).filter(|key| !key.is_empty()).nth(self.keys_of_hex);
+        are_keys && next.is_some() && next == value
     }
 
     /// Adds the key of a record that has another one in text of a user. The kernel joins several keys with byte 1, and

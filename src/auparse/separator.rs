@@ -80,7 +80,8 @@ fn may_be_lost(kind: &[u8], line: &[u8]) -> bool {
     match line {
         [rest @ .., b'"'] => memrchr(b'"', rest).is_some_and(|at| matches!(rest[..at], [.., b'A'..=b'Z', b'='])),
         [.., b' ', b'}'] => true,
-        _ => matches!(kind, b"type=SECCOMP" | b"type=SOCKADDR"),
+        _ if kind == b"type=SOCKADDR" => memmem::find(line, b"SADDR=").is_some(),
+        _ => kind == b"type=SECCOMP",
     }
 }
 
