@@ -11,8 +11,8 @@
 mod common;
 
 use common::{
-    AUSHIP, audit,
-    auditd::{Auditd, auditctl, obstacle, status},
+    AUSHIP,
+    auditd::{self, Auditd, auditctl, status},
     cannot_run, tool, wait_until, write_config,
 };
 use serde_json::Value;
@@ -418,13 +418,7 @@ fn tail(path: &Path) -> String {
 #[test]
 fn what_is_said_of_parents_is_true() {
     let what = "what documents say of parents";
-    let _turn = match audit::take() {
-        Ok(turn) => turn,
-        Err(why) => return cannot_run(what, &why),
-    };
-    if let Some(why) = obstacle() {
-        return cannot_run(what, &why);
-    }
+    let Some(_turn) = auditd::take(what) else { return };
     if let Err(e) = Command::new("cc").arg("--version").output() {
         return cannot_run(what, &format!("cc can't be run: {e}"));
     }

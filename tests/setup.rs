@@ -69,6 +69,18 @@ impl Cluster {
         let log = fs::read_to_string(&self.log).unwrap();
         log.lines().filter(|line| !line.starts_with("GET ")).map(String::from).collect()
     }
+
+    /// Copies the files that are shipped into a directory, each with its text changed in this way.
+    fn files(&self, change: impl Fn(String) -> String) -> PathBuf {
+        let dir = self.dir.path().join("files");
+        fs::create_dir(&dir).unwrap();
+        for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/elasticsearch")).unwrap() {
+            let path = file.unwrap().path();
+            let text = change(fs::read_to_string(&path).unwrap());
+            fs::write(dir.join(path.file_name().unwrap()), text).unwrap();
+        }
+        dir
+    }
 }
 
 impl Drop for Cluster {
@@ -319,13 +331,7 @@ fn who_may_not_change_indexes_is_told_what_to_do() {
 #[test]
 fn a_final_pipeline_of_ones_own_is_installed_from_files() {
     let cluster = Cluster::start("elasticsearch", "9.2.0", "");
-    let dir = cluster.dir.path().join("files");
-    fs::create_dir(&dir).unwrap();
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/elasticsearch")).unwrap() {
-        let file = file.unwrap();
-        let text = fs::read_to_string(file.path()).unwrap();
-        fs::write(dir.join(file.file_name()), text.replace("auship-ingested", "mine")).unwrap();
-    }
+    let dir = cluster.files(|text| text.replace("auship-ingested", "mine"));
     let from = ["--from", dir.to_str().unwrap()];
     let out = cluster.setup("", &from);
     assert!(!out.contains("final pipeline of"), "{out}");
@@ -339,12 +345,7 @@ fn a_final_pipeline_of_ones_own_is_installed_from_files() {
 #[test]
 fn files_of_ones_own_are_installed() {
     let cluster = Cluster::start("elasticsearch", "9.0.0", "");
-    let dir = cluster.dir.path().join("files");
-    fs::create_dir(&dir).unwrap();
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/elasticsearch")).unwrap() {
-        let file = file.unwrap();
-        fs::copy(file.path(), dir.join(file.file_name())).unwrap();
-    }
+    let dir = cluster.files(|text| text);
     let from = ["--from", dir.to_str().unwrap()];
     cluster.setup("", &from);
     let out = cluster.setup("", &[]);

@@ -1,13 +1,14 @@
 //! The real auditd, with the plugin.
 
-use super::{AUSHIP, wait_until};
+use super::{AUSHIP, audit, cannot_run, wait_until};
 use nix::{
+    fcntl::Flock,
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 use std::{
     ffi::{OsStr, OsString},
-    fs,
+    fs::{self, File},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command},
@@ -26,8 +27,15 @@ pub fn status(name: &str) -> Option<u32> {
     status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
-/// Returns the reason why the test can't use the kernel's audit system. Returns `None` if it can.
-pub fn obstacle() -> Option<String> {
+/// Takes the kernel's audit system, for a test of this, until the returned lock is dropped. Returns `None` if the test
+/// can't use it, and says why. See [`cannot_run`].
+pub fn take(what: &str) -> Option<Flock<File>> {
+    let turn = audit::take().and_then(|turn| obstacle().map_or(Ok(turn), Err));
+    turn.inspect_err(|why| cannot_run(what, why)).ok()
+}
+
+/// Returns the reason why auditd can't be started. Returns `None` if it can.
+fn obstacle() -> Option<String> {
     if let Err(e) = Command::new("auditd").arg("--help").output() {
         return Some(format!("auditd can't be run: {e}"));
     }
