@@ -3,6 +3,7 @@
 //! An event owns its bytes. Record texts lie one after the other in one buffer, and records and fields are spans into
 //! it. One [`LinuxEvent`] is filled again and again, so an event needs no allocation once the buffers have grown.
 
+use super::values::is_absent;
 use crate::buffer::give_back;
 use foldhash::fast::FixedState;
 use std::{hash::BuildHasher, ops::Range};
@@ -306,9 +307,21 @@ impl LinuxEvent {
         self.node().map_or(0, node_id)
     }
 
+    /// The places of all records of a type, in order.
+    pub fn places(&self, kind: i32) -> impl Iterator<Item = usize> {
+        self.records.iter().enumerate().filter(move |(_, record)| record.record_type == kind).map(|(number, _)| number)
+    }
+
     /// The first record of a type.
     pub fn first(&self, kind: i32) -> Option<&Record> {
         self.records.iter().find(|r| r.record_type == kind)
+    }
+
+    /// The first field of that name in the record at this place. None when its value is absent.
+    pub fn field(&self, number: usize, name: &[u8]) -> Option<FieldRef<'_>> {
+        let record = self.records.get(number)?;
+        let field = *self.fields(record).iter().find(|f| self.bytes(f.name) == name)?;
+        (!is_absent(self.bytes(field.value))).then_some(FieldRef { event: self, number, record, field })
     }
 
     /// The recorded value of a record's first field of that name.

@@ -97,20 +97,11 @@ impl<'a, 'e, 'p> LinuxSubject<'a, 'e, 'p> {
         paths::begins_at_cwd(syscall_names(self.interpreter.syscall_name(syscall)).0, argument)
     }
 
-    /// The first field of that name in a record, unless its value is absent.
-    fn field(&self, number: usize, record: &'e Record, name: &[u8]) -> Option<FieldRef<'e>> {
-        let event = self.event;
-        let field = event.fields(record).iter().find(|f| event.bytes(f.name) == name)?;
-        let place = FieldRef { event, number, record, field: *field };
-        Some(place).filter(|place| !is_absent(place.text()))
-    }
-
     /// The directory of the first CWD record, if relative names begin there.
     fn working_directory(&mut self) -> Option<FieldRef<'e>> {
         let begins_there = self.is_relative_to_cwd();
-        let mut records = self.event.records().iter().enumerate();
-        let (number, record) = records.find(|(_, r)| r.record_type == record_type::CWD && begins_there)?;
-        self.field(number, record, b"cwd")
+        let number = self.event.places(record_type::CWD).next().filter(|_| begins_there)?;
+        self.event.field(number, b"cwd")
     }
 }
 
@@ -160,9 +151,8 @@ impl Subject for LinuxSubject<'_, '_, '_> {
         let event = self.event;
         // The directory of relative names. It is found at the first relative name.
         let mut cwd: Option<Option<FieldRef>> = None;
-        let records = event.records().iter().enumerate();
-        for (number, record) in records.filter(|(_, r)| r.record_type == record_type::PATH) {
-            let Some(name) = self.field(number, record, b"name") else { continue };
+        for number in event.places(record_type::PATH) {
+            let Some(name) = event.field(number, b"name") else { continue };
             self.scratch.bytes.clear();
             if !paths::append_absolute(&mut self.scratch.bytes, self.interpreter.value(name, Type::Escaped, None)) {
                 let place = *cwd.get_or_insert_with(|| self.working_directory());

@@ -33,12 +33,14 @@ pub(super) fn mode(text: &[u8]) -> Option<u32> {
 /// neither a parent directory nor unknown. If there is none, it takes the record at `hint`.
 pub(super) fn object(view: &View, hint: usize) -> Option<usize> {
     let event = view.event;
-    let paths = || event.records().iter().enumerate().filter(|(_, record)| record.record_type == record_type::PATH);
+    let paths = || event.places(record_type::PATH);
     let count = paths().count();
     let hint = if count > hint { hint } else { 0 };
-    let is_object = |record| !matches!(event.value(record, b"nametype").map(unquoted), Some(b"PARENT" | b"UNKNOWN"));
-    let found = paths().skip(hint).find(|(_, record)| is_object(record)).or_else(|| paths().nth(hint));
-    found.map(|(number, _)| number)
+    let is_object = |number: &usize| {
+        let kind = event.value(&event.records()[*number], b"nametype").map(unquoted);
+        !matches!(kind, Some(b"PARENT" | b"UNKNOWN"))
+    };
+    paths().skip(hint).find(is_object).or_else(|| paths().nth(hint))
 }
 
 /// True when the event's relative names begin at the working directory, not at a directory that the call has open.

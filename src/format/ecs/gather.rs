@@ -348,11 +348,7 @@ impl<'e> Gather<'_, '_, 'e> {
 
     /// Appends the name of a PATH record. Returns false when it has none.
     pub(super) fn path_name(&mut self, number: usize, out: &mut Vec<u8>) -> bool {
-        let event = self.view.event;
-        let record = &event.records()[number];
-        let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
-        let Some(field) = field.filter(|f| !is_absent(event.bytes(f.value))) else { return false };
-        let place = FieldRef { event, number, record, field: *field };
+        let Some(place) = self.view.event.field(number, b"name") else { return false };
         out.extend_from_slice(self.flat.interpreter.value(place, Type::Escaped, None));
         true
     }

@@ -61,6 +61,12 @@ impl Keys {
         key
     }
 
+    /// Returns the key of the exact bytes of a value that isn't UTF-8: `<key>_hex`.
+    pub fn hex(&mut self, key: Key) -> Key {
+        let name = [self.name(key), b"_hex"].concat();
+        self.key(&name)
+    }
+
     /// Begins an event. All keys are free again.
     pub fn begin(&mut self) {
         self.event += 1;

@@ -40,8 +40,7 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
         if all_text {
             return;
         }
-        let name = [self.state.keys.name(key), b"_hex"].concat();
-        let hex = self.state.keys.key(&name);
+        let hex = self.state.keys.hex(key);
         self.begin(hex);
         self.out.push(b'[');
         for (i, value) in values.iter().enumerate() {
@@ -155,11 +154,9 @@ impl<R: FieldMapping> Writer<'_, '_, R> {
     /// Writes `<key>_hex` for each value that wasn't UTF-8.
     pub fn bytes(&mut self) {
         for (key, bytes) in std::mem::take(&mut self.state.bytes) {
-            let name = [self.state.keys.name(key), b"_hex"].concat();
-            let key = self.state.keys.key(&name);
-            self.begin(key);
-            let hex = json::to_hex(&bytes);
-            json::value_as(self.out, &hex, self.state.strings);
+            let hex = self.state.keys.hex(key);
+            self.begin(hex);
+            json::value_as(self.out, &json::to_hex(&bytes), self.state.strings);
         }
     }
 }

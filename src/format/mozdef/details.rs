@@ -125,8 +125,7 @@ impl Writer<'_, '_> {
             if self.full {
                 let key = self.flat.begin(argv);
                 if !self.context.arguments.write(json::Strings::Pieces, self.flat.out) {
-                    let name = [self.flat.state.keys.name(key), b"_hex"].concat();
-                    let hex = self.flat.state.keys.key(&name);
+                    let hex = self.flat.state.keys.hex(key);
                     self.flat.begin(hex);
                     self.context.arguments.write_hex(json::Strings::Pieces, self.flat.out);
                 }
@@ -146,16 +145,9 @@ impl Writer<'_, '_> {
         }
         let mut names = std::mem::take(&mut self.flat.state.values);
         names.clear();
-        for (number, record) in event.records().iter().enumerate().filter(|(_, r)| r.record_type == record_type::PATH) {
-            let field = event.fields(record).iter().find(|f| event.bytes(f.name) == b"name");
-            let name = match field {
-                Some(field) if !is_absent(event.bytes(field.value)) => {
-                    let place = FieldRef { event, number, record, field: *field };
-                    self.flat.interpreter.value(place, Type::Escaped, None)
-                }
-                _ => b"",
-            };
-            names.push(name);
+        for number in event.places(record_type::PATH) {
+            let name = event.field(number, b"name");
+            names.push(name.map_or(b"", |name| self.flat.interpreter.value(name, Type::Escaped, None)));
         }
         self.flat.list(self.fixed.paths, &mut names);
         self.flat.state.values = names;

@@ -29,8 +29,6 @@ pub struct MozDef {
     flat: Flat<MozDefField>,
     fixed: details::FixedKeys,
     summary: Vec<u8>,
-    /// `,"severity":"INFO","hostname":"`
-    severity: Vec<u8>,
     /// The text from the end of the hostname up to the value of `timestamp`.
     process: Vec<u8>,
     /// `"tags":["auship","0.1.0","audit"`
@@ -41,8 +39,6 @@ pub struct MozDef {
 impl MozDef {
     /// Creates a writer with these settings.
     pub fn new(settings: &config::MozDef, host: &Host) -> Self {
-        let mut severity = br#","severity":"INFO","hostname":"#.to_vec();
-        severity.push(b'"');
         let mut process = Vec::new();
         process.extend_from_slice(br#"","processid":""#);
         process.extend_from_slice(std::process::id().to_string().as_bytes());
@@ -62,7 +58,6 @@ impl MozDef {
             flat,
             fixed,
             summary: Vec::new(),
-            severity,
             process,
             tags,
             clock: Clock::default(),
@@ -147,7 +142,7 @@ impl MozDef {
         summary::cut(&line, out);
         self.summary = line;
         out.push(b'"');
-        out.extend_from_slice(&self.severity);
+        out.extend_from_slice(br#","severity":"INFO","hostname":""#);
         json::escape(out, view.event.node().filter(|n| !n.is_empty()).unwrap_or(self.hostname.as_bytes()));
         out.extend_from_slice(&self.process);
         self.clock.write(view.event.id, out);

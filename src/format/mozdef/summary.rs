@@ -7,7 +7,7 @@ use super::{
 use crate::{
     address::{self, Address},
     auparse::{Interpreter, Type},
-    event::{FieldRef, is_absent, record_type},
+    event::record_type,
     format::{arguments::Arguments, json},
 };
 
@@ -65,17 +65,9 @@ impl Line<'_, '_> {
 
     /// Appends the decoded value of a field of one record. Returns false when the record has no such field.
     fn of(&mut self, number: usize, name: &[u8]) -> bool {
-        let event = self.view.event;
-        let record = self.view.record(number);
-        let Some(field) = event.fields(record).iter().find(|f| event.bytes(f.name) == name) else {
-            return false;
-        };
-        let place = FieldRef { event, number, record, field: *field };
-        if is_absent(place.text()) {
-            return false;
-        }
-        let kind =
-            if record.record_type == record_type::PATH { Type::Escaped } else { self.interpreter.field_type(place) };
+        let Some(place) = self.view.event.field(number, name) else { return false };
+        let is_path = place.record.record_type == record_type::PATH;
+        let kind = if is_path { Type::Escaped } else { self.interpreter.field_type(place) };
         let value = self.interpreter.value(place, kind, None);
         self.out.extend_from_slice(&value[..value.len().min(MAX_BYTES)]);
         true
@@ -83,8 +75,7 @@ impl Line<'_, '_> {
 
     /// Like [`Line::of`], for the first record of a type.
     fn field(&mut self, kind: i32, name: &[u8]) -> bool {
-        let at = self.view.event.records().iter().position(|r| r.record_type == kind);
-        at.is_some_and(|number| self.of(number, name))
+        self.view.event.places(kind).next().is_some_and(|number| self.of(number, name))
     }
 
     /// Appends the name of the last PATH record that has one. Returns false when none has.
