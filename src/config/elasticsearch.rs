@@ -3,20 +3,14 @@
 use super::{
     client::{Credentials, HttpClient, shown},
     http::{bytes_of_documents, is_url, number_of_documents},
+    index_pattern::{IndexPattern, check_name},
     key::{About, Dialect, Key, Shown, Wrong, one, put_some, read, show as show_keys},
     secrets::Secret,
     show,
     validator::{SectionValues, Validator},
     values,
 };
-use std::{
-    fmt::{self, Write as _},
-    time::Duration,
-};
-use time::OffsetDateTime;
-
-/// The longest name of an index, in bytes.
-const LONGEST: usize = 255;
+use std::{fmt, time::Duration};
 
 /// Settings of an Elasticsearch sink.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,89 +36,6 @@ pub enum Target {
     Index(IndexPattern),
     /// A data stream.
     DataStream(String),
-}
-
-/// The name of an index. `%Y`, `%m`, `%d` and `%H` stand for parts of the event's time in UTC.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexPattern(String);
-
-impl IndexPattern {
-    fn new(text: &str) -> Result<Self, String> {
-        let mut letters = text.chars();
-        while let Some(letter) = letters.next() {
-            if letter == '%' && !matches!(letters.next(), Some('Y' | 'm' | 'd' | 'H')) {
-                return Err("has a % that isn't followed by Y, m, d or H".into());
-            }
-        }
-        let pattern = Self(text.to_string());
-        name(&pattern.at(OffsetDateTime::UNIX_EPOCH))?;
-        Ok(pattern)
-    }
-
-    /// The index for an event of this time, which is in UTC.
-    pub fn at(&self, time: OffsetDateTime) -> String {
-        let mut index = String::with_capacity(self.0.len() + 8);
-        let mut letters = self.0.chars();
-        while let Some(letter) = letters.next() {
-            // Writing to a String can't fail.
-            let _ = match (letter, if letter == '%' { letters.next() } else { None }) {
-                ('%', Some('Y')) => write!(index, "{:04}", time.year()),
-                ('%', Some('m')) => write!(index, "{:02}", u8::from(time.month())),
-                ('%', Some('d')) => write!(index, "{:02}", time.day()),
-                ('%', Some('H')) => write!(index, "{:02}", time.hour()),
-                _ => index.write_char(letter),
-            };
-        }
-        index
-    }
-
-    /// True when the pattern gives this name for some time.
-    pub fn gives(&self, name: &str) -> bool {
-        let mut letters = self.0.chars();
-        let mut rest = name;
-        while let Some(letter) = letters.next() {
-            let digits = match (letter, if letter == '%' { letters.next() } else { None }) {
-                ('%', Some('Y')) => 4,
-                ('%', Some(_)) => 2,
-                _ => match rest.strip_prefix(letter) {
-                    Some(behind) => {
-                        rest = behind;
-                        continue;
-                    }
-                    None => return false,
-                },
-            };
-            match rest.split_at_checked(digits) {
-                Some((date, behind)) if date.bytes().all(|b| b.is_ascii_digit()) => rest = behind,
-                _ => return false,
-            }
-        }
-        rest.is_empty()
-    }
-
-    /// The pattern as it stands in the configuration.
-    pub fn text(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Checks a name by the rules of Elasticsearch and OpenSearch for indexes and data streams. The error says what is
-/// wrong.
-fn name(text: &str) -> Result<(), String> {
-    let bad = |c: char| r#"\/*?"<>|,#:"#.contains(c) || c.is_whitespace() || c.is_control();
-    if text.chars().any(char::is_uppercase) {
-        return Err("has capital letters, which aren't allowed in such names".into());
-    }
-    if let Some(bad) = text.chars().find(|c| bad(*c)) {
-        return Err(format!("has {bad:?}, which isn't allowed in such names"));
-    }
-    if text.starts_with(['-', '_', '+']) || matches!(text, "." | "..") {
-        return Err("can't begin with -, _ or +, or be . or ..".into());
-    }
-    if text.len() > LONGEST {
-        return Err(format!("is longer than {LONGEST} bytes"));
-    }
-    Ok(())
 }
 
 impl Elasticsearch {
@@ -244,7 +155,7 @@ pub(super) static KEYS: &[Key<Draft, Elasticsearch>] = &[
             if value.text.starts_with(".ds-") {
                 return Err("begins with .ds-, which is reserved for the indexes of data streams".to_string().into());
             }
-            put_some(&mut draft.data_stream, name(value.text).map(|()| value.text.to_string()))
+            put_some(&mut draft.data_stream, check_name(value.text).map(|()| value.text.to_string()))
         },
         show: |elasticsearch| match &elasticsearch.target {
             Target::Index(_) => Shown::new(),
@@ -303,7 +214,7 @@ impl Elasticsearch {
             validator.fault(line, given.section, "url", what);
         }
         let token = draft.token.map(Credentials::ApiKey);
-        let index = draft.index.unwrap_or_else(|| IndexPattern("auship-%Y.%m.%d".into()));
+        let index = draft.index.unwrap_or_default();
         Self {
             urls: draft.urls.unwrap_or_default(),
             client: HttpClient::read(given, Dialect::Auship, validator, "api_key_file", token, token_line),
@@ -318,7 +229,6 @@ impl Elasticsearch {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
     use crate::config::parse;
     use std::path::Path;
 
@@ -343,33 +253,6 @@ mod tests {
         assert!(said("url = http://h\n").contains("index = auship-%Y.%m.%d\n"));
         let shown = said("url = http://me:secret@h\nheader.Authorization = secret\nheader.X-Site = north\n");
         assert!(!shown.contains("secret") && shown.contains("header.x-site = north\n"), "{shown}");
-    }
-
-    #[test]
-    fn an_index_has_its_date() {
-        let time = OffsetDateTime::from_unix_timestamp(1_795_305_599).unwrap();
-        assert_eq!(IndexPattern::new("a-%Y.%m.%d").unwrap().at(time), "a-2026.11.21");
-        assert_eq!(IndexPattern::new("%Y%m%dt%H").unwrap().at(time), "20261121t23");
-        assert_eq!(IndexPattern::new("plain").unwrap().at(time), "plain");
-    }
-
-    #[test]
-    fn an_index_is_known_by_its_name() {
-        let pattern = IndexPattern::new("a-%Y.%m.%d").unwrap();
-        for (name, gives) in [
-            ("a-2026.11.21", true),
-            ("a-2026.11.21-reindexed", false),
-            ("a-2026.11.2", false),
-            ("a-2026.11.x1", false),
-            ("a-2026.11.ä", false),
-            ("b-2026.11.21", false),
-            ("a-", false),
-            ("", false),
-        ] {
-            assert_eq!(pattern.gives(name), gives, "{name}");
-        }
-        assert!(IndexPattern::new("plain").unwrap().gives("plain"));
-        assert!(!IndexPattern::new("plain").unwrap().gives("plainer"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{
     data_stream::DataStream,
-    key::{About, Dialect, Key, one, put, read, show as show_keys},
+    key::{About, Dialect, Key, names, one, put, read, show as show_keys},
     show,
     validator::{SectionValues, Validator},
     values,
@@ -89,11 +89,11 @@ impl Format {
         match self {
             Self::MozDef(format) => {
                 read(MOZDEF_KEYS, format, given, dialect, validator);
-                validator.no_meaning_of(given, &ECS_KEYS.iter().map(|key| key.about.name).collect::<Vec<_>>(), &of);
+                validator.no_meaning_of(given, &names(ECS_KEYS).collect::<Vec<_>>(), &of);
             }
             Self::Ecs(format) => {
                 read(ECS_KEYS, format, given, dialect, validator);
-                validator.no_meaning_of(given, &MOZDEF_KEYS.iter().map(|key| key.about.name).collect::<Vec<_>>(), &of);
+                validator.no_meaning_of(given, &names(MOZDEF_KEYS).collect::<Vec<_>>(), &of);
             }
         }
     }

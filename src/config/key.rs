@@ -153,6 +153,11 @@ pub(super) fn show<D, S>(keys: &[Key<D, S>], settings: &S, f: &mut fmt::Formatte
     Ok(())
 }
 
+/// The names of the keys in a table.
+pub(super) fn names<D, S>(keys: &[Key<D, S>]) -> impl Iterator<Item = &'static str> {
+    keys.iter().map(|key| key.about.name)
+}
+
 /// The descriptions of the keys in a table.
 pub(super) fn about<D, S>(keys: &'static [Key<D, S>]) -> Vec<About> {
     keys.iter().map(|key| key.about).collect()

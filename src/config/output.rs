@@ -7,7 +7,7 @@ use super::{
     file::{File, Lines},
     format::{Ecs, FORMATS, Format, MozDef},
     http::{self, Http},
-    key::{About, Dialect, Key, none, one, put, put_some, read, show as show_keys},
+    key::{About, Dialect, Key, names, none, one, put, put_some, read, show as show_keys},
     queue::{self, Queue},
     retry, show,
     syslog::Syslog,
@@ -257,10 +257,6 @@ fn default_format(is_elasticsearch: bool, dialect: Dialect) -> Format {
         // Existing alerts match this program name.
         Dialect::AudispJson => Format::MozDef(MozDef { program_name: "audisp-json".into(), ..MozDef::default() }),
     }
-}
-
-fn names<D, S>(keys: &[Key<D, S>]) -> impl Iterator<Item = &'static str> {
-    keys.iter().map(|key| key.about.name)
 }
 
 /// The keys of a queue.

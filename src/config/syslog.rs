@@ -1,7 +1,7 @@
 //! The keys of a syslog output.
 
 use super::{
-    key::{About, Dialect, Key, none, one, put, put_some, read, show as show_keys},
+    key::{About, Dialect, Key, names, none, one, put, put_some, read, show as show_keys},
     retry::{CONNECT_TIMEOUT, Retry},
     show,
     tls::Tls,
@@ -398,8 +398,8 @@ fn destination(
 ) -> Option<Destination> {
     let network = draft.network;
     if network != Network::Tls {
-        let names: Vec<&str> = super::tls::KEYS.iter().map(|key| key.about.name).collect();
-        validator.no_meaning_of(given, &names, &format!("network = {}", network.name()));
+        let keys: Vec<&str> = names(super::tls::KEYS).collect();
+        validator.no_meaning_of(given, &keys, &format!("network = {}", network.name()));
     }
     // TLS keys are read even if there is no address, so that their faults are reported too.
     let tls = (network == Network::Tls).then(|| Tls::read(given, Dialect::Auship, validator));

@@ -1,6 +1,6 @@
 //! The indexes that an output writes to, and their name in objects of the cluster.
 
-use crate::config::{DataStream, IndexPattern, Target};
+use crate::config::{DataStream, IndexPattern, NamePart, Target};
 
 /// The indexes that an output writes to.
 #[derive(Debug)]
@@ -71,11 +71,10 @@ fn pattern(index: &IndexPattern) -> Option<String> {
 /// The name of an index pattern's template and policy: the pattern without its date.
 fn name(index: &IndexPattern) -> String {
     let mut fixed = String::new();
-    let mut letters = index.text().chars();
-    while let Some(letter) = letters.next() {
-        if letter == '%' {
-            letters.next();
-        } else if !(fixed.ends_with(['-', '.', '_']) && matches!(letter, '-' | '.' | '_')) {
+    for part in index.parts() {
+        if let NamePart::Letter(letter) = part
+            && !(fixed.ends_with(['-', '.', '_']) && matches!(letter, '-' | '.' | '_'))
+        {
             fixed.push(letter);
         }
     }
