@@ -16,9 +16,9 @@ use super::{
     quotes::{self, Unescaped},
     words::{any_value, short_word, trimmed},
 };
-use crate::event::{Field, LinuxEvent, Record, Span, record_type, unhex};
+use crate::event::{Field, LinuxEvent, Record, Span, record_type, unhex, unquoted};
 use memchr::{memchr, memmem};
-use std::ffi::CStr;
+use std::{ffi::CStr, ops::Range};
 
 /// Copies all records and fields. The cursor may be anywhere in the event.
 pub(super) fn collect(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
@@ -55,7 +55,7 @@ struct FieldScanner<'a> {
     /// True if one of them is `key`.
     has_hidden_key: bool,
     /// The place of the last `key` in hex, and how many of its keys were added. libauparse makes a field of each key.
-    hex_key: (usize, usize),
+    hex_key: Range<usize>,
     keys_of_hex: usize,
     /// True when a field follows the record's head directly.
     headed: bool,
@@ -96,7 +96,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         open: None,
         value_end: 0,
         has_hidden_key: false,
-        hex_key: (0, 0),
+        hex_key: 0..0,
         keys_of_hex: 0,
         headed: false,
         record_type: known,
@@ -150,7 +150,7 @@ impl TypeNames {
 }
 
 /// The record type's name from libaudit. If libaudit has none, the text after `type=`.
-fn type_name(known: &[u8], event: &mut LinuxEvent, fields: std::ops::Range<usize>) -> Span {
+fn type_name(known: &[u8], event: &mut LinuxEvent, fields: Range<usize>) -> Span {
     let written = event.all_fields()[fields].iter().take(2).find(|f| event.bytes(f.name) == b"type").map(|f| f.value);
     match written {
         Some(written) if known.is_empty() || event.bytes(written) == known => written,
@@ -285,8 +285,12 @@ impl FieldScanner<'_> {
         let text = self.text;
         if name == b"key" && self.is_further_key(value) {
             self.keys_of_hex += 1;
-            let (name, value) = (self.event.keep(name), self.event.keep(value.unwrap_or_default()));
-            return self.event.push_field(Field { name, value, truncated: false, number });
+            // Else the key stands as it was recorded.
+            if is_hex(&text[self.hex_key.clone()]) {
+                let (name, value) = (self.event.keep(name), self.event.keep(value.unwrap_or_default()));
+                self.event.push_field(Field { name, value, truncated: false, number });
+            }
+            return;
         }
         let found = find_name(text, self.done, name);
         let is_hidden = found.is_some_and(|name_at| self.is_hidden(name_at));
@@ -319,12 +323,18 @@ impl FieldScanner<'_> {
                     let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, self.done));
                     return self.event.push_field(Field { name, value, truncated: false, number });
                 }
-                // One hex string holds several keys. Each is taken as libauparse split it.
-                Some(_) => (self.hex_key, self.keys_of_hex) = ((value_at, end), 1),
+                // One hex string may hold several keys. Each is taken as libauparse split it.
+                Some(_) => {
+                    (self.hex_key, self.keys_of_hex) = (value_at..value_at + trimmed(recorded), 1);
+                    if name == b"key" && !is_hex(&text[self.hex_key.clone()]) {
+                        let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, self.hex_key.end));
+                        return self.event.push_field(Field { name, value, truncated: true, number });
+                    }
+                }
             }
         }
         // Parts of an SELinux message that doesn't stand where the kernel writes it.
-        if matches!(name, b"seresult" | b"seperms") && AvcMessage::read(text).is_none() {
+        if matches!(name, b"seresult" | b"seperms") && AvcMessage::read(self.record_type, text).is_none() {
             return;
         }
         let name = self.event.keep(name);
@@ -334,11 +344,9 @@ impl FieldScanner<'_> {
 
     /// True for the next one of several keys in one hex string.
     fn is_further_key(&self, value: Option<&[u8]>) -> bool {
-        let (start, end) = self.hex_key;
-        let mut keys = Vec::new();
-        let are_keys = start < end && unhex(&self.text[start..end], &mut keys);
+        let keys = decoded_keys(&self.text[self.hex_key.clone()]);
         let next = keys.split(|byte| *byte == 1).filter(|key| !key.is_empty()).nth(self.keys_of_hex);
-        are_keys && next.is_some() && next == value
+        next.is_some_and(|next| value.is_some_and(|value| is_escaped(value, next)))
     }
 
     /// Adds the key of a record that has another one in text of a user. The kernel joins several keys with byte 1, and
@@ -369,8 +377,8 @@ impl FieldScanner<'_> {
         let heads = if fields.first().is_some_and(|f| self.event.bytes(f.name) == b"node") { 2 } else { 1 };
         let names = fields.iter().skip(heads).map(|f| f.name.start().wrapping_sub(self.copy));
         let names: Vec<usize> = names.filter(|at| *at < text.len()).collect();
-        let denial =
-            if matches!(kind, record_type::AVC | record_type::USER_AVC) { AvcMessage::read(text) } else { None };
+        let is_avc = matches!(kind, record_type::AVC | record_type::USER_AVC);
+        let denial = if is_avc { AvcMessage::read(kind, text) } else { None };
         let has = |name: &[u8]| fields.iter().any(|f| self.event.bytes(f.name) == name);
         let (result, permissions) = (has(b"seresult"), has(b"seperms"));
         if let Some(denial) = &denial {
@@ -381,7 +389,7 @@ impl FieldScanner<'_> {
                 self.push(b"seperms", &denial.permissions);
             }
         }
-        for said in free_text::split_words(text, &names) {
+        for said in free_text::split_words(kind, text, &names) {
             if !(said.is_empty() || denial.is_some() && said.starts_with(b"avc:")) {
                 self.push(b"msg", said);
             }
@@ -438,6 +446,31 @@ impl FieldScanner<'_> {
         let word = memchr(b' ', &text[start..]).map_or(text.len(), |len| start + len);
         (self.span(start, end), start + trimmed(&text[start..word]) != end)
     }
+}
+
+/// True for text that is made of pairs of hex digits.
+fn is_hex(text: &[u8]) -> bool {
+    text.len().is_multiple_of(2) && text.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// The bytes that libauparse reads in a key in hex. It stops at the first byte that is no digit, and at the byte 0. It takes
+/// a last single digit for the high half of a byte (`au_unescape` in `interpret.c`).
+fn decoded_keys(recorded: &[u8]) -> Vec<u8> {
+    let digits = recorded.iter().copied().take_while(u8::is_ascii_hexdigit);
+    let mut digits: Vec<u8> = digits.collect();
+    if !digits.len().is_multiple_of(2) {
+        digits.push(b'0');
+    }
+    let mut keys = Vec::new();
+    unhex(&digits, &mut keys);
+    keys.truncate(memchr(0, &keys).unwrap_or(keys.len()));
+    keys
+}
+
+/// True if a value is this key as libauparse writes it: in quotes, or in hex (`escape` in `ellist.c`).
+fn is_escaped(value: &[u8], key: &[u8]) -> bool {
+    let mut decoded = Vec::new();
+    unquoted(value) == key || (unhex(value, &mut decoded) && decoded == key)
 }
 
 /// Puts a field that is repeated behind the one that libaudit appended. The program that libaudit names is the writer,

@@ -1,6 +1,7 @@
 //! Reads the text of a record that libauparse doesn't see as fields: messages of programs that don't write
 //! `name=value`, and SELinux decisions that libauparse misses.
 
+use super::quotes::is_of_kernel;
 use memchr::{memchr, memmem};
 
 /// An SELinux message: `avc:  denied  { read write } for …`.
@@ -12,11 +13,12 @@ pub(super) struct AvcMessage<'a> {
 }
 
 impl<'a> AvcMessage<'a> {
-    /// Reads the message of a record. It stands right behind the record's head, or at the beginning of a program's
-    /// message. Anywhere else a user may have written it.
-    pub(super) fn read(text: &'a [u8]) -> Option<Self> {
-        let head = memmem::find(text, b"): ").map(|at| at + 3).filter(|at| text[*at..].starts_with(b"avc: "));
-        let message = || memmem::find(text, b" msg='").map(|at| at + 6).filter(|at| text[*at..].starts_with(b"avc: "));
+    /// Reads the message of a record. The kernel writes it right behind the record's head, and a program at the beginning
+    /// of its own message. Anywhere else a user may have written it.
+    pub(super) fn read(kind: i32, text: &'a [u8]) -> Option<Self> {
+        let is_one = |at: &usize| text[*at..].starts_with(b"avc: ");
+        let head = memmem::find(text, b"): ").map(|at| at + 3).filter(is_one);
+        let message = || if is_of_kernel(kind) { None } else { message_start(text).filter(is_one) };
         let at = head.or_else(message)? + 5;
         let rest = text[at..].trim_ascii_start();
         let result = &rest[..memchr(b' ', rest)?];
@@ -27,9 +29,14 @@ impl<'a> AvcMessage<'a> {
     }
 }
 
+/// Where the message of a program begins (`msg='…'`).
+pub(super) fn message_start(text: &[u8]) -> Option<usize> {
+    memmem::find(text, b" msg='").map(|at| at + b" msg='".len())
+}
+
 /// Returns the words before a record's first field, and the words before the first field of its user message (msg='…').
 /// `names` has the start of each field name, in order, without the fields of the head.
-pub(super) fn split_words<'a>(text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] {
+pub(super) fn split_words<'a>(kind: i32, text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] {
     let first = names.first().copied().unwrap_or(text.len());
     // Nearly always a field follows the head directly, and there is no user message.
     let head = match text[..first] {
@@ -37,7 +44,7 @@ pub(super) fn split_words<'a>(text: &'a [u8], names: &[usize]) -> [&'a [u8]; 2] 
         _ => memmem::find(&text[..first], b"):").map_or(first, |at| at + 2),
     };
     let message = match text {
-        [.., b'\''] => memmem::find(text, b" msg='").map_or(text.len(), |at| at + 6),
+        [.., b'\''] if !is_of_kernel(kind) => message_start(text).unwrap_or(text.len()),
         _ => text.len(),
     };
     let inside = names.iter().copied().find(|name| *name >= message).unwrap_or(text.len());
@@ -68,10 +75,11 @@ pub(super) fn is_pair(word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::record_type;
 
     fn said(text: &str, names: &[&str]) -> [String; 2] {
         let at: Vec<usize> = names.iter().filter_map(|name| text.find(name)).collect();
-        split_words(text.as_bytes(), &at).map(|words| String::from_utf8_lossy(words).into_owned())
+        split_words(record_type::USER, text.as_bytes(), &at).map(|words| String::from_utf8_lossy(words).into_owned())
     }
 
     #[test]
@@ -90,14 +98,20 @@ mod tests {
 
     #[test]
     fn denials_are_read() {
-        let denial = AvcMessage::read(b"x msg='avc:  denied  { read write } for pid=1");
-        assert_eq!(AvcMessage::read(b"type=AVC msg=audit(1.1:1): avc:  denied  { read write } for pid=1"), denial);
-        assert_eq!(AvcMessage::read(b"type=AVC msg=audit(1.1:1): path=\" avc:  denied  { read write } for\""), None);
+        use record_type::{AVC, USER_AVC};
+        let denial = AvcMessage::read(USER_AVC, b"x msg='avc:  denied  { read write } for pid=1");
+        assert_eq!(AvcMessage::read(AVC, b"type=AVC msg=audit(1.1:1): avc:  denied  { read write } for pid=1"), denial);
+        for name in
+            ["path=\" avc:  denied  { read write } for\"", "execpath=\"x msg='avc:  denied  { read write } for \""]
+        {
+            let record = format!("type=AVC msg=audit(1.1:1): apparmor=\"DENIED\" {name}");
+            assert_eq!(AvcMessage::read(AVC, record.as_bytes()), None);
+        }
         assert_eq!(denial, Some(AvcMessage { result: b"denied", permissions: b"read,write".to_vec() }));
-        assert_eq!(AvcMessage::read(b"x msg='avc:  received policyload notice (seqno=2)  { x }"), None);
+        assert_eq!(AvcMessage::read(USER_AVC, b"x msg='avc:  received policyload notice (seqno=2)  { x }"), None);
         for broken in ["avc:", "avc: ", "avc: denied {", "avc: denied", "avc:  { a }"] {
             let record = format!("type=AVC msg=audit(1.1:1): {broken}");
-            assert_eq!(AvcMessage::read(record.as_bytes()).map(|d| d.permissions), None, "{broken:?}");
+            assert_eq!(AvcMessage::read(AVC, record.as_bytes()).map(|d| d.permissions), None, "{broken:?}");
         }
     }
 }

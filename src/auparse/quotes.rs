@@ -4,6 +4,7 @@
 //! must not be able to add fields to the record. So a quoted value is one value up to its closing quote. Some programs
 //! write text of users without encoding it ([`UNESCAPED`]). This text ends where the writer's next field begins.
 
+use super::free_text::message_start;
 use crate::event::record_type;
 use memchr::{memchr, memmem, memrchr};
 
@@ -111,6 +112,12 @@ pub(super) fn is_usual(kind: i32) -> bool {
         && !matches!(kind, record_type::OBJ_PID | record_type::CONFIG_CHANGE)
 }
 
+/// True for records that the kernel alone writes. It refuses to take these types from programs (`audit_netlink_ok` in its
+/// audit.c).
+pub(super) fn is_of_kernel(kind: i32) -> bool {
+    matches!(kind, 1300..=2099)
+}
+
 /// True for messages of programs. Their text comes from user space, in `msg='…'` (`<linux/audit.h>`).
 pub(super) fn is_message(kind: i32) -> bool {
     matches!(kind, record_type::USER | 1100..=1199 | 2100..=2999)
@@ -136,7 +143,10 @@ pub(super) fn end_of_unescaped(fields: &[Unescaped], name: &[u8], text: &[u8], s
             _ => last(&[b" res="])?,
         },
         End::LastQuote => memrchr(b'"', rest)? + 1,
-        End::Systemd => end_of_systemd(rest, start.checked_sub(memmem::find(text, b" msg='avc:")? + b" msg='".len())?)?,
+        End::Systemd => {
+            let message = message_start(text).filter(|at| text[*at..].starts_with(b"avc:"))?;
+            end_of_systemd(rest, start.checked_sub(message)?)?
+        }
     };
     // A colon between two fields is no part of a value.
     let end = rest[..end].strip_suffix(b" :").map_or(end, <[u8]>::len);
