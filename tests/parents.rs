@@ -232,6 +232,9 @@ fn convert(format: &str, log: &Path) -> Vec<u8> {
     output.stdout
 }
 
+/// Serials before the start of the host are made larger than all serials after it.
+const BEFORE: u64 = 1 << 40;
+
 /// The log as it would be if the host had been started in its middle. The serials begin again, with `first` before them.
 fn with_a_start(log: &str, first: &str, seconds: i64) -> String {
     let stamp = |line: &str| -> Option<(i64, u64)> {
@@ -245,13 +248,13 @@ fn with_a_start(log: &str, first: &str, seconds: i64) -> String {
     let (mut before, mut after) = (String::new(), String::from(first));
     for line in kernel {
         let Some((time, serial)) = stamp(line) else { continue };
-        if serial < middle {
-            writeln!(before, "{line}").unwrap();
-        } else {
-            let millis = line.split_once(&format!("audit({time}.")).unwrap().1.split_once(':').unwrap().0;
-            let (was, is) = (format!("({time}.{millis}:{serial})"), serial - middle + 2);
-            writeln!(after, "{}", line.replace(&was, &format!("({}.{millis}:{is})", time + seconds))).unwrap();
-        }
+        let (part, time_is, is) = match serial.checked_sub(middle) {
+            None => (&mut before, time, serial + BEFORE),
+            Some(since) => (&mut after, time + seconds, since + 2),
+        };
+        let millis = line.split_once(&format!("audit({time}.")).unwrap().1.split_once(':').unwrap().0;
+        let was = format!("({time}.{millis}:{serial})");
+        writeln!(part, "{}", line.replace(&was, &format!("({time_is}.{millis}:{is})"))).unwrap();
     }
     before + &after
 }
@@ -265,22 +268,18 @@ fn check_start(log: &Path, dir: &Path) {
     for (first, seconds) in [(&boot[..], 0), ("", 60)] {
         let path = dir.join("started.log");
         fs::write(&path, with_a_start(&text, first, seconds)).unwrap();
-        let (mut newest, mut started, mut after, mut known) = (0, false, HashSet::new(), 0);
-        for line in convert("ecs", &path).split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let document: Value = serde_json::from_slice(line).unwrap();
-            let serial = document["event"]["sequence"].as_u64().unwrap();
-            started |= serial + 1000 < newest;
-            newest = newest.max(serial);
-            if !started {
-                continue;
-            }
-            let process = &document["process"];
-            let parents = strings(&process["parent"]["args"]);
-            if !parents.is_empty() {
-                known += 1;
-                assert!(after.contains(&parents), "{}", String::from_utf8_lossy(line));
-            }
-            after.insert(strings(&process["args"]));
+        let output = convert("ecs", &path);
+        let lines = output.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let documents: Vec<Value> = lines.map(|line| serde_json::from_slice(line).unwrap()).collect();
+        let after: Vec<&Value> =
+            documents.iter().filter(|one| one["event"]["sequence"].as_u64().unwrap() < BEFORE).collect();
+        // No two programs have the same arguments.
+        let programs: HashSet<_> = after.iter().map(|one| strings(&one["process"]["args"])).collect();
+        let mut known = 0;
+        for document in &after {
+            let parents = strings(&document["process"]["parent"]["args"]);
+            known += u32::from(!parents.is_empty());
+            assert!(parents.is_empty() || programs.contains(&parents), "{document}");
         }
         assert!(known > 0, "nothing is known after the start");
     }
