@@ -1,7 +1,7 @@
 //! Reads the text of a record that libauparse doesn't see as fields: messages of programs that don't write
 //! `name=value`, and SELinux decisions that libauparse misses.
 
-use super::quotes::is_of_kernel;
+use super::quotes::{is_of_kernel, message_start};
 use memchr::{memchr, memmem};
 
 /// An SELinux message: `avc:  denied  { read write } for …`.
@@ -27,11 +27,6 @@ impl<'a> AvcMessage<'a> {
         let permissions = inside.split(|b| *b == b' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(&b',');
         Some(Self { result, permissions })
     }
-}
-
-/// Where the message of a program begins (`msg='…'`).
-pub(super) fn message_start(text: &[u8]) -> Option<usize> {
-    memmem::find(text, b" msg='").map(|at| at + b" msg='".len())
 }
 
 /// Returns the words before a record's first field, and the words before the first field of its user message (msg='…').

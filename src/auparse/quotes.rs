@@ -4,7 +4,6 @@
 //! must not be able to add fields to the record. So a quoted value is one value up to its closing quote. Some programs
 //! write text of users without encoding it ([`UNESCAPED`]). This text ends where the writer's next field begins.
 
-use super::free_text::message_start;
 use crate::event::record_type;
 use memchr::{memchr, memmem, memrchr};
 
@@ -116,6 +115,11 @@ pub(super) fn is_usual(kind: i32) -> bool {
 /// audit.c).
 pub(super) fn is_of_kernel(kind: i32) -> bool {
     matches!(kind, 1300..=2099)
+}
+
+/// Where the message of a program begins (`msg='…'`).
+pub(super) fn message_start(text: &[u8]) -> Option<usize> {
+    memmem::find(text, b" msg='").map(|at| at + b" msg='".len())
 }
 
 /// True for messages of programs. Their text comes from user space, in `msg='…'` (`<linux/audit.h>`).
