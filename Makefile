@@ -51,6 +51,7 @@ deps: deps-build
 	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
 	@packaging/install-syslog-ng target/syslog-ng
 	@packaging/install-statsd
+	@packaging/add-user
 	@$(MAKE) --no-print-directory target/osmem target/noida
 
 # The tests say when one is missing.

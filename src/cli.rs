@@ -287,10 +287,12 @@ fn run_command(path: Option<&Path>) -> u8 {
         Ok(true) => DONE,
         Ok(false) => FAILED,
         Err(e @ run::Error::Config(..)) => {
+            log::flush();
             report(&[e]);
             WRONG
         }
         Err(e) => {
+            log::flush();
             complain(&format!("auship: {e}"));
             FAILED
         }

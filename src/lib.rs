@@ -33,6 +33,7 @@ mod auparse;
 mod buffer;
 mod cli;
 mod config;
+mod confine;
 mod convert;
 mod document;
 mod enrich;

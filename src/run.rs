@@ -8,6 +8,7 @@ use crate::{
     accounts::AccountFileWatcher,
     auparse::NameLookup,
     config::{self, Config},
+    confine::Confinement,
     host::{Host, Lookup},
     log,
     metrics::{Publisher, Snapshot, StartTime},
@@ -40,7 +41,10 @@ const DRAIN_IDLE: Duration = Duration::from_millis(50);
 pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     // This comes before any thread starts, so that only this thread gets the signals.
     let signals = Signals::take_over().map_err(|e| Error::Io("take over signals", e))?;
+    // So does this, since each thread would keep the privileges of the one that starts it.
+    let mut confinement = Confinement::start(path, &config);
     log::start();
+    confinement.report();
     let publisher = Publisher::start().map_err(|e| Error::Io("start a thread", e))?;
     let host = Host::local(Lookup::Soon);
     let environment =
@@ -48,7 +52,7 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     let outputs = Outputs::start(&config.outputs, environment).map_err(|e| Error::Config(path.to_path_buf(), e))?;
     let pipeline = Pipeline::new(&config, outputs);
     let mut source = Source::start()?;
-    let mut run = Run { path: path.to_path_buf(), config, pipeline, started: StartTime::now(), publisher };
+    let mut run = Run { path: path.to_path_buf(), config, pipeline, started: StartTime::now(), publisher, confinement };
     log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
     source.set_names(run.names());
     let read = run.read(&mut source, &signals);
@@ -68,6 +72,7 @@ struct Run {
     pipeline: Pipeline,
     started: StartTime,
     publisher: Publisher,
+    confinement: Confinement,
 }
 
 impl Run {
@@ -172,6 +177,9 @@ impl Run {
 
     /// Applies another configuration. If one of its outputs can't be started, the running configuration stays.
     fn replace(&mut self, config: Config) -> Result<(), String> {
+        if let Some(why) = self.confinement.refuses(&self.path, &config) {
+            return Err(format!("{}: {why}", self.path.display()));
+        }
         // A spool keeps its counts in the run directory. The next process looks for them in the configured one.
         let moved = config.metrics.run_dir != self.config.metrics.run_dir;
         let restart = |output: &config::Output| moved && output.queue.spool.is_some();

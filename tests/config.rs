@@ -149,14 +149,15 @@ fn defaults_are_what_they_are_said_to_be() {
         "type = file\npath = /var/log/auship.json\nrotate_every = 24h".to_string(),
         "type = stdout".to_string(),
     ] {
-        let [top, input, metrics, section] = ["", "[input]\n", "[metrics]\n", "[output:siem]\n"];
+        let [top, input, confine, metrics, section] =
+            ["", "[input]\n", "[confine]\n", "[metrics]\n", "[output:siem]\n"];
         let without = parse(&format!("{section}{output}\n")).unwrap();
         // A default of several words isn't a value. It describes what auship does if the key isn't set.
         for about in
             auship::internals::config::keys().into_iter().filter(|a| !a.default.is_empty() && !a.default.contains(' '))
         {
             let setting = format!("{} = {}\n", about.name, about.default);
-            for (before, after) in [(top, ""), (input, ""), (metrics, ""), ("", setting.as_str())] {
+            for (before, after) in [(top, ""), (input, ""), (confine, ""), (metrics, ""), ("", setting.as_str())] {
                 let before = if after.is_empty() { format!("{before}{setting}") } else { String::new() };
                 // If the key isn't allowed in this section or for this output, there is nothing to compare.
                 let Ok(mut with) = parse(&format!("{before}{section}{output}\n{after}")) else { continue };

@@ -52,10 +52,16 @@ impl Syslog {
         command
     }
 
+    /// The next message that isn't about what the process gave up.
     fn next(&self) -> String {
         let mut message = [0; 8192];
-        let n = self.socket.recv(&mut message).expect("a message comes");
-        String::from_utf8_lossy(&message[..n]).into_owned()
+        loop {
+            let n = self.socket.recv(&mut message).expect("a message comes");
+            let text = String::from_utf8_lossy(&message[..n]);
+            if !text.contains(": confine") {
+                return text.into_owned();
+            }
+        }
     }
 
     /// Writes a configuration into the socket's directory and returns its path.

@@ -54,9 +54,8 @@ struct FieldScanner<'a> {
     value_end: usize,
     /// True if one of them is `key`.
     has_hidden_key: bool,
-    /// The place of the last `key` in hex, and how many of its keys were added. libauparse makes a field of each key.
-    hex_key: Range<usize>,
-    keys_of_hex: usize,
+    /// The keys of the last `key` in hex that are still to come. libauparse makes a field of each key.
+    further_keys: FurtherKeys,
     /// True when a field follows the record's head directly.
     headed: bool,
     record_type: i32,
@@ -96,8 +95,7 @@ fn record(cursor: &Cursor, types: &mut TypeNames, event: &mut LinuxEvent) {
         open: None,
         value_end: 0,
         has_hidden_key: false,
-        hex_key: 0..0,
-        keys_of_hex: 0,
+        further_keys: FurtherKeys::default(),
         headed: false,
         record_type: known,
         is_usual: quotes::is_usual(known),
@@ -283,10 +281,8 @@ impl FieldScanner<'_> {
     #[cold]
     fn search_text(&mut self, name: &[u8], value: Option<&[u8]>, number: u32) {
         let text = self.text;
-        if name == b"key" && self.is_further_key(value) {
-            self.keys_of_hex += 1;
-            // Else the key stands as it was recorded.
-            if is_hex(&text[self.hex_key.clone()]) {
+        if name == b"key" && value.is_some_and(|value| self.further_keys.is_next(value)) {
+            if !self.further_keys.is_shown_whole {
                 let (name, value) = (self.event.keep(name), self.event.keep(value.unwrap_or_default()));
                 self.event.push_field(Field { name, value, truncated: false, number });
             }
@@ -324,13 +320,16 @@ impl FieldScanner<'_> {
                     return self.event.push_field(Field { name, value, truncated: false, number });
                 }
                 // One hex string may hold several keys. Each is taken as libauparse split it.
-                Some(_) => {
-                    (self.hex_key, self.keys_of_hex) = (value_at..value_at + trimmed(recorded), 1);
-                    if name == b"key" && !is_hex(&text[self.hex_key.clone()]) {
-                        let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, self.hex_key.end));
+                Some(value) if name == b"key" => {
+                    let end = value_at + trimmed(recorded);
+                    self.further_keys = FurtherKeys::of(&text[value_at..end]);
+                    self.further_keys.is_next(value);
+                    if self.further_keys.is_shown_whole {
+                        let (name, value) = (self.span(name_at, value_at - 1), self.span(value_at, end));
                         return self.event.push_field(Field { name, value, truncated: true, number });
                     }
                 }
+                Some(_) => (),
             }
         }
         // Parts of an SELinux message that doesn't stand where the kernel writes it.
@@ -340,13 +339,6 @@ impl FieldScanner<'_> {
         let name = self.event.keep(name);
         let value = self.event.keep(value.unwrap_or_default());
         self.event.push_field(Field { name, value, truncated: false, number });
-    }
-
-    /// True for the next one of several keys in one hex string.
-    fn is_further_key(&self, value: Option<&[u8]>) -> bool {
-        let keys = decoded_keys(&self.text[self.hex_key.clone()]);
-        let next = keys.split(|byte| *byte == 1).filter(|key| !key.is_empty()).nth(self.keys_of_hex);
-        next.is_some_and(|next| value.is_some_and(|value| is_escaped(value, next)))
     }
 
     /// Adds the key of a record that has another one in text of a user. The kernel joins several keys with byte 1, and
@@ -448,23 +440,43 @@ impl FieldScanner<'_> {
     }
 }
 
-/// True for text that is made of pairs of hex digits.
-fn is_hex(text: &[u8]) -> bool {
-    text.len().is_multiple_of(2) && text.iter().all(u8::is_ascii_hexdigit)
+/// The keys in one hex string that are still to come.
+#[derive(Default)]
+struct FurtherKeys {
+    /// The decoded keys, with byte 1 between them.
+    bytes: Vec<u8>,
+    /// Where the next one begins.
+    at: usize,
+    /// True if the text isn't made of pairs of hex digits. Then it is shown as it was recorded.
+    is_shown_whole: bool,
 }
 
-/// The bytes that libauparse reads in a key in hex. It stops at the first byte that is no digit, and at the byte 0. It takes
-/// a last single digit for the high half of a byte (`au_unescape` in `interpret.c`).
-fn decoded_keys(recorded: &[u8]) -> Vec<u8> {
-    let digits = recorded.iter().copied().take_while(u8::is_ascii_hexdigit);
-    let mut digits: Vec<u8> = digits.collect();
-    if !digits.len().is_multiple_of(2) {
-        digits.push(b'0');
+impl FurtherKeys {
+    /// The keys that libauparse reads. It stops at the first byte that is no digit, and at the byte 0. It takes a last
+    /// single digit for the high half of a byte (`au_unescape` in `interpret.c`).
+    fn of(recorded: &[u8]) -> Self {
+        let mut digits: Vec<u8> = recorded.iter().copied().take_while(u8::is_ascii_hexdigit).collect();
+        let is_hex = digits.len() == recorded.len() && digits.len().is_multiple_of(2);
+        if !digits.len().is_multiple_of(2) {
+            digits.push(b'0');
+        }
+        let mut bytes = Vec::new();
+        unhex(&digits, &mut bytes);
+        bytes.truncate(memchr(0, &bytes).unwrap_or(bytes.len()));
+        Self { bytes, at: 0, is_shown_whole: !is_hex }
     }
-    let mut keys = Vec::new();
-    unhex(&digits, &mut keys);
-    keys.truncate(memchr(0, &keys).unwrap_or(keys.len()));
-    keys
+
+    /// True if the value is the next key. The one after it is the next then.
+    fn is_next(&mut self, value: &[u8]) -> bool {
+        let rest = &self.bytes[self.at..];
+        let Some(start) = rest.iter().position(|byte| *byte != 1) else { return false };
+        let end = memchr(1, &rest[start..]).map_or(rest.len(), |len| start + len);
+        let is_next = is_escaped(value, &rest[start..end]);
+        if is_next {
+            self.at += end;
+        }
+        is_next
+    }
 }
 
 /// True if a value is this key as libauparse writes it: in quotes, or in hex (`escape` in `ellist.c`).

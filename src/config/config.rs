@@ -1,6 +1,7 @@
 //! A whole configuration, and the keys of the program as a whole.
 
 use super::{
+    confine::{self, Confine},
     filter::Filter,
     key::{About, Key, one, put, show as show_keys},
     metrics::{self, Metrics},
@@ -25,6 +26,8 @@ pub struct Config {
     pub sequence: Sequence,
     /// The events for which names of users and groups are looked up on this host.
     pub resolve_ids: ResolveIds,
+    /// What the running process gives up.
+    pub confine: Confine,
     /// The settings of metrics.
     pub metrics: Metrics,
     /// The outputs, at least one.
@@ -39,6 +42,7 @@ impl Default for Config {
             filters: Vec::new(),
             sequence: Sequence::default(),
             resolve_ids: ResolveIds::default(),
+            confine: Confine::default(),
             metrics: Metrics::default(),
             outputs: Vec::new(),
         }
@@ -92,6 +96,8 @@ impl fmt::Display for Config {
         writeln!(f, "\n[input]")?;
         show_keys(sequence::KEYS, &(self.source, self.sequence), f)?;
         show_keys(resolve_ids::KEYS, &self.resolve_ids, f)?;
+        writeln!(f, "\n[confine]")?;
+        show_keys(confine::KEYS, &self.confine, f)?;
         writeln!(f, "\n[metrics]")?;
         show_keys(metrics::KEYS, &self.metrics, f)?;
         self.filters.iter().try_for_each(|filter| filter.show(f))?;

@@ -12,10 +12,12 @@
 //! | `ini.rs`, `values.rs`, `conditions.rs`, `secrets.rs` | reading a file and its values |
 //! | `validator.rs`, `fault.rs` | faults |
 
+mod access;
 mod client;
 mod conditions;
 #[allow(clippy::module_inception)]
 mod config;
+mod confine;
 mod data_stream;
 mod elasticsearch;
 mod fault;
@@ -41,9 +43,11 @@ mod tls;
 mod validator;
 mod values;
 
+pub use access::{Access, UsedPath, port};
 pub use client::{Credentials, HttpClient, is_secret_header};
 pub use conditions::{Endpoint, Numbers, Pattern, RecordType, SyscallPattern};
 pub use config::Config;
+pub use confine::Confine;
 pub use data_stream::DataStream;
 pub use elasticsearch::{Elasticsearch, Target};
 pub use fault::{Fault, Faults};
@@ -145,6 +149,14 @@ fn read_section(section: &ini::Section, config: &mut Config, validator: &mut Val
             let mut given = validator.given(section, &allowed(Location::Metrics), Repeated::Fault);
             config.metrics.read(&mut given, validator);
         }
+        "confine" => {
+            let mut given = validator.given(section, &allowed(Location::Confine), Repeated::Fault);
+            let line = given.line("no_new_privileges").unwrap_or(section.line);
+            key::read(confine::KEYS, &mut config.confine, &mut given, Dialect::Auship, validator);
+            if let Some(fault) = config.confine.fault() {
+                validator.fault(line, &section.name, "no_new_privileges", fault);
+            }
+        }
         name => match name.split_once(':') {
             Some(("output", its)) => {
                 let its = its.trim();
@@ -163,7 +175,8 @@ fn read_section(section: &ini::Section, config: &mut Config, validator: &mut Val
                 config.filters.push(Filter::read(&mut given, its, section.line, faults, validator));
             }
             _ => {
-                let what = "unknown section; allowed are [input], [metrics], [filter:NAME] and [output:NAME]";
+                let what =
+                    "unknown section; allowed are [input], [confine], [metrics], [filter:NAME] and [output:NAME]";
                 validator.fault(section.line, name, "", what);
             }
         },

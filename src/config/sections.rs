@@ -1,7 +1,7 @@
 //! All keys in groups, and the places where they may stand.
 
 use super::{
-    client, config, elasticsearch, file, filter, format, http,
+    client, config, confine, elasticsearch, file, filter, format, http,
     key::{About, about},
     metrics, output, queue, resolve_ids, retry, sequence, syslog, tls,
 };
@@ -13,6 +13,8 @@ pub(super) enum Location {
     Top,
     /// `[input]`.
     Input,
+    /// `[confine]`.
+    Confine,
     /// `[filter:NAME]`.
     Filter,
     /// `[metrics]`.
@@ -35,7 +37,7 @@ pub(super) struct Group {
     pub(super) keys: fn() -> Vec<About>,
 }
 
-use Location::{Filter, Input, Metrics, Output, Top};
+use Location::{Confine, Filter, Input, Metrics, Output, Top};
 
 /// All groups, in the order of the manual.
 pub(super) static GROUPS: &[Group] = &[
@@ -62,6 +64,14 @@ pub(super) static GROUPS: &[Group] = &[
         title: "The input.",
         section: "[input]",
         keys: || [about(sequence::KEYS), about(resolve_ids::KEYS)].concat(),
+    },
+    Group {
+        name: "confine",
+        locations: &[Confine],
+        title: "What the running process gives up. It reads what attackers write, so it should be able to do nothing \
+                else than its work. It applies to `auship run`, at its start.",
+        section: "[confine]",
+        keys: || about(confine::KEYS),
     },
     Group {
         name: "filter",

@@ -6,6 +6,7 @@ pub mod auditd;
 pub mod disk;
 pub mod ecs;
 pub mod elasticsearch;
+pub mod inject;
 pub mod json;
 pub mod noida;
 pub mod opensearch;
@@ -130,8 +131,19 @@ impl Running {
 
     /// Does the same as [`Running::start`], but lets `how` change the command first.
     pub fn start_with(config: &Path, how: impl FnOnce(&mut Command)) -> Self {
+        Self::start_command(Command::new(AUSHIP), config, how)
+    }
+
+    /// Starts `auship run` in a mount namespace where `etc` is at `/etc`.
+    pub fn start_with_etc(config: &Path, etc: &Path) -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+        command.args(["mount --bind \"$0\" /etc && exec \"$@\""]).arg(etc).arg(AUSHIP);
+        Self::start_command(command, config, |_| ())
+    }
+
+    fn start_command(mut command: Command, config: &Path, how: impl FnOnce(&mut Command)) -> Self {
         let terminal = nix::pty::openpty(None, None).unwrap();
-        let mut command = Command::new(AUSHIP);
         command.arg("run").arg("--config").arg(config);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(terminal.slave));
         how(&mut command);

@@ -1,0 +1,97 @@
+//! The confinement of `auship run`: after its start the process gives up everything that its configuration doesn't need.
+//!
+//! The records that it reads are written by attackers, and a fault in a C library could let one of them in. So the process
+//! becomes an ordinary user, drops capabilities, and restricts itself with Landlock and seccomp. Each part works alone. A
+//! kernel that lacks one of them gets a message, and the others apply.
+//!
+//! | file | contents |
+//! |---|---|
+//! | `paths.rs` | the files and directories that may be used: those of the configuration and of the system's libraries |
+//! | `user.rs` | the user, his groups and his directories |
+//! | `privileges.rs` | the capabilities that the configuration needs, with the reasons |
+//! | `files.rs` | Landlock: files and TCP ports |
+//! | `syscalls.rs` | seccomp: system calls |
+
+mod files;
+mod paths;
+mod privileges;
+mod syscalls;
+mod user;
+
+use crate::{
+    config::Config,
+    log::{self, Level},
+};
+use paths::Rules;
+use std::{fmt, path::Path};
+
+/// What a running process may do.
+#[derive(Debug)]
+pub struct Confinement {
+    /// The rules of Landlock, if they are enforced.
+    rules: Option<Rules>,
+    messages: Vec<(Level, String)>,
+}
+
+impl Confinement {
+    /// Confines this process. `path` is the path of its configuration.
+    ///
+    /// It must have no other thread yet: the kernel keeps most of this for each thread, and new ones inherit it. Messages
+    /// are kept until [`Confinement::report`], because the log has a thread.
+    pub fn start(path: &Path, config: &Config) -> Self {
+        let settings = &config.confine;
+        let used = config.used_paths();
+        let mut done = Self { rules: None, messages: Vec::new() };
+        let account = done.keep(settings.user.as_deref().map_or(Ok(None), user::find)).flatten();
+        if let Some(account) = &account {
+            user::prepare(account, &used).into_iter().for_each(|what| done.warn(what));
+        }
+        // The rules are made of open directories, so that the user needs no access to the directories above them.
+        let rules = Rules::new(path, config, &used);
+        let ruleset = if settings.landlock { done.keep(files::prepare(&rules)) } else { None };
+        let changed = account.and_then(|account| done.keep(user::become_user(&account)).map(|()| account));
+        let who = changed.as_ref().map_or_else(user::current, |account| format!("user {}", account.name));
+        let mut parts = vec![who.clone()];
+        if settings.drop_capabilities || changed.is_some() {
+            let needs = privileges::needs(path, &used, &who);
+            parts.extend(done.keep(privileges::keep_only(&needs, settings.drop_capabilities)));
+            needs.iter().for_each(|need| done.warn(need));
+        }
+        if settings.no_new_privileges && done.keep(privileges::no_new()).is_some() {
+            parts.push("no new privileges".into());
+        }
+        if let Some(enforced) = ruleset.and_then(|ruleset| done.keep(files::enforce(ruleset, &rules))) {
+            parts.push(enforced);
+            done.rules = Some(rules);
+        }
+        if settings.seccomp {
+            parts.extend(done.keep(syscalls::restrict()));
+        }
+        done.messages.push((Level::Info, format!("confined: {}", parts.join(", "))));
+        done
+    }
+
+    /// Logs what was done, and what could not be done.
+    pub fn report(&mut self) {
+        self.messages.drain(..).for_each(|(level, message)| log::message(level, message));
+    }
+
+    /// Why this process can't use another configuration: it gave up what that one needs.
+    pub fn refuses(&self, path: &Path, config: &Config) -> Option<String> {
+        let allowed = self.rules.as_ref()?;
+        let lacks = allowed.lacks(&Rules::new(path, config, &config.used_paths()))?;
+        Some(format!(
+            "it needs {lacks}, which this process gave up at its start; restart the plugin, or see [confine] in \
+             auship.conf(5)"
+        ))
+    }
+
+    fn warn(&mut self, what: impl fmt::Display) {
+        self.messages.push((Level::Warning, format!("confine: {what}")));
+    }
+
+    /// The value, or none and a warning.
+    fn keep<T>(&mut self, result: Result<T, String>) -> Option<T> {
+        result.map_err(|what| self.warn(what)).ok()
+    }
+}

@@ -1,0 +1,152 @@
+//! Capabilities: which of them the configuration needs, and why (capabilities(7)).
+
+use crate::config::{Access, UsedPath};
+use caps::{CapSet, Capability, CapsHashSet};
+use nix::{
+    fcntl::{AT_FDCWD, AtFlags},
+    unistd::{AccessFlags, faccessat, getegid, geteuid, getgroups},
+};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// A capability that is needed, and the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Need {
+    pub(super) capability: Capability,
+    reason: String,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "keeps {}: {}", self.capability, self.reason)
+    }
+}
+
+/// The capabilities that a configuration needs, each once, with its first reason. To be called when this process already
+/// is the user that it stays, because it tries what this user may do.
+pub(super) fn needs(path: &Path, used: &[UsedPath], who: &str) -> Vec<Need> {
+    // Otherwise the kernel would allow everything now.
+    let _ = caps::clear(None, CapSet::Effective);
+    let mut all: Vec<Need> = Vec::new();
+    let mut need = |capability, reason: String| {
+        if all.iter().all(|need| need.capability != capability) {
+            all.push(Need { capability, reason });
+        }
+    };
+    let own = UsedPath { path: path.into(), access: Access::Read, key: "the configuration".into() };
+    for UsedPath { path, access, key } in std::iter::once(&own).chain(used) {
+        let shown = path.display();
+        match access {
+            Access::Read => {
+                if !may(path, AccessFlags::R_OK) {
+                    need(
+                        Capability::CAP_DAC_READ_SEARCH,
+                        format!("{who} can't read {shown} ({key}); give its group access: chgrp auship and chmod g+r"),
+                    );
+                }
+            }
+            Access::Socket => {
+                if may_exist(path) && !may(path, AccessFlags::W_OK) {
+                    need(Capability::CAP_DAC_OVERRIDE, format!("{who} can't write to {shown} ({key})"));
+                }
+            }
+            Access::Own { .. } | Access::Write { .. } => {
+                if let Some(place) = not_writable(path, *access) {
+                    let place = place.display();
+                    need(
+                        Capability::CAP_DAC_OVERRIDE,
+                        format!("{who} can't write to {place} ({key}); give it to this user, or use /var/log/auship"),
+                    );
+                }
+                if let Some(why) = not_its_own(*access) {
+                    need(Capability::CAP_CHOWN, format!("{key}: new files get {why}"));
+                    need(Capability::CAP_FOWNER, format!("{key}: new files get {why}, and then their permissions"));
+                }
+            }
+        }
+    }
+    // A file with another owner is opened again later.
+    let owned =
+        |used: &&UsedPath| matches!(used.access, Access::Write { owner: Some(uid), .. } if uid != geteuid().as_raw());
+    if let Some(used) = used.iter().find(owned) {
+        need(Capability::CAP_DAC_OVERRIDE, format!("{}: {} has another owner", used.key, used.path.display()));
+    }
+    all
+}
+
+/// False if the path is known to lead nowhere. It may be hidden from this user.
+fn may_exist(path: &Path) -> bool {
+    path.try_exists().unwrap_or(true)
+}
+
+/// True if this process may do that, with its capabilities. (glibc's eaccess() only asks who the user is.)
+fn may(path: &Path, how: AccessFlags) -> bool {
+    faccessat(AT_FDCWD, path, how, AtFlags::AT_EACCESS).is_ok()
+}
+
+/// The file or directory that must be written and can't be.
+fn not_writable(path: &Path, access: Access) -> Option<PathBuf> {
+    let both = AccessFlags::R_OK | AccessFlags::W_OK;
+    let dir = AccessFlags::W_OK | AccessFlags::X_OK;
+    let path = path.to_path_buf();
+    if let Access::Own { .. } = access {
+        return (may_exist(&path) && !may(&path, both | AccessFlags::X_OK)).then_some(path);
+    }
+    let parent = path.parent()?.to_path_buf();
+    if super::paths::is_special(&path) {
+        return (!may(&path, AccessFlags::W_OK)).then_some(path);
+    }
+    match path.try_exists() {
+        Ok(true) if !may(&path, both) => Some(path),
+        _ => (!may(&parent, dir)).then_some(parent),
+    }
+}
+
+/// Says what a new file gets that only root may give it.
+fn not_its_own(access: Access) -> Option<String> {
+    let Access::Write { owner, group } = access else { return None };
+    let is_member = |gid: u32| {
+        getegid().as_raw() == gid || getgroups().is_ok_and(|groups| groups.iter().any(|own| own.as_raw() == gid))
+    };
+    match (owner, group) {
+        (Some(uid), _) if uid != geteuid().as_raw() => Some(format!("the owner {uid}")),
+        (_, Some(gid)) if !is_member(gid) => Some(format!("the group {gid}")),
+        _ => None,
+    }
+}
+
+/// Drops all capabilities but these. Returns what is left, for messages. With `all` false, the process only gets back those
+/// that it had.
+pub(super) fn keep_only(needs: &[Need], drop: bool) -> Result<String, String> {
+    let can_not = |e: caps::errors::CapsError| format!("can't drop capabilities: {e}");
+    let permitted = caps::read(None, CapSet::Permitted).map_err(can_not)?;
+    if !drop {
+        caps::set(None, CapSet::Effective, &permitted).map_err(can_not)?;
+        return Ok("all capabilities".into());
+    }
+    let kept: CapsHashSet = needs.iter().map(|need| need.capability).filter(|cap| permitted.contains(cap)).collect();
+    // Only this one may change the bounding set, which limits what programs can get that the process executes.
+    if permitted.contains(&Capability::CAP_SETPCAP) {
+        caps::raise(None, CapSet::Effective, Capability::CAP_SETPCAP).map_err(can_not)?;
+        for capability in caps::runtime::procfs_all_supported(None).unwrap_or_else(|_| caps::all()) {
+            caps::drop(None, CapSet::Bounding, capability).map_err(can_not)?;
+        }
+    }
+    // An ambient capability must be inheritable, so they go together.
+    caps::clear(None, CapSet::Inheritable).map_err(can_not)?;
+    caps::set(None, CapSet::Effective, &kept).map_err(can_not)?;
+    caps::set(None, CapSet::Permitted, &kept).map_err(can_not)?;
+    if kept.is_empty() {
+        return Ok("no capabilities".into());
+    }
+    let mut names: Vec<String> = kept.iter().map(ToString::to_string).collect();
+    names.sort();
+    Ok(names.join(" "))
+}
+
+/// Gives up gaining privileges for ever.
+pub(super) fn no_new() -> Result<(), String> {
+    nix::sys::prctl::set_no_new_privs().map_err(|e| format!("can't give up new privileges: {e}"))
+}
