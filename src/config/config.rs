@@ -29,6 +29,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The outputs, at least one.
     pub outputs: Vec<Output>,
+    /// The SHA-256 of the file, as it was read: 64 hex digits. Empty for a text that comes from no file.
+    pub sha256: String,
 }
 
 impl Default for Config {
@@ -41,6 +43,7 @@ impl Default for Config {
             resolve_ids: ResolveIds::default(),
             metrics: Metrics::default(),
             outputs: Vec::new(),
+            sha256: String::new(),
         }
     }
 }

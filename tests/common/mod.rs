@@ -130,8 +130,18 @@ impl Running {
 
     /// Does the same as [`Running::start`], but lets `how` change the command first.
     pub fn start_with(config: &Path, how: impl FnOnce(&mut Command)) -> Self {
+        Self::spawn(Command::new(AUSHIP), config, how)
+    }
+
+    /// Does the same as [`Running::start`], but another program starts auship, for example `setpriv`.
+    pub fn start_under(program: &str, args: &[&str], config: &Path) -> Self {
+        let mut command = Command::new(program);
+        command.args(args).arg(AUSHIP);
+        Self::spawn(command, config, |_| ())
+    }
+
+    fn spawn(mut command: Command, config: &Path, how: impl FnOnce(&mut Command)) -> Self {
         let terminal = nix::pty::openpty(None, None).unwrap();
-        let mut command = Command::new(AUSHIP);
         command.arg("run").arg("--config").arg(config);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(terminal.slave));
         how(&mut command);
