@@ -9,6 +9,7 @@ use common::{
     cannot_run,
     ecs::{leaves, schema},
     events, json,
+    opensearch::OpenSearch,
     prometheus::{adds_up, parse},
     tool, wait_until, write_config,
 };
@@ -197,6 +198,61 @@ fn a_reload_turns_heartbeats_off_and_on() {
     assert!(auship.finish().0.success());
     let states: Vec<_> = outputs.documents("mozdef").iter().map(|d| d["details"]["state"].clone()).collect();
     assert!(states[0] == "started" && !states.contains(&"stopping".into()), "{states:?}");
+}
+
+/// The request in docs/operations.md that finds silent hosts: its path and its body.
+fn documented_request() -> (String, Value) {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md")).unwrap();
+    let request = page.split("```\nPOST ").nth(1).unwrap().split("\n```").next().unwrap();
+    let (path, body) = request.split_once('\n').unwrap();
+    (format!("/{path}"), serde_json::from_str(body).unwrap())
+}
+
+#[test]
+fn a_search_server_finds_heartbeats_and_silent_hosts() {
+    let Some(server) = OpenSearch::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "run_dir = {}/run\n[metrics]\nheartbeat = 1s\n[output:siem.1]\ntype = elasticsearch\nurl = {}\nbulk_interval = 100ms\n",
+        dir.path().display(),
+        server.url
+    );
+    let config = write_config(dir.path(), &text);
+    let setup = common::auship(&["setup", "--config", config.to_str().unwrap()], b"");
+    assert!(setup.status.success(), "{setup:?}");
+    let mut auship = Running::start(&config);
+    auship.wait_for("started");
+    auship.feed(&events(1, 3));
+    wait_until("two heartbeats are delivered", || auship.figure("auship_output_delivered_total") >= 5);
+    let (status, said) = auship.finish();
+    assert!(status.success() && said.contains("lost 0"), "{said}");
+    assert!(server.count("auship-*") >= 6, "{said}");
+    let found = |query: &str| server.find("auship-*", query).len();
+    assert!(
+        found("event.action:heartbeat AND auship.uptime_seconds:>=0 AND auship.output.siem_1.type:elasticsearch") >= 3
+    );
+    assert_eq!(found("event.action:heartbeat AND auship.state:stopping AND auship.input.events:3"), 1);
+    let mapping = server.ask("GET", "/auship-*/_mapping", None);
+    let newest = mapping.as_object().unwrap().values().next_back().unwrap();
+    let kind = |field: &str| {
+        let path = format!("/mappings/properties/{}/type", field.replace('.', "/properties/"));
+        newest.pointer(&path).and_then(Value::as_str).map(str::to_owned)
+    };
+    for (field, expected) in [
+        ("auship.kernel.enabled", "long"),
+        ("auship.config.sha256", "keyword"),
+        ("auship.output.siem_1.delivered", "long"),
+        ("auship.output.siem_1.breaker", "keyword"),
+        ("host.boot.id", "keyword"),
+    ] {
+        assert_eq!(kind(field).as_deref(), Some(expected), "{field}");
+    }
+    let (path, body) = documented_request();
+    let answer = server.ask("POST", &path, Some(&body));
+    let hosts = answer["aggregations"]["hosts"]["buckets"].as_array().unwrap();
+    let name = server.find("auship-*", "event.action:heartbeat")[0]["host"]["name"].clone();
+    assert_eq!((hosts.len(), &hosts[0]["key"]), (1, &name), "{answer}");
+    assert!(hosts[0]["last"]["value"].as_f64().unwrap() > 1.7e12, "{answer}");
 }
 
 /// Restores the kernel's audit settings when it is dropped.
