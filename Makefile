@@ -161,6 +161,8 @@ install: $(BINARY)
 	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
 	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
 	install -m 0644 conf/dashboards/* $(DESTDIR)$(DOCDIR)/dashboards
+	install -D -m 0644 conf/prometheus/auship.rules.yml $(DESTDIR)$(DOCDIR)/prometheus/auship.rules.yml
+	install -D -m 0644 conf/grafana/auship.json $(DESTDIR)$(DOCDIR)/grafana/auship.json
 	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 
 $(BINARY):

@@ -152,12 +152,14 @@ impl Branch for Output {
             drop(self.sender.push(document, mark));
         }
         drop(self.sender);
-        let spool_dir = self.config.spool_dir().cloned();
-        ClosingOutput { kind: self.config.sink.kind(), spool_dir, sink: self.sink, receiver: self.receiver }
+        let (kind, spool_dir) = (self.config.sink.kind(), self.config.spool_dir().cloned());
+        let spool_limit = self.config.queue.spool.as_ref().map(|spool| spool.limit);
+        ClosingOutput { kind, spool_dir, spool_limit, sink: self.sink, receiver: self.receiver }
     }
 
     fn metrics(&self) -> OutputMetrics {
-        metrics(&self.sink, &self.receiver, self.config.sink.kind(), OutputState::Running)
+        let (kind, spool_limit) = (self.config.sink.kind(), self.config.queue.spool.as_ref().map(|spool| spool.limit));
+        metrics(&self.sink, &self.receiver, kind, spool_limit, OutputState::Running)
     }
 }
 
@@ -165,6 +167,7 @@ impl Branch for Output {
 pub struct ClosingOutput {
     kind: config::SinkKind,
     spool_dir: Option<PathBuf>,
+    spool_limit: Option<u64>,
     sink: SinkHandle,
     receiver: QueueReceiver,
 }
@@ -183,7 +186,7 @@ impl Closing for ClosingOutput {
     }
 
     fn metrics(&self) -> OutputMetrics {
-        metrics(&self.sink, &self.receiver, self.kind, OutputState::Closing)
+        metrics(&self.sink, &self.receiver, self.kind, self.spool_limit, OutputState::Closing)
     }
 
     fn wait(&self, deadline: Instant) {
@@ -201,17 +204,23 @@ impl Closing for ClosingOutput {
         status.refused.lost_many(left, "time was up");
         status.refused.finish();
         status.dead_lettered.finish();
-        let mut metrics = metrics(&self.sink, &self.receiver, self.kind, OutputState::Ended);
+        let mut metrics = metrics(&self.sink, &self.receiver, self.kind, self.spool_limit, OutputState::Ended);
         // These counters already include the spool's documents in memory.
         (metrics.counters, metrics.ring_bytes) = (counters, 0);
         (metrics, left)
     }
 }
 
-fn metrics(sink: &SinkHandle, receiver: &QueueReceiver, kind: config::SinkKind, state: OutputState) -> OutputMetrics {
+fn metrics(
+    sink: &SinkHandle,
+    receiver: &QueueReceiver,
+    kind: config::SinkKind,
+    spool_limit: Option<u64>,
+    state: OutputState,
+) -> OutputMetrics {
     let (counters, ring_bytes, spool_bytes) = receiver.metrics();
     let requests = sink.status.requests().snapshot();
     let breaker = if state == OutputState::Ended { None } else { sink.status.breaker() };
     let name = sink.status.name.clone();
-    OutputMetrics { name, kind, state, counters, ring_bytes, spool_bytes, breaker, requests }
+    OutputMetrics { name, kind, state, counters, ring_bytes, spool_bytes, spool_limit, breaker, requests }
 }

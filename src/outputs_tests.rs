@@ -42,6 +42,7 @@ fn metrics_of(config: &config::Output, state: OutputState, waiting: u64) -> Outp
         counters,
         ring_bytes: 0,
         spool_bytes: 0,
+        spool_limit: Some(1 << 30),
         breaker: None,
         requests: RequestStats::default(),
     }

@@ -7,7 +7,7 @@
 use crate::{
     config::{self, Action},
     enrich::{Context, Enricher, Origin},
-    event::{Event, EventId, Events, LinuxEvent, Notice, Timestamp, UnreadableLine},
+    event::{Event, EventId, Events, Heartbeat, LinuxEvent, Notice, Timestamp, UnreadableLine},
     filter::Filters,
     log,
     metrics::InputMetrics,
@@ -137,6 +137,12 @@ impl Pipeline {
             self.input.missing += gap.count;
             self.notice(&Notice::Gap(gap), None);
         }
+    }
+
+    /// Gives a heartbeat to all outputs.
+    pub fn heartbeat(&mut self, heartbeat: Heartbeat) {
+        self.input.heartbeats += 1;
+        self.notice(&Notice::Heartbeat(heartbeat), None);
     }
 
     /// Gives a message of auship itself to all outputs.

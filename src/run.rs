@@ -9,6 +9,7 @@ use crate::{
     auparse::NameLookup,
     config::{self, Config},
     confine::Confinement,
+    heartbeat::Heartbeats,
     host::{Host, Lookup},
     log,
     metrics::{Publisher, Snapshot, StartTime},
@@ -52,7 +53,9 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     let outputs = Outputs::start(&config.outputs, environment).map_err(|e| Error::Config(path.to_path_buf(), e))?;
     let pipeline = Pipeline::new(&config, outputs);
     let mut source = Source::start()?;
-    let mut run = Run { path: path.to_path_buf(), config, pipeline, started: StartTime::now(), publisher, confinement };
+    let heartbeats = Heartbeats::start(config.metrics.heartbeat).map_err(|e| Error::Io("start a thread", e))?;
+    let started = StartTime::now();
+    let mut run = Run { path: path.to_path_buf(), config, pipeline, heartbeats, started, publisher, confinement };
     log::info(format_args!("{} started with {}", env!("CARGO_PKG_VERSION"), path.display()));
     source.set_names(run.names());
     let read = run.read(&mut source, &signals);
@@ -70,6 +73,7 @@ struct Run {
     path: PathBuf,
     config: Config,
     pipeline: Pipeline,
+    heartbeats: Heartbeats,
     started: StartTime,
     publisher: Publisher,
     confinement: Confinement,
@@ -129,6 +133,9 @@ impl Run {
                 ticked = Instant::now();
                 self.pipeline.tick();
                 let snapshot = self.snapshot(source.unreadable());
+                if let Some(heartbeat) = self.heartbeats.due(&snapshot, &self.config.sha256) {
+                    self.pipeline.heartbeat(heartbeat);
+                }
                 self.publisher.hand_over(snapshot);
                 if accounts.have_changed() {
                     source.forget_names();
@@ -153,6 +160,7 @@ impl Run {
             input: self.pipeline.input_metrics(),
             unreadable,
             out_of_order: self.pipeline.out_of_order(),
+            kernel: self.heartbeats.audit(),
             outputs: self.pipeline.outputs.metrics(),
             asked: false,
             last: false,
@@ -187,6 +195,9 @@ impl Run {
         let replaced = self.pipeline.outputs.replace(&config.outputs, environment, restart);
         replaced.map_err(|e| Error::Config(self.path.clone(), e).to_string())?;
         self.pipeline.configure(&config);
+        if let Err(e) = self.heartbeats.configure(config.metrics.heartbeat) {
+            log::error(format_args!("no heartbeats: can't start a thread: {e}"));
+        }
         self.config = config;
         Ok(())
     }
@@ -194,6 +205,13 @@ impl Run {
     /// Drains all queues within `shutdown_timeout` and logs the totals. True if no event was lost because time was up.
     fn finish(mut self, unreadable: u64) -> bool {
         self.pipeline.end_input();
+        if self.config.metrics.heartbeat.is_some() {
+            let snapshot = self.snapshot(unreadable);
+            if let Some(heartbeat) = self.heartbeats.last(&snapshot, &self.config.sha256) {
+                self.pipeline.heartbeat(heartbeat);
+            }
+            self.publisher.hand_over(snapshot);
+        }
         let left = self.pipeline.outputs.drain(Instant::now() + self.config.shutdown_timeout);
         let snapshot = self.snapshot(unreadable);
         summary::log(&snapshot, left);

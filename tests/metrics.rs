@@ -175,7 +175,7 @@ fn counters_add_up_at_every_moment() {
         "[output:lossy]\ntype = http\nurl = {url}\nattempts = 1\nring_slots = 100\n\
          [output:spooled]\ntype = http\nurl = {url}\nspool_dir = {spool}\nring_slots = 100\nretry_max = 300ms\n\
          [output:always]\ntype = http\nurl = {url}\nspool_dir = {always}\nspool = always\nretry_max = 300ms\n\
-         [filter:noise]\nregex = text=noise\n[metrics]\nprometheus_file = {}\nstatsd = {}\n",
+         [filter:noise]\nregex = text=noise\n[metrics]\nheartbeat = 1s\nprometheus_file = {}\nstatsd = {}\n",
         prom.display(),
         statsd.local_addr().unwrap()
     );
@@ -211,6 +211,10 @@ fn counters_add_up_at_every_moment() {
     let listed: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
     let report = fs::read_to_string(dir.path().join("run/report")).unwrap();
     for name in &listed {
+        // Not every process may ask the kernel. tests/heartbeat.rs tests these metrics.
+        if name.starts_with("auship_kernel_") {
+            continue;
+        }
         // An output that has ended no longer has a breaker.
         let ended = *name == "auship_output_breaker_state";
         assert!(ended || names(&text).contains(name), "{name} isn't written");

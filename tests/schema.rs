@@ -208,7 +208,10 @@ fn template() -> (BTreeMap<String, String>, BTreeSet<String>) {
                     if mapping["dynamic"] == false {
                         open.insert(name.clone());
                     }
-                    walk(&mapping["properties"], &name, types, open);
+                    // Each output has its own object in heartbeats, so these have no types here.
+                    if mapping.get("properties").is_some() || name != "auship.output" {
+                        walk(&mapping["properties"], &name, types, open);
+                    }
                 }
             }
         }

@@ -32,6 +32,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// The outputs, at least one.
     pub outputs: Vec<Output>,
+    /// The SHA-256 of the file, as it was read: 64 hex digits. Empty for a text that comes from no file.
+    pub sha256: String,
 }
 
 impl Default for Config {
@@ -45,6 +47,7 @@ impl Default for Config {
             confine: Confine::default(),
             metrics: Metrics::default(),
             outputs: Vec::new(),
+            sha256: String::new(),
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Metrics {
     pub prometheus_file: Option<PathBuf>,
     /// The time between two status lines in the log. 0 means never.
     pub status_period: Duration,
+    /// The time between two heartbeats. None means no heartbeats.
+    pub heartbeat: Option<Duration>,
     /// The directory of the report.
     pub run_dir: PathBuf,
 }
@@ -34,6 +36,7 @@ impl Default for Metrics {
             sample_rate: 0.5,
             prometheus_file: None,
             status_period: Duration::from_secs(3600),
+            heartbeat: None,
             run_dir: "/run/auship".into(),
         }
     }
@@ -112,7 +115,35 @@ pub(super) static KEYS: &[Key<Metrics>] = &[
         set: |metrics, value| put(&mut metrics.status_period, values::time(value.text)),
         show: |metrics| one(values::show_time(metrics.status_period)),
     },
+    Key {
+        about: About {
+            name: "heartbeat",
+            value: "*TIME*",
+            default: "no",
+            example: "5m",
+            doc: "The time between two heartbeats, at least 1s. A heartbeat is a document for every output. It says \
+                  that **auship** is alive, whether the kernel's auditing is on, and how many events came and went. \
+                  **no** turns heartbeats off.",
+            more: "The first heartbeat comes a second or two after the start, and the last one at the end. Filters \
+                   don't apply to it. Reading the kernel's status and rules needs the capability \
+                   *CAP_AUDIT_CONTROL*. Without it a heartbeat has no status, and a hash of the rules' files instead \
+                   of the loaded rules. mozdef.md and ecs.md list its fields, and operations.md says how to find \
+                   silent hosts with it.",
+        },
+        set: |metrics, value| put(&mut metrics.heartbeat, heartbeat(value.text)),
+        show: |metrics| one(metrics.heartbeat.map_or_else(|| "no".to_string(), values::show_time)),
+    },
 ];
+
+/// A time of at least a second, or none.
+fn heartbeat(text: &str) -> Result<Option<Duration>, values::Expected> {
+    const EXPECTED: values::Expected = "a time of at least 1s with its unit, as in 5m, or no";
+    match values::time(text) {
+        Ok(time) if time >= Duration::from_secs(1) => Ok(Some(time)),
+        Err(_) if values::yes(text) == Ok(false) => Ok(None),
+        _ => Err(EXPECTED),
+    }
+}
 
 impl Metrics {
     /// Reads `[metrics]`. Keeps the run directory, because its key stands before any section.

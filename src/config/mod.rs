@@ -43,6 +43,7 @@ mod tls;
 mod validator;
 mod values;
 
+use crate::hash::sha256;
 pub use access::{Access, UsedPath, port};
 pub use client::{Credentials, HttpClient, is_secret_header};
 pub use conditions::{Endpoint, Numbers, Pattern, RecordType, SyscallPattern};
@@ -83,7 +84,7 @@ pub const DEFAULT_PATH: &str = "/etc/auship/auship.conf";
 pub fn load(path: &Path) -> Result<Config, Faults> {
     let text = read_trusted(path)
         .map_err(|what| Faults(vec![Fault { file: path.to_path_buf(), line: None, place: String::new(), what }]))?;
-    parse(path, &text)
+    Ok(Config { sha256: sha256(text.as_bytes()), ..parse(path, &text)? })
 }
 
 /// Reads the file if only root or the caller can have written it.

@@ -53,7 +53,7 @@ impl Confinement {
         let who = changed.as_ref().map_or_else(user::current, |account| format!("user {}", account.name));
         let mut parts = vec![who.clone()];
         if settings.drop_capabilities || changed.is_some() {
-            let needs = privileges::needs(path, &used, &who);
+            let needs = privileges::needs(path, config, &used, &who);
             parts.extend(done.keep(privileges::keep_only(&needs, settings.drop_capabilities)));
             needs.iter().for_each(|need| done.warn(need));
         }

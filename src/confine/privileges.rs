@@ -1,6 +1,6 @@
 //! Capabilities: which of them the configuration needs, and why (capabilities(7)).
 
-use crate::config::{Access, UsedPath};
+use crate::config::{Access, Config, UsedPath};
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::{
     fcntl::{AT_FDCWD, AtFlags},
@@ -26,7 +26,7 @@ impl fmt::Display for Need {
 
 /// The capabilities that a configuration needs, each once, with its first reason. To be called when this process already
 /// is the user that it stays, because it tries what this user may do.
-pub(super) fn needs(path: &Path, used: &[UsedPath], who: &str) -> Vec<Need> {
+pub(super) fn needs(path: &Path, config: &Config, used: &[UsedPath], who: &str) -> Vec<Need> {
     // Otherwise the kernel would allow everything now.
     let _ = caps::clear(None, CapSet::Effective);
     let mut all: Vec<Need> = Vec::new();
@@ -35,6 +35,10 @@ pub(super) fn needs(path: &Path, used: &[UsedPath], who: &str) -> Vec<Need> {
             all.push(Need { capability, reason });
         }
     };
+    if config.metrics.heartbeat.is_some() {
+        let reason = "heartbeats have the kernel's audit status and rules ([metrics] heartbeat)";
+        need(Capability::CAP_AUDIT_CONTROL, reason.into());
+    }
     let own = UsedPath { path: path.into(), access: Access::Read, key: "the configuration".into() };
     for UsedPath { path, access, key } in std::iter::once(&own).chain(used) {
         let shown = path.display();

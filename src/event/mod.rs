@@ -3,15 +3,18 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `linux.rs` | an event of the Linux audit system: its records and their fields |
-//! | `notice.rs` | messages of auship itself: events that are missing |
+//! | `notice.rs` | messages of auship itself: events that are missing, heartbeats |
+//! | `heartbeat.rs` | a heartbeat: the program is alive, and what it knows of itself and of the kernel's auditing |
 //! | `unreadable.rs` | a line of a log that can't be read, and the reason |
 //! | `values.rs` | properties of field values: absent, unset, quoted, hex |
 
+mod heartbeat;
 mod linux;
 mod notice;
 mod unreadable;
 mod values;
 
+pub use heartbeat::{Fact, FactValue, Heartbeat};
 pub use linux::{EventId, Field, FieldRef, LinuxEvent, PREFIX, Record, Span, Timestamp, node_id, record_type};
 pub use notice::{Gap, Notice};
 pub use unreadable::{LineFault, UnreadableLine};
@@ -28,11 +31,12 @@ pub enum Event<'e, 'p> {
 }
 
 impl Event<'_, '_> {
-    /// Time and serial. A notice has those of the event that revealed it.
+    /// Time and serial. A gap has those of the event that revealed it, and a heartbeat has its number as serial.
     pub fn id(&self) -> EventId {
         match self {
             Self::Linux(event, _) => event.id,
             Self::Notice(Notice::Gap(gap)) => gap.id,
+            Self::Notice(Notice::Heartbeat(heartbeat)) => heartbeat.id,
         }
     }
 
@@ -46,6 +50,7 @@ impl Event<'_, '_> {
         match self {
             Self::Linux(event, _) => event.node(),
             Self::Notice(Notice::Gap(gap)) => gap.node.as_deref(),
+            Self::Notice(Notice::Heartbeat(_)) => None,
         }
     }
 }

@@ -1,12 +1,14 @@
-//! Notices are messages of auship itself about its input. They are delivered like events.
+//! Notices are messages of auship itself. They are delivered like events.
 
-use super::EventId;
+use super::{EventId, Heartbeat};
 
 /// A message of auship that comes from no record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// Some events are missing.
     Gap(Gap),
+    /// The program is alive.
+    Heartbeat(Heartbeat),
 }
 
 /// A range of missing serials.

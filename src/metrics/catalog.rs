@@ -8,9 +8,9 @@ use super::{
         StatsdName::{All, Http},
         histogram, labelled, latency, latency_if_measured, number, seconds,
     },
-    snapshot::OutputMetrics,
+    snapshot::{OutputMetrics, Snapshot},
 };
-use crate::{outcome::Loss, queue::counters::Counter, sink::BreakerState};
+use crate::{kernel_status::AuditStatus, outcome::Loss, queue::counters::Counter, sink::BreakerState};
 use std::time::UNIX_EPOCH;
 
 /// All metrics, in the order in which they are written.
@@ -64,7 +64,7 @@ pub static METRICS: &[Metric] = &[
         name: "auship_events_dispatched_total",
         kind: Kind::Counter,
         labels: &[],
-        help: "Events and gaps that were passed to the outputs.",
+        help: "Events, gaps and heartbeats that were passed to the outputs.",
         statsd: &[],
         status: None,
         get: Program(|all| number(all.input.dispatched)),
@@ -95,6 +95,52 @@ pub static METRICS: &[Metric] = &[
         statsd: &[All("messages.missing")],
         status: Some("missing"),
         get: Program(|all| number(all.input.missing)),
+    },
+    Metric {
+        name: "auship_heartbeats_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Heartbeats. Each is a document for every output.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| number(all.input.heartbeats)),
+    },
+    Metric {
+        name: "auship_kernel_audit_enabled",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Whether the kernel's auditing was on at the last heartbeat: 0 off, 1 on, 2 on and locked. This metric and \
+               the other ones of the kernel exist only with heartbeats, and only if the kernel could be asked.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| of_kernel(all, |kernel| kernel.enabled)),
+    },
+    Metric {
+        name: "auship_kernel_lost_total",
+        kind: Kind::Counter,
+        labels: &[],
+        help: "Records that the kernel had lost by the last heartbeat, since its start or the last reset.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| of_kernel(all, |kernel| kernel.lost)),
+    },
+    Metric {
+        name: "auship_kernel_backlog_records",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "Records that waited in the kernel at the last heartbeat.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| of_kernel(all, |kernel| kernel.backlog)),
+    },
+    Metric {
+        name: "auship_kernel_backlog_limit_records",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "How many records may wait in the kernel. 0 means any number.",
+        statsd: &[],
+        status: None,
+        get: Program(|all| of_kernel(all, |kernel| kernel.backlog_limit)),
     },
     Metric {
         name: "auship_lines_unreadable_total",
@@ -264,6 +310,15 @@ pub static METRICS: &[Metric] = &[
         get: Output(|output| number(output.spool_bytes)),
     },
     Metric {
+        name: "auship_output_spool_limit_bytes",
+        kind: Kind::Gauge,
+        labels: &[],
+        help: "The largest size of the spool (spool_limit). Only outputs with a spool have it.",
+        statsd: &[],
+        status: None,
+        get: Output(|output| output.spool_limit.map(number).unwrap_or_default()),
+    },
+    Metric {
         name: "auship_output_breaker_state",
         kind: Kind::StateSet,
         labels: &["state"],
@@ -320,6 +375,10 @@ pub static METRICS: &[Metric] = &[
     },
 ];
 
+fn of_kernel(all: &Snapshot, get: fn(&AuditStatus) -> u32) -> Vec<Series<'static>> {
+    all.kernel.iter().flat_map(|kernel| number(get(kernel).into())).collect()
+}
+
 fn losses(output: &OutputMetrics) -> Vec<Series<'_>> {
     Loss::ALL.into_iter().map(|why| labelled([why.name()], output.counters.lost_by(why))).collect()
 }
@@ -328,7 +387,7 @@ fn losses(output: &OutputMetrics) -> Vec<Series<'_>> {
 pub(super) const BREAKER_STATES: [&str; 3] = ["closed", "open", "half_open"];
 
 /// The name of a state.
-pub(super) fn breaker_state(breaker: BreakerState) -> &'static str {
+pub fn breaker_state(breaker: BreakerState) -> &'static str {
     match breaker {
         BreakerState::Closed => BREAKER_STATES[0],
         BreakerState::Open(_) => BREAKER_STATES[1],

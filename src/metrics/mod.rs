@@ -3,7 +3,7 @@
 //!
 //! These equations hold in every snapshot:
 //!
-//! - `events + gaps = filtered + dispatched`
+//! - `events + gaps + heartbeats = filtered + dispatched`
 //! - for each output: `events + recovered = delivered + skipped + dead_lettered + lost + ring + spool`
 //! - for an output that runs since the start: `events = dispatched`
 //!
@@ -23,7 +23,7 @@ mod snapshot;
 mod statsd;
 mod status_report;
 
-pub use catalog::METRICS;
+pub use catalog::{METRICS, breaker_state};
 pub use metric::{Kind, Metric, StatsdName};
 pub use publisher::Publisher;
 pub use snapshot::{InputMetrics, OutputMetrics, OutputState, Snapshot, StartTime, add};

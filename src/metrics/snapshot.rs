@@ -2,6 +2,7 @@
 
 use crate::{
     config::{Metrics, SinkKind},
+    kernel_status::AuditStatus,
     queue::counters::{Counter, Counters},
     sink::BreakerState,
     timing::{Histogram, Latency, RequestStats},
@@ -48,6 +49,8 @@ pub struct OutputMetrics {
     pub ring_bytes: u64,
     /// Bytes of the spool's files.
     pub spool_bytes: u64,
+    /// The largest size of the spool, if there is one.
+    pub spool_limit: Option<u64>,
     /// The state of its circuit breaker, if it has one.
     pub breaker: Option<BreakerState>,
     /// Its requests and the answers of its server.
@@ -72,7 +75,8 @@ pub fn add(all: &mut Vec<OutputMetrics>, mut one: OutputMetrics) {
     sum.counters[Counter::Spool] -= handed_on;
     one.counters[Counter::Recovered] -= handed_on;
     if one.state >= sum.state {
-        (sum.kind, sum.breaker, sum.spool_bytes) = (one.kind, one.breaker, one.spool_bytes);
+        (sum.kind, sum.breaker) = (one.kind, one.breaker);
+        (sum.spool_bytes, sum.spool_limit) = (one.spool_bytes, one.spool_limit);
         sum.state = one.state;
     }
     sum.counters += one.counters;
@@ -93,7 +97,9 @@ pub struct InputMetrics {
     pub gaps: u64,
     /// Events missing in them.
     pub missing: u64,
-    /// Events and gaps that were passed to the outputs.
+    /// Heartbeats.
+    pub heartbeats: u64,
+    /// Events, gaps and heartbeats that were passed to the outputs.
     pub dispatched: u64,
     /// Times between two reads while input waited.
     pub pauses: Histogram,
@@ -132,6 +138,8 @@ pub struct Snapshot {
     pub unreadable: u64,
     /// Events that came out of order.
     pub out_of_order: u64,
+    /// The kernel's audit status at the time of the last heartbeat, if there was one and the kernel could be asked.
+    pub kernel: Option<AuditStatus>,
     /// The metrics of all outputs, one entry a name.
     pub outputs: Vec<OutputMetrics>,
     /// SIGUSR1 asked for a report.
@@ -146,7 +154,8 @@ impl Snapshot {
         let input = &self.input;
         let output_balances =
             |output: &OutputMetrics| output.counters.balance() && output.counters[Counter::Events] <= input.dispatched;
-        input.events + input.gaps == input.filtered + input.dispatched && self.outputs.iter().all(output_balances)
+        let came = input.events + input.gaps + input.heartbeats;
+        came == input.filtered + input.dispatched && self.outputs.iter().all(output_balances)
     }
 
     /// Takes over the samples and the request for a report from an older snapshot that was never written.

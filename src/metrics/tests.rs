@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     config::{Metrics, SinkKind},
+    kernel_status::AuditStatus,
     outcome::{Loss, Outcome},
     queue::counters::{Counter, Counters},
     sink::BreakerState,
@@ -24,6 +25,7 @@ fn siem() -> OutputMetrics {
         counters,
         ring_bytes: 2048,
         spool_bytes: 0,
+        spool_limit: Some(1 << 30),
         breaker: Some(BreakerState::Closed),
         requests: RequestStats::default(),
     }
@@ -40,6 +42,7 @@ fn snapshot(outputs: Vec<OutputMetrics>) -> Snapshot {
         input: InputMetrics { events: 964, dispatched: 964, ..InputMetrics::default() },
         unreadable: 0,
         out_of_order: 0,
+        kernel: None,
         outputs,
         asked: false,
         last: false,
@@ -56,6 +59,7 @@ pub(super) fn full() -> Snapshot {
     output.requests.record(None, Duration::from_millis(7));
     let mut full = snapshot(vec![output]);
     full.input.filters = vec![("noise".into(), 3)];
+    full.kernel = Some(AuditStatus { enabled: 1, backlog_limit: 64, ..AuditStatus::default() });
     full.input.pauses.record(Duration::from_millis(1));
     for latency in [&mut full.input.parse, &mut full.input.filtering, &mut full.input.latency] {
         latency.record(Duration::from_millis(2));

@@ -23,6 +23,10 @@ pub(super) fn log(snapshot: &Snapshot, left: u64) {
         0 => String::new(),
         number => format!("audit gaps {number} ({} events missing), ", input.missing),
     };
+    let heartbeats = match input.heartbeats {
+        0 => String::new(),
+        number => format!("heartbeats {number}, "),
+    };
     let outputs = match &snapshot.outputs[..] {
         [one] => one.counters.to_string(),
         all => all.iter().map(|one| format!("{}: {}", one.name, one.counters)).collect::<Vec<_>>().join("; "),
@@ -32,5 +36,8 @@ pub(super) fn log(snapshot: &Snapshot, left: u64) {
         lines => format!("; {lines} lines could not be read"),
     };
     let late = if left == 0 { String::new() } else { format!("; shutdown_timeout ran out with {left} left") };
-    log::info(format_args!("ended: events in {}, {filtered}{gaps}{outputs}{unreadable}{late}", input.events));
+    log::info(format_args!(
+        "ended: events in {}, {filtered}{gaps}{heartbeats}{outputs}{unreadable}{late}",
+        input.events
+    ));
 }

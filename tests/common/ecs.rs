@@ -63,7 +63,7 @@ pub const EXTENSIONS: &[&str] = &[
 
 /// Returns whether a field is one of auship's own. The index template in conf/elasticsearch defines their types.
 pub fn ours(field: &str) -> bool {
-    ["auditd.", "bsm.", "agent."].iter().any(|prefix| field.starts_with(prefix))
+    ["auditd.", "auship.", "bsm.", "agent."].iter().any(|prefix| field.starts_with(prefix))
 }
 
 /// Adds the dotted names and the values of a document's fields to `into`. Adds the fields of each object in a list.

@@ -131,7 +131,7 @@ impl Running {
 
     /// Does the same as [`Running::start`], but lets `how` change the command first.
     pub fn start_with(config: &Path, how: impl FnOnce(&mut Command)) -> Self {
-        Self::start_command(Command::new(AUSHIP), config, how)
+        Self::spawn(Command::new(AUSHIP), config, how)
     }
 
     /// Starts `auship run` in a mount namespace where `etc` is at `/etc`.
@@ -139,10 +139,17 @@ impl Running {
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-c"]);
         command.args(["mount --bind \"$0\" /etc && exec \"$@\""]).arg(etc).arg(AUSHIP);
-        Self::start_command(command, config, |_| ())
+        Self::spawn(command, config, |_| ())
     }
 
-    fn start_command(mut command: Command, config: &Path, how: impl FnOnce(&mut Command)) -> Self {
+    /// Does the same as [`Running::start`], but another program starts auship, for example `setpriv`.
+    pub fn start_under(program: &str, args: &[&str], config: &Path) -> Self {
+        let mut command = Command::new(program);
+        command.args(args).arg(AUSHIP);
+        Self::spawn(command, config, |_| ())
+    }
+
+    fn spawn(mut command: Command, config: &Path, how: impl FnOnce(&mut Command)) -> Self {
         let terminal = nix::pty::openpty(None, None).unwrap();
         command.arg("run").arg("--config").arg(config);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::from(terminal.slave));

@@ -29,6 +29,11 @@ pub(super) fn of_gap(node: &[u8], from: u64, to: u64, event_id: EventId) -> Id {
     hashed(&[node, b"audit_gap", &from.to_be_bytes(), &to.to_be_bytes()], event_id)
 }
 
+/// The id of a heartbeat of a machine. Its time and number are in the event's id.
+pub(super) fn of_heartbeat(machine: &[u8], event_id: EventId) -> Id {
+    hashed(&[machine, b"heartbeat"], event_id)
+}
+
 fn hashed(parts: &[&[u8]], event_id: EventId) -> Id {
     let mut hash = Sha256::new();
     for part in parts {
@@ -72,6 +77,7 @@ mod tests {
             event(b"", b"SYSCALL", 0, EventId { millis: 3, ..event_id }),
             event(b"", b"SYSCALL", 0, EventId { serial: 4, ..event_id }),
             of_gap(b"machine", 1, 2, event_id),
+            of_heartbeat(b"machine", event_id),
         ];
         for (n, other) in others.iter().enumerate() {
             assert_ne!(*other, id);

@@ -10,6 +10,7 @@
 //! | `fields.rs` | the place of each field, and the way to read its value |
 //! | `gather.rs` | one pass over all fields, for `auditd.data`, `auditd.paths` and fields with a place of their own |
 //! | `users.rs`, `process.rs`, `file.rs`, `network.rs`, `summary.rs` | the document's objects |
+//! | `heartbeat.rs` | the facts of a heartbeat |
 //! | `id.rs` | the document's id |
 //! | `label.rs` | security labels |
 //! | `object.rs` | nested JSON objects |
@@ -17,6 +18,7 @@
 mod fields;
 mod file;
 mod gather;
+mod heartbeat;
 mod id;
 mod label;
 mod network;
@@ -32,7 +34,7 @@ use crate::{
     config,
     document::Document,
     enrich::Context,
-    event::{Event, EventId, Gap, LinuxEvent, Notice, is_unset, record_type, unquoted},
+    event::{Event, EventId, Gap, Heartbeat, LinuxEvent, Notice, is_unset, record_type, unquoted},
     format::{
         clock::Clock,
         flat::{self, Flat},
@@ -121,6 +123,7 @@ impl Ecs {
         match event {
             Event::Linux(event, interpreter) => self.write_linux(event, interpreter, context, document),
             Event::Notice(Notice::Gap(gap)) => self.write_gap(gap, document),
+            Event::Notice(Notice::Heartbeat(heartbeat)) => self.write_heartbeat(heartbeat, document),
         }
     }
 
@@ -158,7 +161,7 @@ impl Ecs {
         begin(&mut self.clock, event.id, id, out);
         write_event(&view, outcome, gather.flat.interpreter, self.settings.event_original, &self.source, out);
         out.extend_from_slice(&self.fixed);
-        write_host(&self.host, event.node(), out);
+        write_host(&self.host, event.node(), None, out);
         process::write(&mut gather, context, &mut self.words, out);
         let subject = gather.found.text(KnownField::Subject);
         self.users.write(&mut Objects { out }, subject);
@@ -203,18 +206,13 @@ impl Ecs {
 
     /// Appends the document of a gap, which reports missing serials.
     fn write_gap(&mut self, gap: &Gap, document: &mut Document) -> Written {
-        let out = &mut document.body;
         let node = gap.node.as_deref();
         let id = id::of_gap(node.unwrap_or(&self.machine), gap.from, gap.to, gap.id);
         document.id = Some(id);
-        begin(&mut self.clock, gap.id, id, out);
-        let fixed: &[u8] =
-            br#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown""#;
-        out.extend_from_slice(fixed);
-        out.extend_from_slice(&self.source);
-        out.push(b'}');
-        out.extend_from_slice(&self.fixed);
-        write_host(&self.host, node, out);
+        let out = &mut document.body;
+        let fixed = r#","kind":"event","category":["host"],"type":["info"],"action":"audit_gap","outcome":"unknown""#;
+        self.begin_notice(gap.id, id, fixed, out);
+        write_host(&self.host, node, None, out);
         let message = format!("Audit gap: {} missing, {}", crate::losses::events(gap.count), gap.serials());
         let mut objects = Objects { out };
         objects.text("message", message.as_bytes());
@@ -226,6 +224,37 @@ impl Ecs {
         }
         objects.close(inner);
         objects.close(auditd);
+        out.push(b'}');
+        Written::Document
+    }
+}
+
+impl Ecs {
+    /// Begins the document of a notice. `event` has the members of `event` after its id, each with a comma before it.
+    fn begin_notice(&mut self, event_id: EventId, id: id::Id, event: &str, out: &mut Vec<u8>) {
+        begin(&mut self.clock, event_id, id, out);
+        out.extend_from_slice(event.as_bytes());
+        out.extend_from_slice(&self.source);
+        out.push(b'}');
+        out.extend_from_slice(&self.fixed);
+    }
+
+    /// Appends the document of a heartbeat.
+    fn write_heartbeat(&mut self, heartbeat: &Heartbeat, document: &mut Document) -> Written {
+        let id = id::of_heartbeat(&self.machine, heartbeat.id);
+        document.id = Some(id);
+        let out = &mut document.body;
+        let fixed = r#","kind":"metric","category":["host"],"type":["info"],"action":"heartbeat""#;
+        self.begin_notice(heartbeat.id, id, fixed, out);
+        write_host(&self.host, None, heartbeat.boot_id.as_deref(), out);
+        let mut objects = Objects { out };
+        objects.text("message", heartbeat.summary.as_bytes());
+        let auditd = objects.open("auditd");
+        objects.text("message_type", b"heartbeat");
+        objects.close(auditd);
+        let auship = objects.open("auship");
+        heartbeat::write(&heartbeat.facts, 0, &mut objects);
+        objects.close(auship);
         out.push(b'}');
         Written::Document
     }
@@ -296,7 +325,8 @@ fn write_event(
     out.push(b'}');
 }
 
-fn write_host(host: &Host, node: Option<&[u8]>, out: &mut Vec<u8>) {
+/// Writes `host`. `boot` is the id of its boot, if it is known.
+fn write_host(host: &Host, node: Option<&[u8]>, boot: Option<&str>, out: &mut Vec<u8>) {
     let node = node.filter(|node| !node.is_empty());
     let name = node.unwrap_or(host.name.as_bytes());
     let mut objects = Objects { out };
@@ -306,6 +336,11 @@ fn write_host(host: &Host, node: Option<&[u8]>, out: &mut Vec<u8>) {
     // A node is usually another machine, so this machine's id isn't its id.
     if node.is_none() {
         objects.some("id", host.machine_id.as_bytes());
+    }
+    if let Some(id) = boot {
+        let boot = objects.open("boot");
+        objects.text("id", id.as_bytes());
+        objects.close(boot);
     }
     // Rules that are made for Auditbeat test this member. In Auditbeat, a processor that is on by default adds it.
     let os = objects.open("os");

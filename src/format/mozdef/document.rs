@@ -6,7 +6,7 @@ use crate::{
     config,
     document::Document,
     enrich::Context,
-    event::{Event, Gap, LinuxEvent, Notice, record_type},
+    event::{Event, EventId, FactValue, Gap, Heartbeat, LinuxEvent, Notice, record_type},
     format::{
         arguments::Arguments,
         clock::Clock,
@@ -69,6 +69,7 @@ impl MozDef {
         match event {
             Event::Linux(event, interpreter) => self.write_linux(event, interpreter, context, &mut document.body),
             Event::Notice(Notice::Gap(gap)) => self.write_gap(gap, &mut document.body),
+            Event::Notice(Notice::Heartbeat(heartbeat)) => self.write_heartbeat(heartbeat, &mut document.body),
         }
     }
 
@@ -102,22 +103,62 @@ impl MozDef {
     /// differs from that of records.
     fn write_gap(&mut self, gap: &Gap, out: &mut Vec<u8>) -> Written {
         let summary = format!("Audit gap: {} missing, {}", events(gap.count), gap.serials());
-        out.extend_from_slice(br#"{"category":"audit_gap","summary":"#);
-        json::string(out, summary.as_bytes());
-        out.extend_from_slice(br#","severity":"WARNING","hostname":""#);
-        json::escape(out, gap.node.as_deref().unwrap_or(self.hostname.as_bytes()));
-        out.extend_from_slice(&self.process);
-        self.clock.write(gap.id, out);
-        out.extend_from_slice(b"+00:00");
-        out.extend_from_slice(&self.tags);
-        out.extend_from_slice(br#"],"source":"auditd","details":{"from":""#);
-        out.extend_from_slice(format!(r#"{}","to":"{}","count":"{}""#, gap.from, gap.to, gap.count).as_bytes());
+        self.notice("audit_gap", &summary, true, gap.node.as_deref(), gap.id, out);
+        out.extend_from_slice(format!(r#""from":"{}","to":"{}","count":"{}""#, gap.from, gap.to, gap.count).as_bytes());
         if let Some(node) = &gap.node {
             out.extend_from_slice(br#","node":"#);
             json::string(out, node);
         }
         out.extend_from_slice(b"}}");
         Written::Document
+    }
+
+    /// Appends the document of a heartbeat. All its facts are strings.
+    fn write_heartbeat(&mut self, heartbeat: &Heartbeat, out: &mut Vec<u8>) -> Written {
+        self.notice("heartbeat", &heartbeat.summary, heartbeat.is_warning, None, heartbeat.id, out);
+        let boot_id = heartbeat.boot_id.iter().map(|id| ("boot_id".to_string(), id.clone()));
+        let facts = heartbeat.facts.iter().map(|fact| {
+            let value = match &fact.value {
+                FactValue::Text(text) => text.clone(),
+                FactValue::Number(number) => number.to_string(),
+            };
+            (fact.name.join("_"), value)
+        });
+        for (number, (name, value)) in boot_id.chain(facts).enumerate() {
+            if number > 0 {
+                out.push(b',');
+            }
+            json::string(out, name.as_bytes());
+            out.push(b':');
+            json::string(out, value.as_bytes());
+        }
+        out.extend_from_slice(b"}}");
+        Written::Document
+    }
+
+    /// Appends the envelope of a notice, up to the beginning of its details.
+    fn notice(
+        &mut self,
+        category: &str,
+        summary: &str,
+        is_warning: bool,
+        node: Option<&[u8]>,
+        id: EventId,
+        out: &mut Vec<u8>,
+    ) {
+        out.extend_from_slice(br#"{"category":""#);
+        out.extend_from_slice(category.as_bytes());
+        out.extend_from_slice(br#"","summary":"#);
+        json::string(out, summary.as_bytes());
+        out.extend_from_slice(br#","severity":""#);
+        out.extend_from_slice(if is_warning { b"WARNING" } else { b"INFO" });
+        out.extend_from_slice(br#"","hostname":""#);
+        json::escape(out, node.unwrap_or(self.hostname.as_bytes()));
+        out.extend_from_slice(&self.process);
+        self.clock.write(id, out);
+        out.extend_from_slice(b"+00:00");
+        out.extend_from_slice(&self.tags);
+        out.extend_from_slice(br#"],"source":"auditd","details":{"#);
     }
 
     fn envelope(
