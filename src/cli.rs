@@ -8,11 +8,12 @@ use crate::{
     format::Format,
     host::{Host, Lookup},
     log, run, setup,
+    spool_command::{self, Action},
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -32,6 +33,7 @@ usage: auship [run] [--config FILE]          read records from standard input un
        auship check --keys                   print all keys of the configuration and their meanings
        auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
                                              install templates, a pipeline and policies in a cluster
+       auship spool list|cat|verify DIR      look into a spool, and change nothing there
        auship --version | --help             print the version or this help
        auship COMMAND --help                 print the help of a command, with an example
 
@@ -103,6 +105,33 @@ enum Command {
     Convert,
     Check,
     Setup,
+    Spool,
+}
+
+impl Command {
+    /// The names of all commands, for messages.
+    const NAMES: &str = "run, convert, check, setup or spool";
+
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "run" => Self::Run,
+            "convert" => Self::Convert,
+            "check" => Self::Check,
+            "setup" => Self::Setup,
+            "spool" => Self::Spool,
+            _ => return None,
+        })
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Self::Run => HELP_RUN,
+            Self::Convert => HELP_CONVERT,
+            Self::Check => HELP_CHECK,
+            Self::Setup => HELP_SETUP,
+            Self::Spool => spool_command::HELP,
+        }
+    }
 }
 
 /// A parsed command line.
@@ -112,12 +141,14 @@ struct Options {
     config: Option<PathBuf>,
     /// `convert`: the format to write.
     format: Option<config::Format>,
-    /// `convert`: the logs to read.
+    /// `convert`: the logs to read. `spool`: the directory.
     files: Vec<PathBuf>,
     /// `convert`: whose ids are looked up on this host.
     resolve_ids: Option<ResolveIds>,
     /// `check`: which list of keys to print.
     keys: Option<Reference>,
+    /// `spool`: what to do.
+    spool: Option<Action>,
     /// `setup`: the only output to set up.
     output: Option<String>,
     /// `setup`: change nothing.
@@ -135,9 +166,35 @@ impl Options {
             files: Vec::new(),
             resolve_ids: None,
             keys: None,
+            spool: None,
             output: None,
             dry_run: false,
             from: None,
+        }
+    }
+
+    /// Takes a word of `spool`: first what to do, then the directory.
+    fn add_spool_word(&mut self, word: OsString) -> Result<(), String> {
+        if self.spool.is_some() {
+            self.files.push(word.into());
+            return Ok(());
+        }
+        self.spool = word.to_str().and_then(Action::named);
+        match self.spool {
+            None => Err(format!("unknown action {word:?} of spool; must be list, cat or verify")),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Finds what is missing, or doesn't go together.
+    fn check(&self) -> Result<(), String> {
+        match self.command {
+            Command::Spool if self.spool.is_none() => Err("spool needs list, cat or verify, and a directory".into()),
+            Command::Spool if self.files.is_empty() => {
+                Err("spool needs a directory, as in auship spool list /var/spool/auship/siem".into())
+            }
+            Command::Spool if self.config.is_some() => Err("spool reads no configuration; name the directory".into()),
+            _ => Ok(()),
         }
     }
 }
@@ -156,13 +213,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => {
-                let help = match command {
-                    None => HELP,
-                    Some(Command::Run) => HELP_RUN,
-                    Some(Command::Convert) => HELP_CONVERT,
-                    Some(Command::Check) => HELP_CHECK,
-                    Some(Command::Setup) => HELP_SETUP,
-                };
+                let help = command.map_or(HELP, Command::help);
                 return Ok(Asked::Print(help.into()));
             }
             Arg::Short('V') | Arg::Long("version") => {
@@ -200,21 +251,23 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
             Arg::Long("dry-run") if command == Some(Command::Setup) => options.dry_run = true,
             Arg::Long("from") if command == Some(Command::Setup) => options.from = Some(parser.value()?.into()),
             Arg::Value(word) if command.is_none() => {
-                command = Some(match word.to_str() {
-                    Some("run") => Command::Run,
-                    Some("convert") => Command::Convert,
-                    Some("check") => Command::Check,
-                    Some("setup") => Command::Setup,
-                    _ => {
-                        return Err(format!("unknown command {word:?}; must be run, convert, check or setup").into());
-                    }
-                });
+                command = word.to_str().and_then(Command::named);
+                if command.is_none() {
+                    return Err(format!("unknown command {word:?}; must be {}", Command::NAMES).into());
+                }
+            }
+            Arg::Value(word) if command == Some(Command::Spool) && options.files.is_empty() => {
+                options.add_spool_word(word)?;
+            }
+            Arg::Long("all") if matches!(options.spool, Some(Action::Cat { .. })) => {
+                options.spool = Some(Action::Cat { all: true });
             }
             Arg::Value(file) if command == Some(Command::Convert) => options.files.push(file.into()),
             other => return Err(other.unexpected()),
         }
     }
     options.command = command.unwrap_or(Command::Run);
+    options.check()?;
     Ok(Asked::Do(options))
 }
 
@@ -236,6 +289,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
             None => check_command(options.config.as_deref()),
         },
         Command::Setup => setup_command(&options),
+        Command::Spool => spool_command(&options),
     }
 }
 
@@ -362,6 +416,20 @@ fn setup_command(options: &Options) -> u8 {
     }
 }
 
+fn spool_command(options: &Options) -> u8 {
+    let (Some(action), Some(dir)) = (options.spool, options.files.first()) else { return WRONG };
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    match spool_command::run(action, dir, &mut out, |line| complain(&format!("auship: {line}"))) {
+        Ok(true) => DONE,
+        Ok(false) => FAILED,
+        Err(spool_command::Error::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(e) => {
+            complain(&format!("auship: {e}"));
+            if e.is_wrong_usage() { WRONG } else { FAILED }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,6 +453,15 @@ mod tests {
         assert_eq!(asked("check --keys"), keys(Reference::List));
         assert_eq!(asked("check --keys=man"), keys(Reference::Manual));
         assert_eq!(asked("setup"), options(Command::Setup, None, &[]));
+        for (line, action) in [
+            ("spool list /d", Action::List),
+            ("spool cat /d", Action::Cat { all: false }),
+            ("spool cat /d --all", Action::Cat { all: true }),
+            ("spool verify /d", Action::Verify),
+        ] {
+            let spool = Options { spool: Some(action), files: vec!["/d".into()], ..Options::new(Command::Spool) };
+            assert_eq!(asked(line), Ok(Asked::Do(spool)));
+        }
         let (output, from) = (Some("es".into()), Some("d".into()));
         let all = Options { output, dry_run: true, from, ..Options::new(Command::Setup) };
         assert_eq!(asked("setup --output es --dry-run --from d"), Ok(Asked::Do(all)));
@@ -402,17 +479,13 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (line, part) in [
-            ("fly", "unknown command \"fly\"; must be run, convert, check or setup"),
-            ("run --dry-run", "invalid option '--dry-run'"),
-            ("setup x", "unexpected argument \"x\""),
-            ("run x", "unexpected argument \"x\""),
-            ("--format mozdef", "invalid option '--format'"),
-            ("convert --format cef", "unknown format \"cef\"; must be mozdef or ecs"),
-            ("convert --resolve-ids=here", "unknown value \"here\" of --resolve-ids; must be local, always or never"),
-            ("run --resolve-ids=never", "invalid option '--resolve-ids'"),
-            ("check --keys=x", "unknown list of keys \"x\"; must be list, conf or man"),
-            ("run --keys", "invalid option '--keys'"),
-            ("--config", "missing argument for option '--config'"),
+            ("fly", "unknown command \"fly\"; must be run, convert, check, setup or spool"),
+            ("spool", "spool needs list, cat or verify, and a directory"),
+            ("spool list", "spool needs a directory, as in auship spool list /var/spool/auship/siem"),
+            ("spool eat /d", "unknown action \"eat\" of spool; must be list, cat or verify"),
+            ("spool list --all /d", "invalid option '--all'"),
+            ("spool list /d /e", "unexpected argument \"/e\""),
+            ("spool list /d -c x", "spool reads no configuration; name the directory"),
         ] {
             assert_eq!(asked(line), Err(part.into()));
         }
