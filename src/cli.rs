@@ -3,7 +3,7 @@
 use crate::{
     auparse::{NameLookup, ResolveIds},
     config::{self, Reference},
-    convert,
+    connect_check, convert,
     filter::Filters,
     format::Format,
     host::{Host, Lookup},
@@ -31,6 +31,8 @@ usage: auship [run] [--config FILE]          read records from standard input un
                                              convert audit logs (files or standard input) to JSON lines
        auship check [--config FILE]          print the configuration in effect, or its faults
        auship check --keys                   print all keys of the configuration and their meanings
+       auship check --connect [--config FILE] [--output NAME]
+                                             try whether each server can be reached and lets this host in
        auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
                                              install templates, a pipeline and policies in a cluster
        auship spool list|cat|verify DIR      look into a spool, and change nothing there
@@ -70,10 +72,15 @@ example: convert all logs
 ";
 
 const HELP_CHECK: &str = "usage: auship check [--config FILE] [--keys[=list|conf|man]]
+       auship check --connect [--config FILE] [--output NAME]
 
 Checks FILE (default /etc/auship/auship.conf). If it is good, prints the configuration in effect, with
 defaults, and exits with 0. Otherwise prints each fault on one line and exits with 2.
 
+  --connect       instead of printing the configuration, try whether each output's server can be reached and lets
+                  this host in, and whether files and spools can be written. No event is sent, and nothing is
+                  changed. Exits with 1 if something fails. Run it as the user that runs auship, as a rule root
+  --output NAME   with --connect: only this output
   --keys          print all keys with their values, defaults and meanings; FILE is not read
   --keys=conf     print a configuration file with every key
   --keys=man      print the definitions of auship.conf(5)
@@ -81,6 +88,7 @@ defaults, and exits with 0. Otherwise prints each fault on one line and exits wi
 examples:
   auship check --config ./auship.conf
   auship check --keys | grep -A 4 spool_limit
+  auship check --connect
 ";
 
 const HELP_SETUP: &str = "usage: auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
@@ -147,9 +155,11 @@ struct Options {
     resolve_ids: Option<ResolveIds>,
     /// `check`: which list of keys to print.
     keys: Option<Reference>,
+    /// `check`: try the connections.
+    connect: bool,
     /// `spool`: what to do.
     spool: Option<Action>,
-    /// `setup`: the only output to set up.
+    /// `setup` and `check`: the only output to deal with.
     output: Option<String>,
     /// `setup`: change nothing.
     dry_run: bool,
@@ -166,6 +176,7 @@ impl Options {
             files: Vec::new(),
             resolve_ids: None,
             keys: None,
+            connect: false,
             spool: None,
             output: None,
             dry_run: false,
@@ -194,6 +205,10 @@ impl Options {
                 Err("spool needs a directory, as in auship spool list /var/spool/auship/siem".into())
             }
             Command::Spool if self.config.is_some() => Err("spool reads no configuration; name the directory".into()),
+            Command::Check if self.output.is_some() && !self.connect => Err("--output needs --connect here".into()),
+            Command::Check if self.keys.is_some() && self.connect => {
+                Err("--keys and --connect don't go together".into())
+            }
             _ => Ok(()),
         }
     }
@@ -247,7 +262,10 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     keys => options.keys = keys,
                 }
             }
-            Arg::Long("output") if command == Some(Command::Setup) => options.output = Some(parser.value()?.string()?),
+            Arg::Long("connect") if command == Some(Command::Check) => options.connect = true,
+            Arg::Long("output") if matches!(command, Some(Command::Setup | Command::Check)) => {
+                options.output = Some(parser.value()?.string()?);
+            }
             Arg::Long("dry-run") if command == Some(Command::Setup) => options.dry_run = true,
             Arg::Long("from") if command == Some(Command::Setup) => options.from = Some(parser.value()?.into()),
             Arg::Value(word) if command.is_none() => {
@@ -286,6 +304,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Convert => convert_command(&options),
         Command::Check => match options.keys {
             Some(keys) => print(&keys.text()),
+            None if options.connect => connect_command(&options),
             None => check_command(options.config.as_deref()),
         },
         Command::Setup => setup_command(&options),
@@ -416,6 +435,22 @@ fn setup_command(options: &Options) -> u8 {
     }
 }
 
+fn connect_command(options: &Options) -> u8 {
+    let config = match load(options.config.as_deref()) {
+        Ok((_, config)) => config,
+        Err(status) => return status,
+    };
+    match connect_check::check(&config, options.output.as_deref(), &mut io::stdout().lock()) {
+        Ok(true) => DONE,
+        Ok(false) => FAILED,
+        Err(connect_check::Error::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(e) => {
+            complain(&format!("auship: {e}"));
+            if matches!(e, connect_check::Error::Write(_)) { FAILED } else { WRONG }
+        }
+    }
+}
+
 fn spool_command(options: &Options) -> u8 {
     let (Some(action), Some(dir)) = (options.spool, options.files.first()) else { return WRONG };
     let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
@@ -453,6 +488,8 @@ mod tests {
         assert_eq!(asked("check --keys"), keys(Reference::List));
         assert_eq!(asked("check --keys=man"), keys(Reference::Manual));
         assert_eq!(asked("setup"), options(Command::Setup, None, &[]));
+        let connect = Options { connect: true, output: Some("es".into()), ..Options::new(Command::Check) };
+        assert_eq!(asked("check --connect --output es"), Ok(Asked::Do(connect)));
         for (line, action) in [
             ("spool list /d", Action::List),
             ("spool cat /d", Action::Cat { all: false }),
@@ -486,6 +523,19 @@ mod tests {
             ("spool list --all /d", "invalid option '--all'"),
             ("spool list /d /e", "unexpected argument \"/e\""),
             ("spool list /d -c x", "spool reads no configuration; name the directory"),
+            ("check --output x", "--output needs --connect here"),
+            ("check --keys --connect", "--keys and --connect don't go together"),
+            ("setup --connect", "invalid option '--connect'"),
+            ("run --dry-run", "invalid option '--dry-run'"),
+            ("setup x", "unexpected argument \"x\""),
+            ("run x", "unexpected argument \"x\""),
+            ("--format mozdef", "invalid option '--format'"),
+            ("convert --format cef", "unknown format \"cef\"; must be mozdef or ecs"),
+            ("convert --resolve-ids=here", "unknown value \"here\" of --resolve-ids; must be local, always or never"),
+            ("run --resolve-ids=never", "invalid option '--resolve-ids'"),
+            ("check --keys=x", "unknown list of keys \"x\"; must be list, conf or man"),
+            ("run --keys", "invalid option '--keys'"),
+            ("--config", "missing argument for option '--config'"),
         ] {
             assert_eq!(asked(line), Err(part.into()));
         }

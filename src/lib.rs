@@ -21,7 +21,7 @@
 //! | queue: the ring in memory, and the spool on disk behind it | `queue` |
 //! | sink: delivers documents | `sink` |
 //!
-//! Commands are in `cli`, `run`, `convert`, `setup` and `spool_command`. `config` reads the
+//! Commands are in `cli`, `run`, `convert`, `setup`, `connect_check` and `spool_command`. `config` reads the
 //! configuration, `metrics` counts. The other modules are leaves, which all may use and which use none of these.
 //!
 //! `docs/architecture.md` says more.
@@ -33,6 +33,7 @@ mod auparse;
 mod buffer;
 mod cli;
 mod config;
+mod connect_check;
 mod convert;
 mod document;
 mod enrich;

@@ -1,6 +1,6 @@
 //! A spool's directory: its files, and opening them to read.
 
-use super::{InspectError, SpoolFile};
+use super::{fault::InspectError, file::SpoolFile};
 use nix::{
     dir::Dir,
     errno::Errno,
@@ -22,13 +22,6 @@ const MOST: usize = 100_000;
 pub(super) struct Directory {
     path: PathBuf,
     dir: Dir,
-}
-
-/// A file of the directory.
-pub(super) struct Entry {
-    pub(super) name: OsString,
-    pub(super) bytes: u64,
-    pub(super) is_regular: bool,
 }
 
 /// Calls `open` with `O_NOATIME`. Only the owner and root may use that; for others without it.
@@ -66,7 +59,7 @@ impl Directory {
     }
 
     /// The files that are there now.
-    pub(super) fn entries(&mut self) -> Result<Vec<Entry>, InspectError> {
+    pub(super) fn files(&mut self) -> Result<Vec<SpoolFile>, InspectError> {
         let mut names = Vec::new();
         for entry in self.dir.iter() {
             let entry = entry.map_err(|e| InspectError::from_errno(self.path.clone(), e))?;
@@ -79,12 +72,12 @@ impl Directory {
             }
         }
         // One that is gone by now has no more to say.
-        let entry = |name: OsString| {
+        let file = |name: OsString| {
             let stat = self.stat(&name)?;
             let is_regular = type_of(&stat) == SFlag::S_IFREG;
-            Some(Entry { bytes: u64::try_from(stat.st_size).unwrap_or(0), is_regular, name })
+            Some(SpoolFile::new(name, u64::try_from(stat.st_size).unwrap_or(0), is_regular))
         };
-        Ok(names.into_iter().filter_map(entry).collect())
+        Ok(names.into_iter().filter_map(file).collect())
     }
 
     /// Opens a file to read it; none if it is gone. What isn't a regular file is never opened: a pipe would wait for its

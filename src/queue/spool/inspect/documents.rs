@@ -2,10 +2,12 @@
 
 use super::{
     super::{
-        frame::{NextFrame, Walk},
+        frame::{Damage, Frame, NextFrame, Walk},
         legacy,
+        progress::Mark,
     },
-    Damage, Fault, FaultKind, Frame, Mark, SpoolFile, What,
+    fault::{Fault, FaultKind},
+    file::{SpoolFile, What},
 };
 use crate::event::Timestamp;
 use std::{collections::VecDeque, ffi::OsString, fs::File, io};

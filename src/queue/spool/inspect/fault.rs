@@ -1,6 +1,6 @@
 //! What is wrong with a spool.
 
-use super::Damage;
+use super::super::frame::Damage;
 use nix::{errno::Errno, unistd::User};
 use std::{
     ffi::{OsStr, OsString},

@@ -7,6 +7,7 @@
 //! | `directory.rs` | the directory: its files, and opening them |
 //! | `documents.rs` | the documents of a file, and what is wrong with it |
 //! | `fault.rs` | faults |
+//! | `file.rs` | what a file of the directory is |
 //! | `holder.rs` | the process that uses the spool |
 //!
 //! The names come from `mod.rs` and `in_flight.rs`, the frames from `frame.rs`, the progress from `progress.rs`: those
@@ -15,101 +16,22 @@
 mod directory;
 mod documents;
 mod fault;
+mod file;
 mod holder;
 
-use super::{Mark, Segment, frame, in_flight, progress::ProgressFile};
-use directory::{Directory, Entry};
+use super::{
+    frame,
+    progress::{Mark, ProgressFile},
+};
+use directory::Directory;
 pub use documents::{Documents, Seen, SeenDocument, Turn};
 pub use fault::{Fault, FaultKind, InspectError, shown};
+pub use file::{SpoolFile, What};
 pub use frame::{Damage, Frame};
-use std::{
-    ffi::{OsStr, OsString},
-    fs::File,
-    path::Path,
-};
+use std::{ffi::OsStr, fs::File, path::Path};
 
 /// Reads of a progress file that is being written, at most.
 const READINGS: usize = 5;
-
-/// What a file of a spool's directory is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
-    /// Documents that a sink has failed to deliver so far. They come before the segments.
-    InFlight {
-        /// The number of the file.
-        number: u64,
-        /// How many documents it holds.
-        count: u64,
-    },
-    /// A segment.
-    Segment {
-        /// The number of its first document.
-        base: u64,
-        /// The number after its last document; none if it wasn't closed.
-        end: Option<u64>,
-    },
-    /// A file of documents in flight that is being written, or was when its process was killed.
-    Unfinished,
-    /// Dead letters.
-    DeadLetters,
-    /// Damaged bytes that are set aside.
-    SetAside,
-    /// How far delivery has come.
-    Progress,
-    /// The lock of the process that uses the spool.
-    Lock,
-    /// No file of a spool.
-    Other,
-}
-
-impl What {
-    /// What a file with this name is.
-    fn named(name: &OsStr) -> Self {
-        let Some(name) = name.to_str() else { return Self::Other };
-        match name {
-            "progress" => return Self::Progress,
-            "lock" => return Self::Lock,
-            crate::config::DEAD_LETTERS => return Self::DeadLetters,
-            _ => (),
-        }
-        if let Some((base, end)) = Segment::read_name(name) {
-            return Self::Segment { base, end };
-        }
-        match in_flight::read_batch_name(name) {
-            Some((number, count)) => Self::InFlight { number, count },
-            None if in_flight::is_unfinished(name) => Self::Unfinished,
-            None if name.starts_with("damaged-") || in_flight::is_set_aside(name) => Self::SetAside,
-            None => Self::Other,
-        }
-    }
-
-    /// True for a file that holds documents to be delivered.
-    pub fn has_documents(self) -> bool {
-        matches!(self, Self::Segment { .. } | Self::InFlight { .. })
-    }
-}
-
-/// A file of a spool's directory.
-#[derive(Clone, Debug)]
-pub struct SpoolFile {
-    /// Its name.
-    pub name: OsString,
-    /// What it is.
-    pub what: What,
-    /// Its size, in bytes.
-    pub bytes: u64,
-    /// False for links, pipes, directories and the like, which are never opened.
-    pub is_regular: bool,
-    /// The number of the document that the next segment begins with, if there is a next one.
-    next_base: Option<u64>,
-}
-
-impl SpoolFile {
-    /// True for the segment that new documents are appended to.
-    pub fn is_open(&self) -> bool {
-        matches!(self.what, What::Segment { end: None, .. }) && self.next_base.is_none()
-    }
-}
 
 /// A spool's directory at one moment.
 #[derive(Debug)]
@@ -129,8 +51,7 @@ impl Inspection {
     /// When it can't be read, or is no spool.
     pub fn open(dir: &Path) -> Result<Self, InspectError> {
         let mut directory = Directory::open(dir)?;
-        let entries = directory.entries()?;
-        let mut files: Vec<SpoolFile> = entries.into_iter().map(SpoolFile::from).collect();
+        let mut files = directory.files()?;
         if !files.iter().any(|file| file.what.has_documents() || file.what == What::Progress) {
             return Err(InspectError::NoSpool(dir.to_path_buf()));
         }
@@ -189,9 +110,9 @@ impl Inspection {
         let mut opened = self.directory.open_file(&file)?;
         if let (None, What::Segment { base, end: None }) = (&opened, file.what) {
             // The segment was closed just now, and has another name.
-            let all = self.directory.entries()?.into_iter().map(SpoolFile::from);
+            let all = self.directory.files()?;
             let named = |file: &SpoolFile| matches!(file.what, What::Segment { base: b, end: Some(_) } if b == base);
-            if let Some(closed) = { all }.find(named) {
+            if let Some(closed) = all.into_iter().find(named) {
                 file = closed;
                 opened = self.directory.open_file(&file)?;
             }
@@ -238,13 +159,6 @@ impl Inspection {
             add("progress".as_ref(), None, FaultKind::Missing { from: mark.done, to: mark.written });
         }
         faults
-    }
-}
-
-impl From<Entry> for SpoolFile {
-    fn from(entry: Entry) -> Self {
-        let Entry { name, bytes, is_regular } = entry;
-        Self { what: What::named(&name), name, bytes, is_regular, next_base: None }
     }
 }
 
