@@ -165,6 +165,31 @@ fn cat_prints_what_the_server_gets_later_and_nothing_is_touched() {
 }
 
 #[test]
+fn a_spool_that_is_filled_and_emptied_meanwhile_is_not_damaged() {
+    // Segments of 64 KiB, which are closed, delivered and removed all the time.
+    let place = Place::new("spool_limit = 4MiB\nspool = always\n");
+    let mut auship = place.start_and_fill(1, 2000);
+    let server = Server::start(place.dir.path(), "ok", None, place.port);
+    let mut looks = 0;
+    for first in (2001..).step_by(200) {
+        auship.feed(&events(first, 200));
+        for action in ["verify", "cat", "list"] {
+            let output = place.ask(action);
+            let said = if action == "cat" { "…".into() } else { text(&output.stdout) };
+            assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{action}: {said}");
+        }
+        looks += 1;
+        if looks >= 30 && first > 12_000 {
+            break;
+        }
+    }
+    let (status, said) = auship.finish();
+    assert_eq!(status.code(), Some(0), "{said}");
+    assert_eq!(common::number(&said, "lost"), 0, "{said}");
+    assert!(serials(&server.documents()).len() > 12_000);
+}
+
+#[test]
 fn what_is_delivered_is_not_pending() {
     let place = Place::new("");
     place.fill(1, 2000);
