@@ -3,16 +3,17 @@
 use crate::{
     auparse::{NameLookup, ResolveIds},
     config::{self, Reference},
-    convert,
+    connect_check, convert,
     filter::Filters,
     format::Format,
     host::{Host, Lookup},
     log, run, setup,
+    spool_command::{self, Action},
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
     ffi::OsString,
-    io::{self, IsTerminal, Write},
+    io::{self, BufWriter, IsTerminal, Write},
     path::{Path, PathBuf},
 };
 
@@ -30,8 +31,11 @@ usage: auship [run] [--config FILE]          read records from standard input un
                                              convert audit logs (files or standard input) to JSON lines
        auship check [--config FILE]          print the configuration in effect, or its faults
        auship check --keys                   print all keys of the configuration and their meanings
+       auship check --connect [--config FILE] [--output NAME]
+                                             try whether each server can be reached and lets this host in
        auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
                                              install templates, a pipeline and policies in a cluster
+       auship spool list|cat|verify DIR      look into a spool, and change nothing there
        auship --version | --help             print the version or this help
        auship COMMAND --help                 print the help of a command, with an example
 
@@ -68,10 +72,15 @@ example: convert all logs
 ";
 
 const HELP_CHECK: &str = "usage: auship check [--config FILE] [--keys[=list|conf|man]]
+       auship check --connect [--config FILE] [--output NAME]
 
 Checks FILE (default /etc/auship/auship.conf). If it is good, prints the configuration in effect, with
 defaults, and exits with 0. Otherwise prints each fault on one line and exits with 2.
 
+  --connect       instead of printing the configuration, try whether each output's server can be reached and lets
+                  this host in, and whether files and spools can be written. No event is sent, and nothing is
+                  changed. Exits with 1 if something fails. Run it as the user that runs auship, as a rule root
+  --output NAME   with --connect: only this output
   --keys          print all keys with their values, defaults and meanings; FILE is not read
   --keys=conf     print a configuration file with every key
   --keys=man      print the definitions of auship.conf(5)
@@ -79,6 +88,7 @@ defaults, and exits with 0. Otherwise prints each fault on one line and exits wi
 examples:
   auship check --config ./auship.conf
   auship check --keys | grep -A 4 spool_limit
+  auship check --connect
 ";
 
 const HELP_SETUP: &str = "usage: auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
@@ -103,6 +113,33 @@ enum Command {
     Convert,
     Check,
     Setup,
+    Spool,
+}
+
+impl Command {
+    /// The names of all commands, for messages.
+    const NAMES: &str = "run, convert, check, setup or spool";
+
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "run" => Self::Run,
+            "convert" => Self::Convert,
+            "check" => Self::Check,
+            "setup" => Self::Setup,
+            "spool" => Self::Spool,
+            _ => return None,
+        })
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Self::Run => HELP_RUN,
+            Self::Convert => HELP_CONVERT,
+            Self::Check => HELP_CHECK,
+            Self::Setup => HELP_SETUP,
+            Self::Spool => spool_command::HELP,
+        }
+    }
 }
 
 /// A parsed command line.
@@ -112,13 +149,17 @@ struct Options {
     config: Option<PathBuf>,
     /// `convert`: the format to write.
     format: Option<config::Format>,
-    /// `convert`: the logs to read.
+    /// `convert`: the logs to read. `spool`: the directory.
     files: Vec<PathBuf>,
     /// `convert`: whose ids are looked up on this host.
     resolve_ids: Option<ResolveIds>,
     /// `check`: which list of keys to print.
     keys: Option<Reference>,
-    /// `setup`: the only output to set up.
+    /// `check`: try the connections.
+    connect: bool,
+    /// `spool`: what to do.
+    spool: Option<Action>,
+    /// `setup` and `check`: the only output to deal with.
     output: Option<String>,
     /// `setup`: change nothing.
     dry_run: bool,
@@ -135,9 +176,40 @@ impl Options {
             files: Vec::new(),
             resolve_ids: None,
             keys: None,
+            connect: false,
+            spool: None,
             output: None,
             dry_run: false,
             from: None,
+        }
+    }
+
+    /// Takes a word of `spool`: first what to do, then the directory.
+    fn add_spool_word(&mut self, word: OsString) -> Result<(), String> {
+        if self.spool.is_some() {
+            self.files.push(word.into());
+            return Ok(());
+        }
+        self.spool = word.to_str().and_then(Action::named);
+        match self.spool {
+            None => Err(format!("unknown action {word:?} of spool; must be list, cat or verify")),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Finds what is missing, or doesn't go together.
+    fn check(&self) -> Result<(), String> {
+        match self.command {
+            Command::Spool if self.spool.is_none() => Err("spool needs list, cat or verify, and a directory".into()),
+            Command::Spool if self.files.is_empty() => {
+                Err("spool needs a directory, as in auship spool list /var/spool/auship/siem".into())
+            }
+            Command::Spool if self.config.is_some() => Err("spool reads no configuration; name the directory".into()),
+            Command::Check if self.output.is_some() && !self.connect => Err("--output needs --connect here".into()),
+            Command::Check if self.keys.is_some() && self.connect => {
+                Err("--keys and --connect don't go together".into())
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -156,13 +228,7 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => {
-                let help = match command {
-                    None => HELP,
-                    Some(Command::Run) => HELP_RUN,
-                    Some(Command::Convert) => HELP_CONVERT,
-                    Some(Command::Check) => HELP_CHECK,
-                    Some(Command::Setup) => HELP_SETUP,
-                };
+                let help = command.map_or(HELP, Command::help);
                 return Ok(Asked::Print(help.into()));
             }
             Arg::Short('V') | Arg::Long("version") => {
@@ -196,25 +262,30 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
                     keys => options.keys = keys,
                 }
             }
-            Arg::Long("output") if command == Some(Command::Setup) => options.output = Some(parser.value()?.string()?),
+            Arg::Long("connect") if command == Some(Command::Check) => options.connect = true,
+            Arg::Long("output") if matches!(command, Some(Command::Setup | Command::Check)) => {
+                options.output = Some(parser.value()?.string()?);
+            }
             Arg::Long("dry-run") if command == Some(Command::Setup) => options.dry_run = true,
             Arg::Long("from") if command == Some(Command::Setup) => options.from = Some(parser.value()?.into()),
             Arg::Value(word) if command.is_none() => {
-                command = Some(match word.to_str() {
-                    Some("run") => Command::Run,
-                    Some("convert") => Command::Convert,
-                    Some("check") => Command::Check,
-                    Some("setup") => Command::Setup,
-                    _ => {
-                        return Err(format!("unknown command {word:?}; must be run, convert, check or setup").into());
-                    }
-                });
+                command = word.to_str().and_then(Command::named);
+                if command.is_none() {
+                    return Err(format!("unknown command {word:?}; must be {}", Command::NAMES).into());
+                }
+            }
+            Arg::Value(word) if command == Some(Command::Spool) && options.files.is_empty() => {
+                options.add_spool_word(word)?;
+            }
+            Arg::Long("all") if matches!(options.spool, Some(Action::Cat { .. })) => {
+                options.spool = Some(Action::Cat { all: true });
             }
             Arg::Value(file) if command == Some(Command::Convert) => options.files.push(file.into()),
             other => return Err(other.unexpected()),
         }
     }
     options.command = command.unwrap_or(Command::Run);
+    options.check()?;
     Ok(Asked::Do(options))
 }
 
@@ -233,9 +304,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Convert => convert_command(&options),
         Command::Check => match options.keys {
             Some(keys) => print(&keys.text()),
+            None if options.connect => connect_command(&options),
             None => check_command(options.config.as_deref()),
         },
         Command::Setup => setup_command(&options),
+        Command::Spool => spool_command(&options),
     }
 }
 
@@ -364,6 +437,36 @@ fn setup_command(options: &Options) -> u8 {
     }
 }
 
+fn connect_command(options: &Options) -> u8 {
+    let config = match load(options.config.as_deref()) {
+        Ok((_, config)) => config,
+        Err(status) => return status,
+    };
+    match connect_check::check(&config, options.output.as_deref(), &mut io::stdout().lock()) {
+        Ok(true) => DONE,
+        Ok(false) => FAILED,
+        Err(connect_check::Error::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(e) => {
+            complain(&format!("auship: {e}"));
+            if matches!(e, connect_check::Error::Write(_)) { FAILED } else { WRONG }
+        }
+    }
+}
+
+fn spool_command(options: &Options) -> u8 {
+    let (Some(action), Some(dir)) = (options.spool, options.files.first()) else { return WRONG };
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    match spool_command::run(action, dir, &mut out, |line| complain(&format!("auship: {line}"))) {
+        Ok(true) => DONE,
+        Ok(false) => FAILED,
+        Err(spool_command::Error::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => DONE,
+        Err(e) => {
+            complain(&format!("auship: {e}"));
+            if e.is_wrong_usage() { WRONG } else { FAILED }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,6 +490,17 @@ mod tests {
         assert_eq!(asked("check --keys"), keys(Reference::List));
         assert_eq!(asked("check --keys=man"), keys(Reference::Manual));
         assert_eq!(asked("setup"), options(Command::Setup, None, &[]));
+        let connect = Options { connect: true, output: Some("es".into()), ..Options::new(Command::Check) };
+        assert_eq!(asked("check --connect --output es"), Ok(Asked::Do(connect)));
+        for (line, action) in [
+            ("spool list /d", Action::List),
+            ("spool cat /d", Action::Cat { all: false }),
+            ("spool cat /d --all", Action::Cat { all: true }),
+            ("spool verify /d", Action::Verify),
+        ] {
+            let spool = Options { spool: Some(action), files: vec!["/d".into()], ..Options::new(Command::Spool) };
+            assert_eq!(asked(line), Ok(Asked::Do(spool)));
+        }
         let (output, from) = (Some("es".into()), Some("d".into()));
         let all = Options { output, dry_run: true, from, ..Options::new(Command::Setup) };
         assert_eq!(asked("setup --output es --dry-run --from d"), Ok(Asked::Do(all)));
@@ -404,7 +518,16 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (line, part) in [
-            ("fly", "unknown command \"fly\"; must be run, convert, check or setup"),
+            ("fly", "unknown command \"fly\"; must be run, convert, check, setup or spool"),
+            ("spool", "spool needs list, cat or verify, and a directory"),
+            ("spool list", "spool needs a directory, as in auship spool list /var/spool/auship/siem"),
+            ("spool eat /d", "unknown action \"eat\" of spool; must be list, cat or verify"),
+            ("spool list --all /d", "invalid option '--all'"),
+            ("spool list /d /e", "unexpected argument \"/e\""),
+            ("spool list /d -c x", "spool reads no configuration; name the directory"),
+            ("check --output x", "--output needs --connect here"),
+            ("check --keys --connect", "--keys and --connect don't go together"),
+            ("setup --connect", "invalid option '--connect'"),
             ("run --dry-run", "invalid option '--dry-run'"),
             ("setup x", "unexpected argument \"x\""),
             ("run x", "unexpected argument \"x\""),

@@ -21,8 +21,8 @@
 //! | queue: the ring in memory, and the spool on disk behind it | `queue` |
 //! | sink: delivers documents | `sink` |
 //!
-//! Commands are in `cli`, `run`, `convert` and `setup`. `config` reads the configuration, `metrics` counts. The other
-//! modules are leaves, which all may use and which use none of these.
+//! Commands are in `cli`, `run`, `convert`, `setup`, `connect_check` and `spool_command`. `config` reads the
+//! configuration, `metrics` counts. The other modules are leaves, which all may use and which use none of these.
 //!
 //! `docs/architecture.md` says more.
 
@@ -34,6 +34,7 @@ mod buffer;
 mod cli;
 mod config;
 mod confine;
+mod connect_check;
 mod convert;
 mod document;
 mod enrich;
@@ -62,6 +63,7 @@ mod setup;
 mod signals;
 mod sink;
 mod source;
+mod spool_command;
 mod time;
 mod timing;
 mod unreadable;

@@ -90,6 +90,22 @@ impl IndexPattern {
         rest == Some("")
     }
 
+    /// The wildcard pattern for its names: `auship-%Y.%m.%d` becomes `auship-*`. None for a pattern that holds only a
+    /// date.
+    pub fn wildcard(&self) -> Option<String> {
+        let text = self.text();
+        let (Some(first), Some(last)) = (text.find('%'), text.rfind('%')) else {
+            return Some(text.to_string());
+        };
+        let pattern = format!("{}*{}", &text[..first], text.get(last + 2..).unwrap_or_default());
+        (pattern.len() > 1).then_some(pattern)
+    }
+
+    /// True when the date is part of its names.
+    pub fn is_dated(&self) -> bool {
+        self.text().contains('%')
+    }
+
     /// The pattern as it stands in the configuration.
     pub fn text(&self) -> &str {
         &self.0

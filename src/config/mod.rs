@@ -61,7 +61,7 @@ pub use key::About;
 use key::Dialect;
 pub use metrics::Metrics;
 pub use output::{Output, Sink, SinkKind};
-pub use queue::{Queue, Spool, SpoolFull};
+pub use queue::{DEAD_LETTERS, Queue, Spool, SpoolFull};
 pub use reference::Reference;
 pub use resolve_ids::{RESOLVE_IDS, resolve_ids};
 pub use retry::Retry;

@@ -48,7 +48,7 @@ pub enum SpoolFull {
 }
 
 /// The name of the dead-letter file in a spool's directory.
-const DEAD_LETTERS: &str = "dead-letters.json";
+pub const DEAD_LETTERS: &str = "dead-letters.json";
 
 impl Queue {
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {

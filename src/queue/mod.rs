@@ -46,6 +46,7 @@ use shared::Shared;
 pub use shared::{Guarantee, Overflow};
 pub use spool::ResumeMark;
 use spool::SyncData;
+pub use spool::inspect;
 use std::{io, path::Path, sync::Arc, thread};
 
 /// Who had the spool before.

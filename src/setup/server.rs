@@ -25,7 +25,8 @@ impl Server {
     /// When no host answers (with the reason of each), the host that answers isn't supported, or libcurl's log can't be
     /// opened.
     pub(super) fn find(output: &str, config: &Elasticsearch) -> Result<(Self, Product), ClusterError> {
-        let mut requester = Requester::new(output, config).map_err(ClusterError::Log)?;
+        let requester = Requester::new(output, &config.client, &config.shown_urls().collect::<Vec<_>>());
+        let mut requester = requester.map_err(ClusterError::Log)?;
         let mut whys = Vec::new();
         for (url, shown) in config.urls.iter().zip(config.shown_urls()) {
             match requester.get(&format!("{url}/")) {

@@ -21,7 +21,7 @@ impl IndexTarget {
     pub(super) fn new(target: &Target) -> Option<Self> {
         Some(match target {
             Target::Index(index) => {
-                Self { pattern: pattern(index)?, name: name(index), suffix: "indexes", target: target.clone() }
+                Self { pattern: index.wildcard()?, name: name(index), suffix: "indexes", target: target.clone() }
             }
             Target::DataStream(stream) => Self {
                 pattern: stream.clone(),
@@ -45,7 +45,7 @@ impl IndexTarget {
     pub(super) fn owns(&self, name: &str) -> bool {
         match &self.target {
             // Other programs' indexes may match the pattern too.
-            Target::Index(index) if index.text().contains('%') => index.gives(name),
+            Target::Index(index) if index.is_dated() => index.gives(name),
             // The cluster gives the names of the indexes behind a data stream or an alias.
             _ => true,
         }
@@ -55,17 +55,6 @@ impl IndexTarget {
     pub(super) fn clashes(&self, other: &Self) -> bool {
         self.name == other.name && (&self.pattern, self.suffix) != (&other.pattern, other.suffix)
     }
-}
-
-/// The wildcard pattern for an index pattern: `auship-%Y.%m.%d` becomes `auship-*`. Returns none for a pattern that
-/// holds only a date.
-fn pattern(index: &IndexPattern) -> Option<String> {
-    let text = index.text();
-    let (Some(first), Some(last)) = (text.find('%'), text.rfind('%')) else {
-        return Some(text.to_string());
-    };
-    let pattern = format!("{}*{}", &text[..first], text.get(last + 2..).unwrap_or_default());
-    (pattern.len() > 1).then_some(pattern)
 }
 
 /// The name of an index pattern's template and policy: the pattern without its date.

@@ -64,7 +64,7 @@ fn post(connection: &mut Connection, http: &config::Http, documents: &[Document]
             400 | 413 | 422 => SendResult::Rejected(reply.report()),
             _ => SendResult::Retry(reply.report(), reply.retry_after),
         },
-        Err(Failure::Failed(why)) => SendResult::Retry(why, None),
+        Err(Failure::Failed(why, _)) => SendResult::Retry(why, None),
         Err(Failure::Aborted) => SendResult::Aborted,
     }
 }

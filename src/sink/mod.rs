@@ -8,6 +8,7 @@ mod elasticsearch;
 mod file;
 mod handle;
 mod http;
+mod requester;
 mod status;
 mod syslog;
 mod verification;
@@ -17,12 +18,14 @@ use crate::{
     queue::QueueReceiver,
 };
 pub use breaker::BreakerState;
-pub(crate) use connection::Failure;
+pub(crate) use connection::{Failure, Reached, Stage};
 use crossbeam_channel::bounded;
-pub(crate) use elasticsearch::{Kind, Product, ProductError, Requester};
+pub(crate) use elasticsearch::{Kind, Product, ProductError};
 pub use handle::SinkHandle;
+pub(crate) use requester::Requester;
 pub use status::SinkStatus;
 use std::{io, sync::Arc};
+pub(crate) use syslog::{ConnectError, try_to_connect};
 
 /// Starts the threads that carry documents from `queue` to the sink; `hostname` is this host's.
 ///

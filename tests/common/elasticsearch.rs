@@ -79,6 +79,11 @@ impl Cluster {
         self.write("login", authorization);
     }
 
+    /// Switches security on, and sets the index privileges that the user has.
+    pub fn grant(&self, privileges: &str) {
+        self.write("privileges", privileges);
+    }
+
     /// Returns the documents of every index, by index name and document id.
     pub fn indexes(&self) -> BTreeMap<String, BTreeMap<String, Value>> {
         let names = |dir: &Path| -> Vec<String> {

@@ -103,4 +103,4 @@ def end_with_the_test():
 
 threading.Thread(target=end_with_the_test, daemon=True).start()
 # Without the kernel's cache: what the disk answers is what the program gets.
-fusepy.FUSE(Disk(), mountpoint, foreground=True, nothreads=False, direct_io=True, big_writes=True)
+fusepy.FUSE(Disk(), mountpoint, foreground=True, allow_other=True, nothreads=False, direct_io=True, big_writes=True)

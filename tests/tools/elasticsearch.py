@@ -6,7 +6,8 @@ usage: elasticsearch.py BEHAVIOUR STORE PORT [CERTIFICATES]
 Prints its port. STORE is a directory that several of them, the hosts of one cluster, may share: an index is a directory
 in it, a document a file named by its id. "PORT.requests" in it gets a line of JSON for each request: method, path,
 headers, the client certificate's serial number as "client", and how the documents went. "PORT.behaviour", or
-else "behaviour", where there is one, says how to behave from now on; "login" what the header Authorization must be.
+else "behaviour", where there is one, says how to behave from now on; "login" what the header Authorization must be;
+"privileges" the index privileges that the user has, with spaces between: without it the server has no security.
 
 BEHAVIOUR, several with commas between:
   ok               takes all
@@ -171,8 +172,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
             version = {"distribution": "opensearch", "number": "2.11.0"}
         self.answer(200, {"name": "test", "cluster_name": "test", "version": version, "tagline": "You Know, for Search"})
 
+    def tell_privileges(self, body):
+        """https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-security-has-privileges"""
+        if not os.path.exists(os.path.join(store, "privileges")):
+            return self.answer(400, {"error": "no handler found for uri [%s] and method [POST]" % self.path})
+        has = read("privileges").split()
+        [asked] = json.loads(body)["index"]
+        index = {name: {right: right in has for right in asked["privileges"]} for name in asked["names"]}
+        everything = all(right for rights in index.values() for right in rights.values())
+        self.answer(200, {"username": "joe", "has_all_requested": everything, "cluster": {}, "index": index,
+                          "application": {}})
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/_security/user/_has_privileges":
+            self.note(behaviours())
+            return self.is_let_in(behaviours()) and self.tell_privileges(body)
         size = len(body)
         behaving = behaviours()
         if self.hang(behaving):

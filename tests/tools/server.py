@@ -12,7 +12,7 @@ BEHAVIOUR: ok, slow (answers after 0.2 s), hang (never answers), refuse (500 wit
 (503 and Retry-After: 2), flaky (every other request 503), cut (closes in the middle of an answer), reset (closes
 without one), created (201 without a body), picky (400 for what holds "bad", 413 for more than 2000 bytes in several
 documents), login (401 unless the header Authorization is what RECEIVED.login says), mutual (asks for a client
-certificate).
+certificate), status-STATUS (answers HEAD with that status). HEAD is answered with 405 otherwise.
 """
 import gzip
 import http.server
@@ -93,6 +93,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             seen.write(b"r")
             headers.write(json.dumps(told).encode() + b"\n")
             return requests
+
+    def do_HEAD(self):
+        """As for POST, where that has no body to judge: whoever asks wants to know whether it would be let in."""
+        behaviour = present_behaviour()
+        self.note()
+        if behaviour == "hang":
+            while present_behaviour() == "hang":
+                time.sleep(0.1)
+            self.close_connection = True
+            return
+        if behaviour.startswith("status-"):
+            return self.answer(int(behaviour.removeprefix("status-")), b"")
+        if behaviour == "login":
+            with open(received + ".login") as file:
+                if self.headers["Authorization"] != file.read().strip():
+                    return self.answer(401, b"")
+        self.answer(405, b"", ("Allow", "POST"))
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -73,15 +73,6 @@ impl Head {
         };
         Some(Self { number: eight(8)?, len: four(4)? as usize, known, checksum: four(end - 4)? })
     }
-
-    /// The document that the head was written for; `None` when these bytes are another.
-    fn document(&self, body: &[u8]) -> Option<Document> {
-        if crc32fast::hash(body) != self.checksum {
-            return None;
-        }
-        let (time, id) = self.known.unwrap_or_else(|| legacy::time_and_id(body));
-        Some(Document { body: body.to_vec(), time, id, receipt: None })
-    }
 }
 
 /// Appends a frame. False for a document that is too large to be framed.
@@ -105,7 +96,7 @@ pub(super) fn write(out: &mut Vec<u8>, number: u64, document: &Document) -> bool
     true
 }
 
-/// What stands next in a file.
+/// What stands next in a file, with the document.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     /// A document and its number.
@@ -114,6 +105,50 @@ pub(super) enum Next {
     Damaged(u64, u64),
     /// Nothing up to the end that was given.
     End,
+}
+
+/// What stands next in a file, without the document.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NextFrame {
+    /// A frame whose checksums are both right.
+    Sound(Frame),
+    /// A piece that can't be read: where it begins, how many bytes it has, and why.
+    Damaged(u64, u64, Damage),
+    /// Nothing up to the end that was given.
+    End,
+}
+
+/// A frame whose checksums are both right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Where it begins in its file.
+    pub at: u64,
+    /// The document's number.
+    pub number: u64,
+    /// Where the document begins.
+    pub body: u64,
+    /// The document's length, in bytes.
+    pub len: usize,
+    known: Option<(Timestamp, Option<[u8; 16]>)>,
+}
+
+/// Why a piece of a file can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Damage {
+    /// There is no head, or its checksum is wrong. Whose it was isn't known.
+    Head,
+    /// The head is sound, and the document isn't: its checksum is wrong.
+    Document {
+        /// The document's number.
+        number: u64,
+    },
+    /// The head is sound, and the file ends before the document does.
+    Cut {
+        /// The document's number.
+        number: u64,
+        /// The document's length, in bytes.
+        len: usize,
+    },
 }
 
 /// Reads bytes of a file at a place; fewer than asked for only at its end.
@@ -153,7 +188,7 @@ pub(super) struct Walk {
 impl Walk {
     /// Makes `len` bytes at `at` available; `None` when the file has fewer.
     fn bytes(&mut self, file: &impl ReadAt, at: u64, len: usize, end: u64) -> io::Result<Option<&[u8]>> {
-        if at + len as u64 > end {
+        if at.saturating_add(len as u64) > end {
             return Ok(None);
         }
         let have = self.window_at..self.window_at + self.window.len() as u64;
@@ -180,56 +215,138 @@ impl Walk {
         Ok(self.bytes(file, at, len, end)?.and_then(Head::read).map(|head| (head, len)))
     }
 
-    /// The next frame of a file that is known to be whole up to `end`.
+    /// The next document of a file that is known to be whole up to `end`.
     ///
     /// # Errors
     /// When the file can't be read; the walk may be gone on with later.
     pub(super) fn next(&mut self, file: &impl ReadAt, end: u64) -> io::Result<Next> {
         let start = self.at;
+        let frame = match self.next_frame(file, end)? {
+            NextFrame::Sound(frame) => frame,
+            NextFrame::Damaged(at, bytes, _) => return Ok(Next::Damaged(at, bytes)),
+            NextFrame::End => return Ok(Next::End),
+        };
+        let after = std::mem::replace(&mut self.at, start);
+        let body = self.bytes(file, frame.body, frame.len, end)?.map(<[u8]>::to_vec);
+        self.at = after;
+        // Somebody may have cut the file just now.
+        let Some(body) = body else { return Ok(Next::Damaged(start, after - start)) };
+        let (time, id) = frame.known.unwrap_or_else(|| legacy::time_and_id(&body));
+        Ok(Next::Document(frame.number, Document { body, time, id, receipt: None }))
+    }
+
+    /// As [`Walk::next`], but the document is only checked. No more than a window of it is in memory, whatever length a
+    /// head claims.
+    ///
+    /// # Errors
+    /// As [`Walk::next`].
+    pub(super) fn next_frame(&mut self, file: &impl ReadAt, end: u64) -> io::Result<NextFrame> {
+        let start = self.at;
         if start >= end {
-            return Ok(Next::End);
+            return Ok(NextFrame::End);
         }
+        let mut damage = Damage::Head;
         if let Some((head, head_len)) = self.head(file, start, end)? {
+            let Head { number, len, known, checksum } = head;
             let body = start + head_len as u64;
-            let after = body + head.len as u64;
-            if let Some(body) = self.bytes(file, body, head.len, end)? {
-                let document = head.document(body);
-                self.at = after;
-                return Ok(match document {
-                    Some(document) => Next::Document(head.number, document),
-                    None => Next::Damaged(start, after - start),
-                });
+            match self.checksum(file, body, len, end)? {
+                Some(sum) => {
+                    self.at = body + len as u64;
+                    return Ok(match sum == checksum {
+                        true => NextFrame::Sound(Frame { at: start, number, body, len, known }),
+                        false => NextFrame::Damaged(start, self.at - start, Damage::Document { number }),
+                    });
+                }
+                None => damage = Damage::Cut { number, len },
             }
         }
         // The head is damaged, or the document goes beyond the end: on to the next sound head.
-        let mut at = start + 1;
+        self.at = self.next_head(file, start + 1, end)?;
+        Ok(NextFrame::Damaged(start, self.at - start, damage))
+    }
+
+    /// The checksum of so many bytes at a place; `None` when the file has fewer.
+    fn checksum(&mut self, file: &impl ReadAt, at: u64, len: usize, end: u64) -> io::Result<Option<u32>> {
+        if at + len as u64 > end {
+            return Ok(None);
+        }
+        let mut hasher = crc32fast::Hasher::new();
+        let mut done = 0;
+        while done < len {
+            let piece = (len - done).min(WINDOW);
+            let Some(bytes) = self.bytes(file, at + done as u64, piece, end)? else { return Ok(None) };
+            hasher.update(bytes);
+            done += piece;
+        }
+        Ok(Some(hasher.finalize()))
+    }
+
+    /// The next place with a sound head, from `at` on, or `end`.
+    fn next_head(&mut self, file: &impl ReadAt, mut at: u64, end: u64) -> io::Result<u64> {
         loop {
-            let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX).min(WINDOW);
-            let found = match self.bytes(file, at, left, end)? {
-                Some(bytes) if left >= legacy::HEAD => memchr::memmem::find(bytes, &MARK),
-                _ => {
-                    self.at = end;
-                    return Ok(Next::Damaged(start, end - start));
-                }
-            };
-            match found {
+            let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+            if left < legacy::HEAD {
+                return Ok(end);
+            }
+            // What is in memory is looked through first: else a file full of marks would be read anew for each of them.
+            let have = at.checked_sub(self.window_at).and_then(|from| usize::try_from(from).ok());
+            let have = have.map_or(0, |from| self.window.len().saturating_sub(from));
+            let look = left.min(if have >= HEAD { have } else { WINDOW });
+            let Some(bytes) = self.bytes(file, at, look, end)? else { return Ok(end) };
+            match memchr::memmem::find(bytes, &MARK) {
                 Some(offset) => {
                     at += offset as u64;
                     if self.head(file, at, end)?.is_some() {
-                        self.at = at;
-                        return Ok(Next::Damaged(start, at - start));
+                        return Ok(at);
                     }
                     at += 1;
                 }
                 // A mark may begin in the last bytes that were looked through.
-                None => at += (left - (MARK.len() - 1)) as u64,
+                None => at += (look - (MARK.len() - 1)) as u64,
             }
         }
+    }
+
+    /// The first bytes of a frame's document, at most so many.
+    ///
+    /// # Errors
+    /// When the file can't be read, or has become shorter.
+    pub(super) fn beginning(&mut self, file: &impl ReadAt, frame: &Frame, most: usize) -> io::Result<&[u8]> {
+        let len = frame.len.min(most).min(WINDOW);
+        let end = frame.body + frame.len as u64;
+        self.bytes(file, frame.body, len, end)?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Gives a frame's document to `take`, piece by piece.
+    ///
+    /// # Errors
+    /// When the file can't be read, or has become shorter, or `take` fails.
+    pub(super) fn pieces(
+        &mut self,
+        file: &impl ReadAt,
+        frame: &Frame,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut done = 0;
+        while done < frame.len {
+            let piece = (frame.len - done).min(WINDOW);
+            let bytes = self.bytes(file, frame.body + done as u64, piece, frame.body + frame.len as u64)?;
+            take(bytes.ok_or(io::ErrorKind::UnexpectedEof)?)?;
+            done += piece;
+        }
+        Ok(())
+    }
+}
+
+impl Frame {
+    /// When the event happened; `None` for version 1, whose documents alone have that.
+    pub(super) fn time(&self) -> Option<Timestamp> {
+        self.known.map(|(time, _)| time)
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -250,6 +367,17 @@ mod tests {
                 Next::End => return found,
                 next => found.push(next),
             }
+        }
+    }
+
+    /// A file in memory that counts the bytes that are read from it.
+    struct Counted(Vec<u8>, std::cell::Cell<usize>);
+
+    impl ReadAt for Counted {
+        fn fill(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+            let n = self.0.fill(buffer, at)?;
+            self.1.set(self.1.get() + n);
+            Ok(n)
         }
     }
 
@@ -332,5 +460,78 @@ mod tests {
             let tail = len > 0 && !ends.contains(&len);
             assert_eq!(found.len(), documents + usize::from(tail), "{len}");
         }
+    }
+
+    #[test]
+    fn why_a_piece_is_damaged_is_known() {
+        let whole = three();
+        let damage = |at: usize, len: usize| {
+            let mut file = whole[..len].to_vec();
+            if let Some(byte) = file.get_mut(at) {
+                *byte ^= 1;
+            }
+            let (mut walk, mut found) = (Walk::default(), Vec::new());
+            loop {
+                match walk.next_frame(&file, len as u64).unwrap() {
+                    NextFrame::Damaged(at, bytes, damage) => found.push((at, bytes, damage)),
+                    NextFrame::Sound(_) => (),
+                    NextFrame::End => return found,
+                }
+            }
+        };
+        let frame = (HEAD + 3) as u64;
+        assert_eq!(damage(usize::MAX, whole.len()), []);
+        assert_eq!(damage(9, whole.len()), [(0, frame, Damage::Head)]);
+        assert_eq!(damage(HEAD, whole.len()), [(0, frame, Damage::Document { number: 7 })]);
+        let start = frame + HEAD as u64;
+        let cut = Damage::Cut { number: 9, len: 300_000 };
+        assert_eq!(damage(usize::MAX, 1000), [(start, 1000 - start, cut)]);
+        assert_eq!(damage(usize::MAX, start as usize + 10), [(start, 10, Damage::Head)]);
+    }
+
+    #[test]
+    fn hostile_bytes_cost_neither_memory_nor_time() {
+        // The head claims 4 GiB, and the file is as long as that.
+        struct Zeros(Vec<u8>);
+        impl ReadAt for Zeros {
+            fn fill(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+                buffer.fill(0);
+                self.0.fill(buffer, at)?;
+                Ok(buffer.len())
+            }
+        }
+        let mut head = Vec::new();
+        write(&mut head, 1, &document(b"x"));
+        head.truncate(HEAD);
+        head[4..8].copy_from_slice(&(256_u32 << 20).to_le_bytes());
+        let sum = crc32fast::hash(&head[..HEAD - 4]);
+        head[HEAD - 4..].copy_from_slice(&sum.to_le_bytes());
+        let mut walk = Walk::default();
+        let end = u64::from(u32::MAX);
+        let found = walk.next_frame(&Zeros(head), end).unwrap();
+        assert_eq!(found, NextFrame::Damaged(0, HEAD as u64 + (256 << 20), Damage::Document { number: 1 }));
+        assert!(walk.window.capacity() <= 2 * WINDOW);
+        // Nothing but marks.
+        let marks = Counted(b"\xffau\x02".repeat(1 << 18), std::cell::Cell::new(0));
+        let end = marks.0.len() as u64;
+        assert_eq!(Walk::default().next_frame(&marks, end).unwrap(), NextFrame::Damaged(0, end, Damage::Head));
+        assert!(marks.1.get() < 2 * marks.0.len(), "{} bytes were read", marks.1.get());
+    }
+
+    #[test]
+    fn a_document_comes_in_pieces() {
+        let file = three();
+        let mut walk = Walk { at: 2 * HEAD as u64 + 3, ..Walk::default() };
+        let NextFrame::Sound(frame) = walk.next_frame(&file, file.len() as u64).unwrap() else { panic!("damaged") };
+        assert_eq!(walk.beginning(&file, &frame, 10).unwrap(), b"xxxxxxxxxx");
+        let mut body = Vec::new();
+        walk.pieces(&file, &frame, |piece| {
+            assert!(piece.len() <= WINDOW);
+            body.extend_from_slice(piece);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(body, [b'x'; 300_000]);
+        assert_eq!(walk.next_frame(&file, file.len() as u64).unwrap(), NextFrame::End);
     }
 }

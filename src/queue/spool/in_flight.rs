@@ -67,6 +67,8 @@ const PREFIX: &str = "in-flight-";
 const LEGACY_PREFIX: &str = "hand-";
 /// What they end with while they are written.
 const UNFINISHED: &str = "unfinished";
+/// What copies of damaged ones end with.
+const SET_ASIDE: &str = ".damaged";
 
 /// A name without what files of documents in flight begin with.
 fn strip_prefix(name: &str) -> Option<&str> {
@@ -74,9 +76,19 @@ fn strip_prefix(name: &str) -> Option<&str> {
 }
 
 /// The number and how many documents there are, from the name of a file of documents in flight.
-fn read_batch_name(name: &str) -> Option<(u64, u64)> {
+pub(super) fn read_batch_name(name: &str) -> Option<(u64, u64)> {
     let (number, count) = strip_prefix(name)?.strip_suffix(".spool")?.split_once('-')?;
     Some((number.parse().ok()?, count.parse().ok()?))
+}
+
+/// True for the name of a file of documents in flight that is being written.
+pub(super) fn is_unfinished(name: &str) -> bool {
+    strip_prefix(name).is_some() && name.ends_with(UNFINISHED)
+}
+
+/// True for the name of a file of documents in flight that was set aside.
+pub(super) fn is_set_aside(name: &str) -> bool {
+    strip_prefix(name).is_some_and(|name| name.ends_with(SET_ASIDE))
 }
 
 /// Writes a file of documents in flight. It has its name when it is whole, so that a process that is killed
@@ -103,7 +115,7 @@ pub(super) fn recover(output: &str, dir: &Path) -> io::Result<(VecDeque<InFlight
         let Some(name) = name.to_str() else { continue };
         if let Some((number, count)) = read_batch_name(name) {
             found.push((number, count, entry.path()));
-        } else if strip_prefix(name).is_some() && name.ends_with(UNFINISHED) {
+        } else if is_unfinished(name) {
             // Its documents were still in the ring, or in the spool.
             let _ = fs::remove_file(entry.path());
         }
@@ -130,7 +142,7 @@ pub(super) fn recover(output: &str, dir: &Path) -> io::Result<(VecDeque<InFlight
         let missing = count.saturating_sub(documents.len() as u64);
         if missing > 0 {
             lost += missing;
-            let aside = path.with_extension("damaged");
+            let aside = path.with_extension(&SET_ASIDE[1..]);
             let _ = fs::copy(&path, aside);
             // So that the next process doesn't count them once more.
             if !documents.is_empty()

@@ -20,11 +20,20 @@ const ID: usize = 32;
 
 /// When a document's event happened, and its id, as the document says. One without a time counts as one of now.
 pub(super) fn time_and_id(body: &[u8]) -> (Timestamp, Option<[u8; 16]>) {
-    let (time, id) = match of_ecs(body) {
+    let (time, id) = said(body);
+    (time.unwrap_or_else(now), id)
+}
+
+/// When a document's event happened, if the document says so.
+pub(super) fn time_of(body: &[u8]) -> Option<Timestamp> {
+    said(body).0
+}
+
+fn said(body: &[u8]) -> (Option<Timestamp>, Option<[u8; 16]>) {
+    match of_ecs(body) {
         Some((time, id)) => (time, Some(id)),
         None => (of_mozdef(body), None),
-    };
-    (time.unwrap_or_else(now), id)
+    }
 }
 
 fn of_ecs(body: &[u8]) -> Option<(Option<Timestamp>, [u8; 16])> {

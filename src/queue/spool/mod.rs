@@ -19,6 +19,7 @@
 
 mod frame;
 mod in_flight;
+pub mod inspect;
 mod legacy;
 mod open;
 mod progress;
@@ -26,7 +27,7 @@ mod read;
 mod write;
 
 use crate::{config, document::Document, lock::locked, log, losses::RateLimitedLog};
-use frame::{Next, Walk};
+use frame::{Next, NextFrame, Walk};
 use nix::fcntl::Flock;
 pub use progress::ResumeMark;
 use progress::{JournalEntry, Mark, Progress, RingJournal};

@@ -1,8 +1,8 @@
 //! Opening a spool: what a process before this one left, and where it stopped.
 
 use super::{
-    Index, JournalEntry, LARGEST_SEGMENT, Mark, Next, Progress, Recovered, RingJournal, SEGMENTS, SMALLEST_SEGMENT,
-    Segment, Spool, SyncData, Walk, at_path, ignore_existing, in_flight,
+    Index, JournalEntry, LARGEST_SEGMENT, Mark, NextFrame, Progress, Recovered, RingJournal, SEGMENTS,
+    SMALLEST_SEGMENT, Segment, Spool, SyncData, Walk, at_path, ignore_existing, in_flight,
 };
 use crate::{config, log, losses::RateLimitedLog};
 use nix::fcntl::{Flock, FlockArg};
@@ -146,10 +146,10 @@ fn close(dir: &Path, segment: &mut Segment, written: u64) -> io::Result<()> {
     let file = File::open(&path).map_err(|e| at_path(&path, &e))?;
     let mut walk = Walk::default();
     loop {
-        match walk.next(&file, segment.bytes).map_err(|e| at_path(&path, &e))? {
-            Next::Document(number, _) if number >= segment.end => segment.end = number + 1,
-            Next::Document(..) | Next::Damaged(..) => (),
-            Next::End => break,
+        match walk.next_frame(&file, segment.bytes).map_err(|e| at_path(&path, &e))? {
+            NextFrame::Sound(frame) => segment.end = segment.end.max(frame.number.saturating_add(1)),
+            NextFrame::Damaged(..) => (),
+            NextFrame::End => break,
         }
     }
     segment.end = segment.end.max(written);

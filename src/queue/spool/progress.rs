@@ -6,6 +6,7 @@
 //! `kill -9` the difference tells exactly how many were in memory. The reader writes it, which mustn't wait for a disk:
 //! it is in the run directory, in memory on most systems.
 
+use super::frame::ReadAt;
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -53,6 +54,37 @@ fn read_slot<const N: usize>(file: &File, at: u64) -> Option<[u64; N]> {
     sound.then(|| std::array::from_fn(|n| number(numbers, 8 * n)))
 }
 
+/// What a file of progress says, as it is read and never written.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ProgressFile {
+    /// The newest mark; none in a new or damaged file.
+    pub(super) mark: Option<Mark>,
+    /// Where slots begin that hold something, but nothing sound.
+    pub(super) damaged: Vec<u64>,
+}
+
+impl ProgressFile {
+    /// Reads a file.
+    pub(super) fn read(file: &File) -> Self {
+        let slots = [0, SLOT].map(|at| read_slot::<4>(file, at));
+        let damaged = [0, SLOT].into_iter().zip(&slots).filter(|(at, slot)| slot.is_none() && !is_blank(file, *at));
+        Self { mark: newest(slots).map(|(_, mark)| mark), damaged: damaged.map(|(at, _)| at).collect() }
+    }
+}
+
+/// The newest of two slots: its generation and its mark.
+fn newest(slots: [Option<[u64; 4]>; 2]) -> Option<(u64, Mark)> {
+    let [generation, done, written, bypassed] = slots.into_iter().flatten().max_by_key(|slot| slot[0])?;
+    Some((generation, Mark { done, written, bypassed }))
+}
+
+/// True when a slot was never written.
+fn is_blank(file: &File, at: u64) -> bool {
+    let mut bytes = [0; SLOT as usize];
+    let filled = file.fill(&mut bytes, at).unwrap_or_default();
+    bytes[..filled].iter().all(|b| *b == 0)
+}
+
 fn write_slot<const N: usize>(file: &File, at: u64, numbers: [u64; N]) -> io::Result<()> {
     let mut bytes = [0; SLOT as usize];
     for (n, number) in numbers.iter().enumerate() {
@@ -68,9 +100,8 @@ impl Progress {
     pub(super) fn open(path: &Path) -> io::Result<(Self, Option<Mark>)> {
         let file = open(path)?;
         let slots = [0, SLOT].map(|at| read_slot::<4>(&file, at));
-        let newest = slots.into_iter().flatten().max_by_key(|slot| slot[0]);
-        let before = newest.map(|[_, done, written, bypassed]| Mark { done, written, bypassed });
-        let generation = newest.map_or(0, |slot| slot[0]);
+        let newest = newest(slots);
+        let (generation, before) = (newest.map_or(0, |(generation, _)| generation), newest.map(|(_, mark)| mark));
         Ok((Self { file: Arc::new(file), mark: before.unwrap_or_default(), generation }, before))
     }
 

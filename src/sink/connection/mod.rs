@@ -1,6 +1,7 @@
 //! HTTP requests with libcurl: one worker's connections, and the requests on them, one at a time.
 
 mod log;
+mod stage;
 
 use super::status::SinkStatus;
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
 use curl::easy::{Auth, Easy2, Handler, HttpVersion, InfoType, List, WriteError};
 use flate2::{Compression, write::GzEncoder};
 pub(super) use log::CurlLog;
+pub(crate) use stage::{Reached, Stage};
 use std::{
     fs,
     io::{self, Write},
@@ -46,6 +48,7 @@ pub(super) struct Request<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Method {
     Get,
+    Head,
     Post(&'static str),
     Put(&'static str),
 }
@@ -54,6 +57,7 @@ impl Method {
     fn name(self) -> &'static str {
         match self {
             Self::Get => "GET",
+            Self::Head => "HEAD",
             Self::Post(_) => "POST",
             Self::Put(_) => "PUT",
         }
@@ -61,7 +65,7 @@ impl Method {
 
     fn content_type(self) -> Option<&'static str> {
         match self {
-            Self::Get => None,
+            Self::Get | Self::Head => None,
             Self::Post(content_type) | Self::Put(content_type) => Some(content_type),
         }
     }
@@ -103,9 +107,9 @@ impl Reply {
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// A fault of the server, of the network, or of this host's files.
+    /// A fault of the server, of the network, or of this host's files, and how far the request came.
     #[error("{0}")]
-    Failed(String),
+    Failed(String, Stage),
     /// The sink was told to stop.
     #[error("given up")]
     Aborted,
@@ -324,8 +328,10 @@ impl Connection {
         self.look_after();
         let trace = self.client.trace_header_name.is_some().then(Uuid::new_v4);
         let traced = trace.map(|trace| format!(", trace {trace}")).unwrap_or_default();
-        self.prepare(request, write, trace.as_ref()).map_err(Failure::Failed)?;
-        let Some(easy) = &mut self.easy else { return Err(Failure::Failed("no connection".into())) };
+        self.prepare(request, write, trace.as_ref()).map_err(|why| Failure::Failed(why, Stage::Preparation))?;
+        let Some(easy) = &mut self.easy else {
+            return Err(Failure::Failed("no connection".into(), Stage::Preparation));
+        };
         let start = Instant::now();
         let performed = easy.perform();
         let status = performed.as_ref().ok().and_then(|()| easy.response_code().ok());
@@ -345,11 +351,18 @@ impl Connection {
                 };
                 let what = match request.answer {
                     Wanted::All(most) if e.is_write_error() => format!("the answer has more than {most} bytes"),
-                    _ => e.extra_description().unwrap_or_else(|| e.description()).to_string(),
+                    _ => {
+                        e.extra_description().unwrap_or_else(|| e.description()).to_string() + &stage::refusal(easy, &e)
+                    }
                 };
-                Err(Failure::Failed(format!("{what}{status}{traced}")))
+                Err(Failure::Failed(format!("{what}{status}{traced}"), Stage::of(easy, &e)))
             }
         }
+    }
+
+    /// How the last request that was answered came to its server. None if there was none.
+    pub(super) fn reached(&mut self) -> Option<Reached> {
+        self.easy.as_mut().map(Reached::of)
     }
 
     /// Sets up the connection, if there is none, and the next request.
@@ -384,8 +397,10 @@ impl Connection {
             easy.url(request.url)?;
             easy.timeout(request.timeout)?;
             easy.custom_request(request.method.name())?;
-            if content_type.is_none() {
-                return easy.get(true);
+            match request.method {
+                Method::Get => return easy.get(true),
+                Method::Head => return easy.nobody(true),
+                Method::Post(_) | Method::Put(_) => (),
             }
             easy.post(true)?;
             easy.post_fields_copy(&self.body)

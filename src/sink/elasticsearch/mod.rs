@@ -6,13 +6,11 @@
 //! | `response.rs` | the answer: the result for each document |
 //! | `hosts.rs` | the cluster's hosts, and which of them answer |
 //! | `product.rs` | the server's product and version |
-//! | `api.rs` | requests from outside the sink, one at a time |
 //!
 //! A document is delivered when the server confirms this very document: it has stored it (201), or had it already under
 //! its id (409). An incomplete or invalid answer confirms nothing. All documents are then sent again, perhaps to
 //! another host. The ids make that safe.
 
-mod api;
 mod bulk;
 mod hosts;
 mod product;
@@ -30,7 +28,6 @@ use crate::{
     document::Document,
     queue::{BatchLimits, QueueReceiver},
 };
-pub(crate) use api::Requester;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use hosts::{HostIdentity, Hosts};
 pub(crate) use product::{Kind, Product, ProductError};
@@ -97,7 +94,7 @@ enum HostFailure {
 impl From<Failure> for HostFailure {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Failed(why) => Self::Failed(why, None),
+            Failure::Failed(why, _) => Self::Failed(why, None),
             Failure::Aborted => Self::Aborted,
         }
     }

@@ -37,7 +37,7 @@ const LATE_REJECTION_WAIT: u16 = 500;
 
 /// Why there is no connection.
 #[derive(Debug, Error)]
-pub(super) enum ConnectError {
+pub(crate) enum ConnectError {
     /// The thread that connects can't be started.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),

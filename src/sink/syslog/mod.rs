@@ -20,6 +20,7 @@ use crate::{
     document::Document,
     queue::{BatchLimits, QueueReceiver},
 };
+pub(crate) use connect::ConnectError;
 use connect::Connector;
 use message::{Framing, Header};
 use socket::{Failure, Socket};
@@ -28,6 +29,19 @@ use time::OffsetDateTime;
 
 /// The most messages of one write, and their most bytes.
 const SEND_BATCH: (usize, usize) = (1000, 256 << 10);
+
+/// Connects as the sink does, within `connect_timeout`, and closes the connection again. No message is sent. For UDP it
+/// only looks up the name, and makes a socket.
+///
+/// # Errors
+/// When there is no connection.
+pub(crate) fn try_to_connect(output: &str, syslog: &config::Syslog) -> Result<(), ConnectError> {
+    let socket = Connector::new(syslog, &Arc::new(SinkStatus::new(output))).connect()?;
+    if let Some(socket) = socket {
+        socket.close();
+    }
+    Ok(())
+}
 
 /// Starts the worker. It doesn't connect yet.
 pub(super) fn start(
