@@ -7,11 +7,11 @@ use crate::{
     filter::Filters,
     format::Format,
     host::{Host, Lookup},
-    log, run, setup,
+    log, migrate, run, setup,
 };
 use lexopt::{Arg, Parser, ValueExt};
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
 };
@@ -32,6 +32,7 @@ usage: auship [run] [--config FILE]          read records from standard input un
        auship check --keys                   print all keys of the configuration and their meanings
        auship setup [--config FILE] [--output NAME] [--dry-run] [--from DIR]
                                              install templates, a pipeline and policies in a cluster
+       auship migrate [--from PROGRAM] FILE  make a configuration from one of audisp-json, LAUREL, Auditbeat or pauditd
        auship --version | --help             print the version or this help
        auship COMMAND --help                 print the help of a command, with an example
 
@@ -97,12 +98,27 @@ example: look first, then install
   auship setup
 ";
 
+const HELP_MIGRATE: &str = "usage: auship migrate [--from PROGRAM] FILE
+
+Prints a configuration of auship made from FILE, the configuration of another program: audisp-json.conf, LAUREL's
+config.toml, auditbeat.yml (or a file of modules.d), or the YAML of pauditd or go-audit. Each key that auship doesn't
+have is named on standard error and in the result, as FILE:LINE: KEY: REASON. The result passes auship check on the
+machine where it is made. Passwords are never printed. docs/migration.md has all keys, and says how to switch over.
+
+  --from PROGRAM  audisp-json, laurel, auditbeat or pauditd (go-audit too). By default the content of FILE decides
+
+example: translate, look, check
+  auship migrate /etc/laurel/config.toml > auship.conf
+  auship check --config ./auship.conf
+";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Command {
     Run,
     Convert,
     Check,
     Setup,
+    Migrate,
 }
 
 /// A parsed command line.
@@ -112,7 +128,7 @@ struct Options {
     config: Option<PathBuf>,
     /// `convert`: the format to write.
     format: Option<config::Format>,
-    /// `convert`: the logs to read.
+    /// `convert`: the logs to read. `migrate`: the file to translate.
     files: Vec<PathBuf>,
     /// `convert`: whose ids are looked up on this host.
     resolve_ids: Option<ResolveIds>,
@@ -124,6 +140,8 @@ struct Options {
     dry_run: bool,
     /// `setup`: the directory of the JSON files.
     from: Option<PathBuf>,
+    /// `migrate`: the program whose configuration the file is.
+    peer: Option<migrate::Peer>,
 }
 
 impl Options {
@@ -138,6 +156,7 @@ impl Options {
             output: None,
             dry_run: false,
             from: None,
+            peer: None,
         }
     }
 }
@@ -149,6 +168,29 @@ enum Asked {
     Print(String),
 }
 
+/// The help of a command, or of the program.
+fn help(command: Option<Command>) -> &'static str {
+    match command {
+        None => HELP,
+        Some(Command::Run) => HELP_RUN,
+        Some(Command::Convert) => HELP_CONVERT,
+        Some(Command::Check) => HELP_CHECK,
+        Some(Command::Setup) => HELP_SETUP,
+        Some(Command::Migrate) => HELP_MIGRATE,
+    }
+}
+
+fn command_named(word: &OsStr) -> Result<Command, lexopt::Error> {
+    match word.to_str() {
+        Some("run") => Ok(Command::Run),
+        Some("convert") => Ok(Command::Convert),
+        Some("check") => Ok(Command::Check),
+        Some("setup") => Ok(Command::Setup),
+        Some("migrate") => Ok(Command::Migrate),
+        _ => Err(format!("unknown command {word:?}; must be run, convert, check, setup or migrate").into()),
+    }
+}
+
 fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Error> {
     let mut parser = Parser::from_args(args);
     let mut command = None;
@@ -156,19 +198,14 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => {
-                let help = match command {
-                    None => HELP,
-                    Some(Command::Run) => HELP_RUN,
-                    Some(Command::Convert) => HELP_CONVERT,
-                    Some(Command::Check) => HELP_CHECK,
-                    Some(Command::Setup) => HELP_SETUP,
-                };
-                return Ok(Asked::Print(help.into()));
+                return Ok(Asked::Print(help(command).into()));
             }
             Arg::Short('V') | Arg::Long("version") => {
                 return Ok(Asked::Print(concat!("auship ", env!("CARGO_PKG_VERSION"), "\n").into()));
             }
-            Arg::Short('c') | Arg::Long("config") => options.config = Some(parser.value()?.into()),
+            Arg::Short('c') | Arg::Long("config") if command != Some(Command::Migrate) => {
+                options.config = Some(parser.value()?.into())
+            }
             Arg::Long("format") if command == Some(Command::Convert) => {
                 let name = parser.value()?.string()?;
                 match config::Format::named(&name) {
@@ -199,18 +236,18 @@ fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Asked, lexopt::Erro
             Arg::Long("output") if command == Some(Command::Setup) => options.output = Some(parser.value()?.string()?),
             Arg::Long("dry-run") if command == Some(Command::Setup) => options.dry_run = true,
             Arg::Long("from") if command == Some(Command::Setup) => options.from = Some(parser.value()?.into()),
-            Arg::Value(word) if command.is_none() => {
-                command = Some(match word.to_str() {
-                    Some("run") => Command::Run,
-                    Some("convert") => Command::Convert,
-                    Some("check") => Command::Check,
-                    Some("setup") => Command::Setup,
-                    _ => {
-                        return Err(format!("unknown command {word:?}; must be run, convert, check or setup").into());
-                    }
-                });
+            Arg::Long("from") if command == Some(Command::Migrate) => {
+                let name = parser.value()?.string()?;
+                options.peer = migrate::Peer::named(&name);
+                if options.peer.is_none() {
+                    return Err(format!("unknown program {name:?}; must be {}", migrate::PEERS).into());
+                }
             }
+            Arg::Value(word) if command.is_none() => command = Some(command_named(&word)?),
             Arg::Value(file) if command == Some(Command::Convert) => options.files.push(file.into()),
+            Arg::Value(file) if command == Some(Command::Migrate) && options.files.is_empty() => {
+                options.files.push(file.into());
+            }
             other => return Err(other.unexpected()),
         }
     }
@@ -236,6 +273,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
             None => check_command(options.config.as_deref()),
         },
         Command::Setup => setup_command(&options),
+        Command::Migrate => migrate_command(&options),
     }
 }
 
@@ -362,6 +400,23 @@ fn setup_command(options: &Options) -> u8 {
     }
 }
 
+fn migrate_command(options: &Options) -> u8 {
+    let Some(file) = options.files.first() else {
+        complain("auship: missing FILE, the configuration to translate; see auship migrate --help");
+        return WRONG;
+    };
+    match migrate::migrate(file, options.peer) {
+        Ok(migrated) => {
+            migrated.notes.iter().for_each(|note| complain(note));
+            print(&migrated.text)
+        }
+        Err(e) => {
+            complain(&format!("auship: {e}"));
+            WRONG
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -388,6 +443,11 @@ mod tests {
         let (output, from) = (Some("es".into()), Some("d".into()));
         let all = Options { output, dry_run: true, from, ..Options::new(Command::Setup) };
         assert_eq!(asked("setup --output es --dry-run --from d"), Ok(Asked::Do(all)));
+        assert_eq!(asked("migrate x"), options(Command::Migrate, None, &["x"]));
+        let peer = migrate::Peer::named("laurel");
+        let files = vec![PathBuf::from("x")];
+        let laurel = Options { peer, files, ..Options::new(Command::Migrate) };
+        assert_eq!(asked("migrate --from laurel x"), Ok(Asked::Do(laurel)));
         assert_eq!(asked("convert a - b"), options(Command::Convert, None, &["a", "-", "b"]));
         let format = match asked("convert --format ecs") {
             Ok(Asked::Do(options)) => options.format.map(|format| format.name()),
@@ -402,7 +462,13 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (line, part) in [
-            ("fly", "unknown command \"fly\"; must be run, convert, check or setup"),
+            ("fly", "unknown command \"fly\"; must be run, convert, check, setup or migrate"),
+            (
+                "migrate --from fluentd x",
+                "unknown program \"fluentd\"; must be audisp-json, laurel, auditbeat or pauditd",
+            ),
+            ("migrate x y", "unexpected argument \"y\""),
+            ("migrate --config x", "invalid option '--config'"),
             ("run --dry-run", "invalid option '--dry-run'"),
             ("setup x", "unexpected argument \"x\""),
             ("run x", "unexpected argument \"x\""),

@@ -21,7 +21,7 @@
 //! | queue: the ring in memory, and the spool on disk behind it | `queue` |
 //! | sink: delivers documents | `sink` |
 //!
-//! Commands are in `cli`, `run`, `convert` and `setup`. `config` reads the configuration, `metrics` counts. The other
+//! Commands are in `cli`, `run`, `convert`, `setup` and `migrate`. `config` reads the configuration, `metrics` counts. The other
 //! modules are leaves, which all may use and which use none of these.
 //!
 //! `docs/architecture.md` says more.
@@ -44,6 +44,7 @@ mod lock;
 mod log;
 mod losses;
 mod metrics;
+mod migrate;
 mod net;
 mod outcome;
 mod output;
