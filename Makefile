@@ -33,7 +33,7 @@ help:
 	@echo "make lint       formatting and lints"
 	@echo "make msrv       the minimum Rust version (rust-version in Cargo.toml) has all that the code uses"
 	@echo "make deny       licences, sources and duplicates of the dependencies, with cargo-deny (DENY=advisories)"
-	@echo "make keys       write conf/auship.conf and the manual's definitions of keys anew, from src/config"
+	@echo "make keys       write conf/auship.conf, the manual's definitions and docs/migration.md's tables of keys anew, from src"
 	@echo "make circles    no two modules of the library use each other, with cargo-modules"
 	@echo "make bench      speed, beside a program that only walks libauparse's fields"
 	@echo "make soak       the server stopped, busy, hanging, the plugin killed, under load, for two minutes"
@@ -104,9 +104,10 @@ deny:
 		echo "*** NOT CHECKED: dependencies ($(DENY)): cargo-deny is missing: cargo install --locked cargo-deny ***" >&2; \
 	fi
 
-# conf/auship.conf and the definitions in docs/auship.conf.5.md are made from the keys' own rows in src/config.
+# conf/auship.conf and the definitions in docs/auship.conf.5.md are made from the keys' own rows in src/config, the tables
+# in docs/migration.md from those in src/migrate.
 keys:
-	UPDATE_KEYS=1 $(CARGO) test --locked --quiet --lib config::reference
+	UPDATE_KEYS=1 $(CARGO) test --locked --quiet --lib -- config::reference migrate::reference
 
 # No two modules of the library use each other. cargo-modules draws the graph, tsort (coreutils) finds a circle in it.
 # The graph goes into a file first, so that a failure of cargo-modules is one of make.

@@ -23,6 +23,8 @@
 //!
 //! Commands are in `cli`, `run`, `convert`, `setup`, `connect_check` and `spool_command`. `config` reads the
 //! configuration, `metrics` counts. The other modules are leaves, which all may use and which use none of these.
+//! Commands are in `cli`, `run`, `convert`, `setup` and `migrate`. `config` reads the configuration, `metrics` counts. The other
+//! modules are leaves, which all may use and which use none of these.
 //!
 //! `docs/architecture.md` says more.
 
@@ -49,6 +51,7 @@ mod lock;
 mod log;
 mod losses;
 mod metrics;
+mod migrate;
 mod net;
 mod outcome;
 mod output;

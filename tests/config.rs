@@ -85,7 +85,8 @@ fn wrong_usage_exits_2() {
 
 #[test]
 fn help_has_an_example_for_each_command() {
-    for args in [&["--help"][..], &["run", "--help"], &["convert", "-h"], &["check", "--help"]] {
+    for args in [&["--help"][..], &["run", "--help"], &["convert", "-h"], &["check", "--help"], &["migrate", "--help"]]
+    {
         let output = auship(args, b"");
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();

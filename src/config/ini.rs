@@ -3,28 +3,28 @@
 
 /// A `key = value` line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// The key in lower case.
-    pub(super) key: String,
-    pub(super) value: String,
+    pub(crate) key: String,
+    pub(crate) value: String,
     /// The line, counted from 1.
-    pub(super) line: usize,
+    pub(crate) line: usize,
 }
 
 /// A section and its entries. The first one has no name: it holds the entries before any `[section]`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Section {
-    pub(super) name: String,
-    pub(super) line: usize,
-    pub(super) entries: Vec<Entry>,
+pub(crate) struct Section {
+    pub(crate) name: String,
+    pub(crate) line: usize,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// A line that is neither an entry nor a section.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BadLine {
-    pub(super) section: String,
-    pub(super) line: usize,
-    pub(super) why: &'static str,
+pub(crate) struct BadLine {
+    pub(crate) section: String,
+    pub(crate) line: usize,
+    pub(crate) why: &'static str,
 }
 
 /// The position of a comment. It begins with `#` or `;` at the start or after white space.
@@ -62,7 +62,7 @@ fn value(text: &str) -> &str {
 }
 
 /// All sections in order, and the lines that can't be read.
-pub(super) fn read(text: &str) -> (Vec<Section>, Vec<BadLine>) {
+pub(crate) fn read(text: &str) -> (Vec<Section>, Vec<BadLine>) {
     let mut sections = vec![Section::default()];
     let mut bad = Vec::new();
     for (number, line) in text.lines().enumerate() {

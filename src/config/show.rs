@@ -4,7 +4,7 @@ use super::ini;
 use std::path::Path;
 
 /// A text, in quotes if it needs them.
-pub(super) fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     let (sections, _) = ini::read(&format!("k = {text}"));
     let reads_back = sections[0].entries.first().is_some_and(|e| e.value == text);
     if reads_back { text.to_string() } else { format!("\"{text}\"") }
