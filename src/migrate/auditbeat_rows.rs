@@ -58,8 +58,8 @@ pub(super) static ROWS: &[Row] = &[
     ),
     named(
         "auditbeat.modules.auditd.backpressure_strategy",
-        "auship never makes the kernel wait: it counts what doesn't fit; --backlog_wait_time 0 in the audit rules \
-         makes the kernel drop instead of wait",
+        "auditd reads from the kernel, not auship; --backlog_wait_time 0 in the audit rules makes the kernel drop \
+         instead of wait",
     ),
     named(
         "auditbeat.modules.auditd.socket_type",
@@ -223,7 +223,7 @@ pub(super) static ROWS: &[Row] = &[
     ),
     named("output.elasticsearch.ssl.cipher_suites", TLS),
     named("output.elasticsearch.ssl.curve_types", TLS),
-    named("output.elasticsearch.ssl.renegotiation", "auship doesn't renegotiate"),
+    named("output.elasticsearch.ssl.renegotiation", TLS),
     named("output.elasticsearch.ssl.ca_sha256", PIN),
     named("output.elasticsearch.ssl.ca_trusted_fingerprint", PIN),
     named("output.elasticsearch.ssl.restart_on_cert_change.*", RELOAD),

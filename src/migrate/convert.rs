@@ -177,7 +177,7 @@ pub(super) fn url(text: &str) -> Result<Url, String> {
         return Err("has ${…}, which only the old program fills in; write the value itself".into());
     }
     if address.is_empty() || !is_port || !is_host {
-        return Err("isn't a URL that auship can read; write it by hand".into());
+        return Err("isn't a URL that auship can read".into());
     }
     Ok(Url { url: format!("{scheme}{host}"), user })
 }

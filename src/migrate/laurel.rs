@@ -18,7 +18,7 @@ const NO_STATE: &str = "auship keeps no state file: it learns processes from eve
 const NO_LABELS: &str = "auship has no labels for processes; use rule keys (auditctl -k), which documents have in tags";
 const NO_FILTERLOG: &str = "auship has no log of filtered events: an event that a filter drops is counted and gone";
 const ALWAYS_LIST: &str = "documents always hold the list, process.args, and in one text, process.command_line";
-const NAMES_TOO: &str = "documents always have the names beside the numbers";
+const NAMES_TOO: &str = "documents always have the names of architectures and system calls, and addresses in words";
 const NOT_KNOWN: &str = "auship's documents don't have this";
 
 /// The keys of LAUREL.
@@ -66,7 +66,10 @@ pub(super) static ROWS: &[Row] = &[
         "translate.userdb",
         "names of users and groups are always looked up; [input] resolve_ids says for which hosts",
     ),
-    named("translate.drop-raw", "documents always have the numbers too"),
+    named(
+        "translate.drop-raw",
+        "documents have ids of users and groups beside their names, of system calls and architectures only the names",
+    ),
     named(
         "enrich.pid",
         "documents have what is known of the parent process, in process.parent; of other processes only the number",
