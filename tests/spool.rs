@@ -227,7 +227,8 @@ fn a_reload_hands_the_spool_over() {
     let mut auship = Running::start(&path);
     auship.feed(&events(1, 1000));
     wait_for_spooled(dir.path(), 990);
-    let server = Server::start(dir.path(), "ok", None, 0);
+    // A confined process may connect to this port only.
+    let server = Server::start(dir.path(), "ok", None, port);
     config(dir.path(), &server.url, "batch = 50\n");
     auship.signal(Signal::SIGHUP);
     auship.wait_for("reloaded");
@@ -306,7 +307,8 @@ fn a_run_directory_that_a_reload_moved_is_where_the_next_process_looks() {
     let config_with = |name: &str| {
         let path = config(dir.path(), &server.url, "");
         let text = fs::read_to_string(&path).unwrap();
-        write_config(dir.path(), &text.replace("/run\n", &format!("/{name}\n")))
+        let confine = format!("[confine]\nwrite_paths = {}\n", dir.path().display());
+        write_config(dir.path(), &(text.replace("/run\n", &format!("/{name}\n")) + &confine))
     };
     let path = config_with("first");
     let mut auship = Running::start(&path);

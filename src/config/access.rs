@@ -58,72 +58,68 @@ impl Paths<'_> {
 
 const WRITE: Access = Access::Write { owner: None, group: None };
 
-impl Config {
-    /// All paths that the configuration names, without those of the system.
-    pub fn used_paths(&self) -> Vec<UsedPath> {
-        let mut all = Vec::new();
-        let mut top = Paths { section: "top", all: &mut all };
-        top.add("run_dir", Some(&self.metrics.run_dir), Access::Own { mode: 0o750 });
-        let mut metrics = Paths { section: "metrics", all: &mut all };
-        metrics.add("prometheus_file", self.metrics.prometheus_file.as_deref(), WRITE);
-        for output in &self.outputs {
-            output.used_paths(&mut Paths { section: &format!("output:{}", output.name), all: &mut all });
-        }
-        all
+/// All paths that a configuration names, without those of the system.
+pub fn used_paths(config: &Config) -> Vec<UsedPath> {
+    let mut all = Vec::new();
+    let mut top = Paths { section: "top", all: &mut all };
+    top.add("run_dir", Some(&config.metrics.run_dir), Access::Own { mode: 0o750 });
+    let mut metrics = Paths { section: "metrics", all: &mut all };
+    metrics.add("prometheus_file", config.metrics.prometheus_file.as_deref(), WRITE);
+    for output in &config.outputs {
+        paths_of(output, &mut Paths { section: &format!("output:{}", output.name), all: &mut all });
     }
-
-    /// The TCP ports that the outputs connect to, in order.
-    pub fn connect_ports(&self) -> Vec<u16> {
-        let mut ports: Vec<u16> = self.outputs.iter().flat_map(Output::connect_ports).collect();
-        ports.sort_unstable();
-        ports.dedup();
-        ports
-    }
+    all
 }
 
-impl Output {
-    fn used_paths(&self, paths: &mut Paths) {
-        paths.add("spool_dir", self.spool_dir().map(PathBuf::as_path), Access::Own { mode: 0o700 });
-        paths.add("dead_letter_file", self.queue.dead_letter_file.as_deref(), WRITE);
-        let client = match &self.sink {
-            Sink::Http(http) => &http.client,
-            Sink::Elasticsearch(elasticsearch) => &elasticsearch.client,
-            Sink::Syslog(syslog) => {
-                return match &syslog.destination {
-                    Destination::Unix(path) | Destination::UnixStream(path) => {
-                        paths.add("address", Some(path), Access::Socket);
-                    }
-                    Destination::Tls(_, tls) => paths.tls(tls),
-                    Destination::Udp(_) | Destination::Tcp(_) => (),
-                };
-            }
-            Sink::File(file) => {
-                let number = |id: &Option<super::Id>| id.as_ref().map(|id| id.number);
-                let access = Access::Write { owner: number(&file.owner), group: number(&file.group) };
-                return paths.add("path", Some(&file.path), access);
-            }
-            Sink::Stdout => return,
-        };
-        paths.tls(&client.tls);
-        paths.add("curl_logfile", client.log_file.as_deref(), WRITE);
-        let secret = client.login.as_ref().map(|login| login.secret().0.as_path());
-        paths.add("password_file, bearer_file or api_key_file", secret, Access::Read);
-    }
+/// The TCP ports that the outputs connect to, in order.
+pub fn connect_ports(config: &Config) -> Vec<u16> {
+    let mut ports: Vec<u16> = config.outputs.iter().flat_map(ports_of).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ports
+}
 
-    fn connect_ports(&self) -> Vec<u16> {
-        let (urls, proxy): (&[String], _) = match &self.sink {
-            Sink::Http(http) => (std::slice::from_ref(&http.url), &http.client.proxy),
-            Sink::Elasticsearch(elasticsearch) => (&elasticsearch.urls, &elasticsearch.client.proxy),
-            Sink::Syslog(syslog) => {
-                return match &syslog.destination {
-                    Destination::Tcp(address) | Destination::Tls(address, _) => vec![address.port],
-                    _ => Vec::new(),
-                };
-            }
-            Sink::File(_) | Sink::Stdout => return Vec::new(),
-        };
-        urls.iter().chain(proxy).filter_map(|url| port(url)).collect()
-    }
+fn paths_of(output: &Output, paths: &mut Paths) {
+    paths.add("spool_dir", output.spool_dir().map(PathBuf::as_path), Access::Own { mode: 0o700 });
+    paths.add("dead_letter_file", output.queue.dead_letter_file.as_deref(), WRITE);
+    let client = match &output.sink {
+        Sink::Http(http) => &http.client,
+        Sink::Elasticsearch(elasticsearch) => &elasticsearch.client,
+        Sink::Syslog(syslog) => {
+            return match &syslog.destination {
+                Destination::Unix(path) | Destination::UnixStream(path) => {
+                    paths.add("address", Some(path), Access::Socket);
+                }
+                Destination::Tls(_, tls) => paths.tls(tls),
+                Destination::Udp(_) | Destination::Tcp(_) => (),
+            };
+        }
+        Sink::File(file) => {
+            let number = |id: &Option<super::Id>| id.as_ref().map(|id| id.number);
+            let access = Access::Write { owner: number(&file.owner), group: number(&file.group) };
+            return paths.add("path", Some(&file.path), access);
+        }
+        Sink::Stdout => return,
+    };
+    paths.tls(&client.tls);
+    paths.add("curl_logfile", client.log_file.as_deref(), WRITE);
+    let secret = client.login.as_ref().map(|login| login.secret().0.as_path());
+    paths.add("password_file, bearer_file or api_key_file", secret, Access::Read);
+}
+
+fn ports_of(output: &Output) -> Vec<u16> {
+    let (urls, proxy): (&[String], _) = match &output.sink {
+        Sink::Http(http) => (std::slice::from_ref(&http.url), &http.client.proxy),
+        Sink::Elasticsearch(elasticsearch) => (&elasticsearch.urls, &elasticsearch.client.proxy),
+        Sink::Syslog(syslog) => {
+            return match &syslog.destination {
+                Destination::Tcp(address) | Destination::Tls(address, _) => vec![address.port],
+                _ => Vec::new(),
+            };
+        }
+        Sink::File(_) | Sink::Stdout => return Vec::new(),
+    };
+    urls.iter().chain(proxy).filter_map(|url| port(url)).collect()
 }
 
 /// The port of a URL: the one it names, or that of its scheme. Proxies of libcurl have port 1080 unless they name one.
@@ -178,7 +174,7 @@ mod tests {
             at("f")
         );
         let config = super::super::parse(Path::new("f"), &text).unwrap();
-        let used: Vec<_> = config.used_paths().into_iter().map(|used| (used.key, used.access)).collect();
+        let used: Vec<_> = used_paths(&config).into_iter().map(|used| (used.key, used.access)).collect();
         let expected = [
             ("[top] run_dir", Access::Own { mode: 0o750 }),
             ("[output:a] spool_dir", Access::Own { mode: 0o700 }),
@@ -188,6 +184,6 @@ mod tests {
             ("[output:c] address", Access::Socket),
         ];
         assert_eq!(used, expected.map(|(key, access)| (key.to_string(), access)));
-        assert_eq!(config.connect_ports(), [443]);
+        assert_eq!(connect_ports(&config), [443]);
     }
 }

@@ -44,7 +44,7 @@ mod validator;
 mod values;
 
 use crate::hash::sha256;
-pub use access::{Access, UsedPath, port};
+pub use access::{Access, UsedPath, connect_ports, port, used_paths};
 pub use client::{Credentials, HttpClient, is_secret_header};
 pub use conditions::{Endpoint, Numbers, Pattern, RecordType, SyscallPattern};
 pub use config::Config;

@@ -19,7 +19,7 @@ mod syscalls;
 mod user;
 
 use crate::{
-    config::Config,
+    config::{Config, used_paths},
     log::{self, Level},
 };
 use paths::Rules;
@@ -40,7 +40,7 @@ impl Confinement {
     /// are kept until [`Confinement::report`], because the log has a thread.
     pub fn start(path: &Path, config: &Config) -> Self {
         let settings = &config.confine;
-        let used = config.used_paths();
+        let used = used_paths(config);
         let mut done = Self { rules: None, messages: Vec::new() };
         let account = done.keep(settings.user.as_deref().map_or(Ok(None), user::find)).flatten();
         if let Some(account) = &account {
@@ -79,7 +79,7 @@ impl Confinement {
     /// Why this process can't use another configuration: it gave up what that one needs.
     pub fn refuses(&self, path: &Path, config: &Config) -> Option<String> {
         let allowed = self.rules.as_ref()?;
-        let lacks = allowed.lacks(&Rules::new(path, config, &config.used_paths()))?;
+        let lacks = allowed.lacks(&Rules::new(path, config, &used_paths(config)))?;
         Some(format!(
             "it needs {lacks}, which this process gave up at its start; restart the plugin, or see [confine] in \
              auship.conf(5)"

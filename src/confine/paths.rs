@@ -3,7 +3,7 @@
 //! Rules name directories, not files: a file is often replaced by a new one of the same name, and a rule for the old one
 //! doesn't apply to it.
 
-use crate::config::{Access, Config, UsedPath};
+use crate::config::{Access, Config, UsedPath, connect_ports};
 use std::{
     collections::BTreeSet,
     fmt,
@@ -69,6 +69,7 @@ impl Rules {
         let mut rules = Self::default();
         let settings = &config.confine;
         rules.read.extend(SYSTEM.iter().filter_map(|path| real(Path::new(path))));
+        rules.devices.extend(real(Path::new("/dev/null")));
         rules.write.extend(OWN.iter().filter_map(|path| real(Path::new(path))));
         rules.read.extend(settings.read_paths.iter().filter_map(|path| real(path)));
         rules.write.extend(settings.write_paths.iter().filter_map(|path| real(path)));
@@ -83,7 +84,7 @@ impl Rules {
                 Access::Socket => (),
             }
         }
-        rules.ports.extend(config.connect_ports());
+        rules.ports.extend(connect_ports(config));
         rules.ports.extend(proxy_ports(|name| std::env::var(name).ok()));
         rules.ports.extend(&settings.connect_ports);
         rules.ports.insert(DNS);
@@ -156,12 +157,13 @@ fn proxy_ports(variable: impl Fn(&str) -> Option<String>) -> Vec<u16> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::config::used_paths;
     use std::{fs, os::unix::fs::symlink};
 
     fn rules(text: &str) -> Rules {
         let path = Path::new("/nowhere/auship.conf");
         let config = crate::config::parse(path, text).unwrap();
-        Rules::new(path, &config, &config.used_paths())
+        Rules::new(path, &config, &used_paths(&config))
     }
 
     #[test]

@@ -96,7 +96,9 @@ fn not_writable(path: &Path, access: Access) -> Option<PathBuf> {
     let dir = AccessFlags::W_OK | AccessFlags::X_OK;
     let path = path.to_path_buf();
     if let Access::Own { .. } = access {
-        return (may_exist(&path) && !may(&path, both | AccessFlags::X_OK)).then_some(path);
+        // A missing directory is created in the nearest one that exists.
+        let place = path.ancestors().find(|place| may_exist(place))?;
+        return (!may(place, both | AccessFlags::X_OK)).then(|| place.to_path_buf());
     }
     let parent = path.parent()?.to_path_buf();
     if super::paths::is_special(&path) {
