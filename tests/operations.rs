@@ -82,11 +82,12 @@ fn each_alert_fires_when_it_should_and_is_quiet_otherwise() {
     let expected: BTreeSet<String> =
         alerts.keys().flat_map(|alert| [format!("{alert} fires"), format!("{alert} is quiet")]).collect();
     assert_eq!(names, expected.iter().map(String::as_str).collect());
+    let severity = Regex::new("severity: ([a-z]+)").unwrap();
     for test in tests.split("  - name: ").skip(1) {
         let (name, test) = test.split_once('\n').unwrap();
         let alert = name.split(' ').next().unwrap();
         assert!(test.contains(&format!(r#"- expr: ALERTS{{alertname="{alert}", alertstate="firing"}}"#)), "{name}");
-        let severity = Regex::new("severity: ([a-z]+)").unwrap().captures(&alerts[alert]).unwrap()[1].to_owned();
+        let severity = severity.captures(&alerts[alert]).unwrap()[1].to_owned();
         let fires = test.contains("            value: 1") && test.contains(&format!(r#"severity="{severity}""#));
         let is_quiet = test.contains("exp_samples: []");
         assert_eq!((fires, is_quiet), (name.ends_with(" fires"), name.ends_with(" is quiet")), "{name}");
@@ -99,12 +100,12 @@ fn each_alert_fires_when_it_should_and_is_quiet_otherwise() {
 fn each_alert_says_how_urgent_it_is_and_what_to_do() {
     let page = read("docs/operations.md");
     let anchors = anchors(&page);
+    let runbook = Regex::new(r#"runbook: "operations\.md#([^"]+)""#).unwrap();
     for (name, rule) in alerts() {
         assert!(rule.contains("severity: critical\n") || rule.contains("severity: warning\n"), "{name}");
         for part in ["summary: \"", "description: \"", "{{ $labels.instance }}"] {
             assert!(rule.contains(part), "{name} has no {part}");
         }
-        let runbook = Regex::new(r#"runbook: "operations\.md#([^"]+)""#).unwrap();
         let runbook = runbook.captures(&rule).unwrap_or_else(|| panic!("{name} has no runbook"))[1].to_owned();
         assert!(anchors.contains(&runbook), "{name}: there is no {runbook} in {anchors:#?}");
         // The section names its alerts.
