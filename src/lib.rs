@@ -21,10 +21,9 @@
 //! | queue: the ring in memory, and the spool on disk behind it | `queue` |
 //! | sink: delivers documents | `sink` |
 //!
-//! Commands are in `cli`, `run`, `convert`, `setup`, `connect_check` and `spool_command`. `config` reads the
+//! Commands are in `cli`, `run`, `convert`, `setup`, `connect_check`, `spool_command` and `migrate`. `confine` gives up what
+//! a run doesn't need. `heartbeat` makes documents about auship itself and the kernel's auditing. `config` reads the
 //! configuration, `metrics` counts. The other modules are leaves, which all may use and which use none of these.
-//! Commands are in `cli`, `run`, `convert`, `setup` and `migrate`. `config` reads the configuration, `metrics` counts. The other
-//! modules are leaves, which all may use and which use none of these.
 //!
 //! `docs/architecture.md` says more.
 
