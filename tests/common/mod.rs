@@ -9,6 +9,7 @@ pub mod elasticsearch;
 pub mod json;
 pub mod noida;
 pub mod opensearch;
+pub mod packages;
 pub mod prometheus;
 pub mod receiver;
 pub mod server;
