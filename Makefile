@@ -30,7 +30,9 @@ DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrot
 # What building packages needs besides, and what testing them needs.
 APT_DEB := dpkg-dev pandoc python3
 APT_RPM := rpm pandoc python3 checkpolicy semodule-utils
-DNF_RPM := rpm-build pandoc python3 checkpolicy policycoreutils
+DNF_RPM := rpm-build python3 checkpolicy policycoreutils
+# Not every distribution has pandoc. There, MANPAGES names the directory of man pages that `make man` made elsewhere.
+DNF_MAN := $(if $(MANPAGES),,pandoc)
 APT_PACKAGE_TEST := $(APT_DEB) $(APT_RPM) mmdebstrap lintian rpmlint apparmor selinux-policy-dev mandoc man-db bash zsh \
              fish
 
@@ -46,9 +48,9 @@ PACKAGES ?= target/packages
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
 INSTALL_VARIABLES = DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SBINDIR="$(SBINDIR)" DOCDIR="$(DOCDIR)" MANDIR="$(MANDIR)" \
 	DATADIR="$(DATADIR)" ZSHDIR="$(ZSHDIR)" ETC="$(ETC)" APPARMORDIR="$(APPARMORDIR)" SPOOLDIR="$(SPOOLDIR)" \
-	BINARY="$(BINARY)" CARGO="$(CARGO)" FEATURES="$(FEATURES)" ACTIVE="$(ACTIVE)" PACKAGE="$(PACKAGE)" \
+	BINARY="$(BINARY)" CARGO="$(CARGO)" FEATURES="$(FEATURES)" ACTIVE="$(ACTIVE)" PACKAGE="$(PACKAGE)" MANPAGES="$(MANPAGES)" \
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
-PACKAGE_VARIABLES = BINARY="$(BINARY)" VERSION="$(VERSION)" RELEASE="$(RELEASE)" PLUGIN_ACTIVE="$(PLUGIN_ACTIVE)" MAINTAINER="$(MAINTAINER)" PACKAGES="$(PACKAGES)" MAKE="$(MAKE)" \
+PACKAGE_VARIABLES = BINARY="$(BINARY)" VERSION="$(VERSION)" RELEASE="$(RELEASE)" PLUGIN_ACTIVE="$(PLUGIN_ACTIVE)" MAINTAINER="$(MAINTAINER)" PACKAGES="$(PACKAGES)" MAKE="$(MAKE)" MANPAGES="$(MANPAGES)" \
 	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
 
 # Paths of this directory and of cargo's don't get into the program, so that any directory gives the same.
@@ -217,10 +219,10 @@ package-binary:
 
 # What building a package needs.
 deb-deps:
-	@packaging/install-deps "$(APT_BUILD) $(APT_DEB)" "$(DNF_BUILD) $(DNF_RPM)"
+	@packaging/install-deps "$(APT_BUILD) $(APT_DEB)" "$(DNF_BUILD) $(DNF_RPM) $(DNF_MAN)"
 
 rpm-deps:
-	@packaging/install-deps "$(APT_BUILD) $(APT_RPM)" "$(DNF_BUILD) $(DNF_RPM)"
+	@packaging/install-deps "$(APT_BUILD) $(APT_RPM)" "$(DNF_BUILD) $(DNF_RPM) $(DNF_MAN)"
 
 # Builds everything twice, in two directories, and compares. It takes as long as two builds.
 reproducible:

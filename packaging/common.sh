@@ -27,13 +27,20 @@ own_files() {
     install -d -m 0750 -o auship -g auship /run/auship
 }
 
-# The processes of root that run this program, in this root directory and in this namespace of processes. From a chroot,
-# the auditd of the host is none of them.
+# The processes with this name in this root directory and in this namespace of processes. From a chroot, the auditd of the
+# host is none of them.
 processes() { # name
     for file in $(grep -lxs "$1" /proc/[0-9]*/comm); do
         process=${file%/comm}
-        [ -O "$process" ] && [ "$process/root/." -ef / ] && [ "$process/ns/pid" -ef /proc/self/ns/pid ] &&
-            echo "${process#/proc/}"
+        [ "$process/root/." -ef / ] && [ "$process/ns/pid" -ef /proc/self/ns/pid ] && echo "${process#/proc/}"
+    done
+    return 0
+}
+
+# auditd, or audispd, which starts plugins before auditd 3. It is root's.
+auditd() {
+    for pid in $(processes auditd) $(processes audispd); do
+        [ -O "/proc/$pid" ] && echo "$pid"
     done
     return 0
 }
@@ -41,19 +48,19 @@ processes() { # name
 # Makes auditd read its plugins again. It starts those that have become active, stops those whose file or program is gone,
 # and starts those anew whose program has changed. auditd itself goes on.
 reload_auditd() {
-    for pid in $(processes auditd) $(processes audispd); do
+    for pid in $(auditd); do
         kill -HUP "$pid" || true
     done
 }
 
 # Waits until auditd's plugin has ended, for its shutdown_timeout and a little more.
 wait_for_plugin() {
-    parents=$(processes auditd; processes audispd)
+    parents=" $(auditd | tr '\n' ' ')"
     for _ in $(seq 150); do
         running=
         for pid in $(processes auship); do
             parent=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null) || continue
-            case " $(echo $parents) " in *" $parent "*) running=$pid ;; esac
+            case $parents in *" $parent "*) running=$pid ;; esac
         done
         [ -n "$running" ] || return 0
         sleep 0.1
@@ -63,7 +70,7 @@ wait_for_plugin() {
 
 # Says what is left to do, if the plugin isn't active.
 say_what_to_do() {
-    if [ -e /etc/audit/plugins.d/auship.conf ] && ! grep -q '^active = yes' /etc/audit/plugins.d/auship.conf; then
+    if [ -e /etc/audit/plugins.d/auship.conf ] && ! grep -q '^active[[:space:]]*=[[:space:]]*yes' /etc/audit/plugins.d/auship.conf; then
         echo "auship: say in /etc/auship/auship.conf where events go, set active = yes in" \
             "/etc/audit/plugins.d/auship.conf, then: pkill -HUP -x auditd"
     fi

@@ -17,6 +17,7 @@ use nix::{
 use std::{
     collections::BTreeSet,
     fs,
+    io::{self, Write},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::{Path, PathBuf},
     process::{Child, Command},
@@ -270,15 +271,16 @@ fn containerfiles_install_what_make_lists() {
         let Some(name) = path.file_name().unwrap().to_str().unwrap().strip_prefix("Containerfile.") else { continue };
         distributions.insert(name.to_string());
         let text = fs::read_to_string(&path).unwrap();
-        let kind = if name.starts_with("debian") || name.starts_with("ubuntu") { "deb" } else { "rpm" };
+        let is_debian = name.starts_with("debian") || name.starts_with("ubuntu");
+        let (kind, tool) = if is_debian { ("deb", "apt-get") } else { ("rpm", "dnf") };
         // make knows the names of packages. A list here would be a second one.
         for step in ["deps", ""] {
-            let command = if step.is_empty() { format!("make {kind}") } else { format!("make {kind}-{step}") };
-            assert!(text.lines().any(|line| line.contains(&command)), "{name}: no {command}");
+            let command = if step.is_empty() { format!("RUN make {kind} ") } else { format!("RUN make {kind}-{step}") };
+            assert!(text.lines().any(|line| line.starts_with(&command)), "{name}: no {command}");
         }
         let listed = make(&["-n", &format!("{kind}-deps")], |_| ());
         assert!(listed.contains("packaging/install-deps"), "{listed}");
-        for line in text.lines().filter(|line| line.contains(" install -y")) {
+        for line in text.lines().filter(|line| line.contains(&format!("{tool} install -y"))) {
             let words: BTreeSet<&str> = line.split(' ').collect();
             let twice: Vec<&&str> = words.iter().filter(|word| listed.split([' ', '"']).any(|w| w == **word)).collect();
             assert!(twice.is_empty(), "{name}: make installs {twice:?} too");
@@ -453,7 +455,9 @@ fn a_debian_package_from_its_installation_to_its_purge() {
     send("first");
     wait_until("the first document", || messages(&server).contains("first"));
     let took = start.elapsed();
-    eprintln!("from apt install to the first document: {took:.1?}");
+    // libtest hides what `eprintln!` prints.
+    let line = format!("from apt install to the first document: {took:.1?}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
     assert!(took < Duration::from_secs(60), "{took:?}");
     assert_plugin_runs_as(&root, PLUGIN_USER);
 
@@ -526,6 +530,8 @@ fn a_debian_package_in_a_root_without_auditd_touches_nothing_outside() {
     let Some(root) = Root::unpack(WHAT) else { return };
     root.run("apt-get", &["purge", "-q", "-y", "auditd"]);
     assert!(!root.path("/usr/sbin/auditd").exists());
+    // Without it, useradd makes the user. The other tests have it.
+    fs::remove_file(root.path("/usr/bin/systemd-sysusers")).unwrap();
     let before = root.listing(&NOT_OURS);
 
     // One auditd is outside of the root, the other inside. Only the second gets a signal.
@@ -582,6 +588,35 @@ fn a_spool_of_root_becomes_the_users_once() {
     assert!(root.owner("/etc/shadow").starts_with("root:"));
 }
 
+#[test]
+fn audisp_json_is_replaced_and_its_configuration_stays() {
+    const WHAT: &str = "the replacement of audisp-json";
+    if !has(WHAT, &DEB_TOOLS) {
+        return;
+    }
+    let Some(root) = Root::unpack(WHAT) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = dir.path().join("tree").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write("usr/sbin/audisp-json", "#!/bin/sh\n");
+    write("etc/audit/plugins.d/au-json.conf", "active = yes\npath = /usr/sbin/audisp-json\ntype = always\n");
+    write("DEBIAN/conffiles", "/etc/audit/plugins.d/au-json.conf\n");
+    let control =
+        "Package: audisp-json\nVersion: 2.2.2\nArchitecture: all\nMaintainer: x <x@localhost>\nDescription: x\n";
+    write("DEBIAN/control", control);
+    let package = dir.path().join("audisp-json_2.2.2_all.deb");
+    output("dpkg-deb", &["-b", dir.path().join("tree").to_str().unwrap(), package.to_str().unwrap()]);
+    root.install(&package, &[]);
+    let said = root.install(&deb()[0], &[]);
+    assert!(said.contains("auship: say in"), "{said}");
+    assert!(!root.path("/usr/sbin/audisp-json").exists());
+    assert!(root.path("/etc/audit/plugins.d/au-json.conf").exists());
+    assert!(root.run("dpkg-query", &["-W", "-f", "${Status}", "audisp-json"]).contains("config-files"));
+}
+
 /// Debian has no RPM packages, so the dependencies can't be resolved here (`--nodeps`). The scripts run in the root of a
 /// Debian, which has the programs that they need.
 #[test]
@@ -603,6 +638,8 @@ fn an_rpm_package_from_its_installation_to_its_removal() {
     for dir in ["/usr/share/man/man5", "/usr/share/man/man7", "/usr/share/man/man8", "/usr/lib/sysusers.d"] {
         root.run("mkdir", &["-p", dir]);
     }
+    // A plugin that ran as root left a spool.
+    root.run("install", &["-d", "-m", "0700", "/var/spool/auship/siem"]);
     let before = root.listing(&[&NOT_OURS[..], &["/var/lib/rpm"]].concat());
     let run = |args: &[&str]| {
         let mut command = Command::new("rpm");
@@ -619,6 +656,7 @@ fn an_rpm_package_from_its_installation_to_its_removal() {
         ("/etc/auship/auship.conf", "root:auship 640"),
         ("/etc/audit/plugins.d/auship.conf", "root:root 640"),
         ("/var/spool/auship", "auship:auship 700"),
+        ("/var/spool/auship/siem", "auship:auship 700"),
         ("/run/auship", "auship:auship 750"),
         ("/usr/sbin/auship", "root:root 755"),
     ] {
@@ -662,7 +700,6 @@ fn an_rpm_package_from_its_installation_to_its_removal() {
         "/etc/audit/plugins.d/auship.conf.rpmsave",
         "/etc/auship",
         "/etc/auship/auship.conf.rpmsave",
-        "/var/spool/auship",
         "/var/spool/auship/kept",
     ];
     assert_eq!(left, expected);
