@@ -4,10 +4,16 @@ PREFIX  ?= /usr
 DESTDIR ?=
 SBINDIR ?= $(PREFIX)/sbin
 DOCDIR  ?= $(PREFIX)/share/doc/auship
+MANDIR  ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+ZSHDIR  ?= $(DATADIR)/zsh/vendor-completions
 ETC     ?= /etc
+APPARMORDIR ?= $(ETC)/apparmor.d
 SPOOLDIR ?= /var/spool/auship
 CARGO   ?= cargo
 FEATURES ?=
+# Whether auditd starts the plugin: `active` in the plugin file.
+ACTIVE  ?= yes
 
 CARGO_FLAGS := $(if $(FEATURES),--features $(FEATURES))
 BINARY := target/release/auship
@@ -21,11 +27,44 @@ DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel
 DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
              python3-prometheus_client python3-pip nodejs
 
+# What building packages needs besides, and what testing them needs.
+APT_DEB := dpkg-dev pandoc python3
+APT_RPM := rpm pandoc python3 checkpolicy semodule-utils
+DNF_RPM := rpm-build python3 checkpolicy policycoreutils
+# Not every distribution has pandoc. There, MANPAGES names the directory of man pages that `make man` made elsewhere.
+DNF_MAN := $(if $(MANPAGES),,pandoc)
+APT_PACKAGE_TEST := $(APT_DEB) $(APT_RPM) mmdebstrap lintian rpmlint apparmor selinux-policy-dev mandoc man-db bash zsh \
+             fish
+
+# The version of packages. The date of what they contain is that of the last commit; without a repository, of the changelog.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+RELEASE ?= 1
+# Whether auditd starts the plugin as soon as the package is installed. By default the administrator says where events go
+# first. Whoever brings an auship.conf with another package sets "yes".
+PLUGIN_ACTIVE ?= no
+# Whoever publishes packages is their maintainer.
+MAINTAINER ?= auship developers <auship@localhost>
+PACKAGES ?= target/packages
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)
+INSTALL_VARIABLES = DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SBINDIR="$(SBINDIR)" DOCDIR="$(DOCDIR)" MANDIR="$(MANDIR)" \
+	DATADIR="$(DATADIR)" ZSHDIR="$(ZSHDIR)" ETC="$(ETC)" APPARMORDIR="$(APPARMORDIR)" SPOOLDIR="$(SPOOLDIR)" \
+	BINARY="$(BINARY)" CARGO="$(CARGO)" FEATURES="$(FEATURES)" ACTIVE="$(ACTIVE)" PACKAGE="$(PACKAGE)" MANPAGES="$(MANPAGES)" \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
+PACKAGE_VARIABLES = BINARY="$(BINARY)" VERSION="$(VERSION)" RELEASE="$(RELEASE)" PLUGIN_ACTIVE="$(PLUGIN_ACTIVE)" MAINTAINER="$(MAINTAINER)" PACKAGES="$(PACKAGES)" MAKE="$(MAKE)" MANPAGES="$(MANPAGES)" \
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH)
+
+# Paths of this directory and of cargo's don't get into the program, so that any directory gives the same.
+CARGO_DIR := $(or $(CARGO_HOME),$(HOME)/.cargo)
+RELEASE_ENV = RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/usr/src/auship --remap-path-prefix=$(CARGO_DIR)=/usr/src/cargo \
+	-C link-arg=-Wl,--build-id=sha1" TARGET_CFLAGS="-ffile-prefix-map=$(CURDIR)=/usr/src/auship \
+	-ffile-prefix-map=$(CARGO_DIR)=/usr/src/cargo"
+
 # Servers for tests: a search server, and one that runs ingest pipelines.
 OSMEM := 0.1.6
 NOIDA := 0.2.3
 
-.PHONY: help deps deps-bench soak parents deps-build build run test lint msrv deny bench fuzz install uninstall clean keys circles
+.PHONY: help deps deps-bench soak parents deps-build build run test lint msrv deny bench fuzz install uninstall clean keys circles \
+	man deb rpm package-binary deb-deps rpm-deps reproducible
 
 help:
 	@echo "make run        build, and show a real sample log turning into JSON"
@@ -42,23 +81,32 @@ help:
 	@echo "make deps       install what building and testing need (apt or dnf), only what is missing"
 	@echo "make build      target/release/auship"
 	@echo "make install    into DESTDIR, under PREFIX (/usr); make uninstall takes it out again"
+	@echo "make man        the manuals as man pages, in target/man; needs pandoc"
+	@echo "make deb        a package for Debian and Ubuntu, in target/packages; make deb-deps installs what that needs"
+	@echo "make rpm        a package for Fedora and RHEL; make rpm-deps installs what that needs"
+	@echo "make reproducible   build both packages twice, in two directories, and compare them"
 	@echo "make clean"
 
 deps-build:
 	@packaging/install-deps "$(APT_BUILD)" "$(DNF_BUILD)"
 
 deps: deps-build
-	@packaging/install-deps "$(APT_TEST)" "$(DNF_TEST)"
+	@packaging/install-deps "$(APT_TEST) $(APT_PACKAGE_TEST)" "$(DNF_TEST)"
 	@packaging/install-syslog-ng target/syslog-ng
 	@packaging/install-statsd
 	@packaging/add-user
-	@$(MAKE) --no-print-directory target/osmem target/noida
+	@$(MAKE) --no-print-directory target/osmem target/noida $(ROOT)
 
 # The tests say when one is missing.
 target/osmem:
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
 		--target $@ osmem-server==$(OSMEM) || \
 		echo "osmem-server can't be installed: Elasticsearch and OpenSearch aren't tested against a real server" >&2
+
+# A fresh Debian, for the tests of packages.
+ROOT := target/debian-bookworm.tar
+$(ROOT):
+	@packaging/test-root $@ || echo "mmdebstrap can't make a Debian root: packages aren't tested" >&2
 
 target/noida:
 	@python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: \
@@ -69,7 +117,7 @@ deps-bench: deps
 	@packaging/install-deps "wrk" "wrk"
 
 build: deps-build
-	$(CARGO) build --release --locked $(CARGO_FLAGS)
+	$(RELEASE_ENV) $(CARGO) build --release --locked $(CARGO_FLAGS)
 
 run: build
 	@echo "# $(SAMPLE): $$(grep -c . $(SAMPLE)) audit records, recorded from a real kernel. As MozDef JSON, one event a line:"
@@ -78,9 +126,9 @@ run: build
 # Every test, also when one fails. A test that can't run says so; where CI is set, it fails. RECORDED names the directory of
 # recorded data that isn't the project's own (../shared/corpus). With the other features: the build, and the unit tests.
 test: deps
-	$(CARGO) build --release --locked --features bsm
-	$(CARGO) build --release --locked
-	$(CARGO) test --locked --no-fail-fast
+	$(MAKE) build
+	$(MAKE) build FEATURES=bsm
+	PACKAGE_BINARY=$(CURDIR)/$(BINARY) $(CARGO) test --locked --no-fail-fast
 	$(CARGO) test --locked --no-fail-fast --features bsm --lib
 
 lint:
@@ -140,49 +188,47 @@ fuzz: deps-build
 	@command -v cargo-fuzz >/dev/null || $(CARGO) install cargo-fuzz
 	fuzz/run $(FUZZ_SECONDS)
 
-# The same file serves auditd 3 and 4 (/etc/audit/plugins.d) and the audispd of older systems.
+# What is installed is in packaging/files. An existing configuration is kept. Without pandoc or python3, what they make is
+# left out with a message; packages (PACKAGE=1) must have it.
 install: $(BINARY)
-	install -D -m 0755 $(BINARY) $(DESTDIR)$(SBINDIR)/auship
-	install -d -m 0750 $(DESTDIR)$(ETC)/auship
-	install -d -m 0700 $(DESTDIR)$(SPOOLDIR)
-	test -e $(DESTDIR)$(ETC)/auship/auship.conf || install -m 0640 conf/auship.conf $(DESTDIR)$(ETC)/auship/auship.conf
-	for dir in $(ETC)/audit/plugins.d $(ETC)/audisp/plugins.d; do \
-		if [ "$$dir" = $(ETC)/audit/plugins.d ] || [ -d "$(DESTDIR)$$dir" ]; then \
-			test -e "$(DESTDIR)$$dir/auship.conf" || \
-				sed 's|^path = .*|path = $(SBINDIR)/auship|' conf/plugins.d/auship.conf | \
-				install -D -m 0640 /dev/stdin "$(DESTDIR)$$dir/auship.conf"; \
-		fi; \
-	done
-	install -d -m 0755 $(DESTDIR)$(ETC)/auship/elasticsearch
-	for file in conf/elasticsearch/*.json; do \
-		test -e $(DESTDIR)$(ETC)/auship/elasticsearch/$${file##*/} || \
-			install -m 0644 $$file $(DESTDIR)$(ETC)/auship/elasticsearch; \
-	done
-	install -d -m 0755 $(DESTDIR)$(DOCDIR)/rules $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(DOCDIR)/dashboards
-	install -m 0644 rules/* $(DESTDIR)$(DOCDIR)/rules
-	install -m 0644 conf/examples/* $(DESTDIR)$(DOCDIR)/examples
-	install -m 0644 conf/dashboards/* $(DESTDIR)$(DOCDIR)/dashboards
-	install -D -m 0644 conf/prometheus/auship.rules.yml $(DESTDIR)$(DOCDIR)/prometheus/auship.rules.yml
-	install -D -m 0644 conf/grafana/auship.json $(DESTDIR)$(DOCDIR)/grafana/auship.json
-	install -m 0644 README.md CHANGELOG.md SECURITY.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+	@built=$$(mktemp -d) && trap 'rm -rf "$$built" "$$built.list"' EXIT && \
+		$(INSTALL_VARIABLES) packaging/generate "$$built" && \
+		$(INSTALL_VARIABLES) BUILT="$$built" packaging/install install
 
 $(BINARY):
 	$(MAKE) build
 
-# auship.conf, templates that were changed, and the spools stay, as a package manager would leave them; `make uninstall PURGE=1` takes them too. What tells auditd to
-# start the plugin goes with the program.
+# auship.conf, templates that were changed, and the spools stay, as a package manager would leave them; `make uninstall
+# PURGE=1` takes them too. What tells auditd to start the plugin goes with the program.
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/auship
-	rm -f $(DESTDIR)$(ETC)/audit/plugins.d/auship.conf $(DESTDIR)$(ETC)/audisp/plugins.d/auship.conf
-	rm -rf $(DESTDIR)$(DOCDIR)
-	for file in conf/elasticsearch/*.json; do \
-		to=$(DESTDIR)$(ETC)/auship/elasticsearch/$${file##*/}; \
-		if cmp -s $$file $$to; then rm $$to; fi; \
-	done
-	if [ -d $(DESTDIR)$(ETC)/auship/elasticsearch ]; then \
-		rmdir --ignore-fail-on-non-empty $(DESTDIR)$(ETC)/auship/elasticsearch; \
-	fi
+	@built=$$(mktemp -d) && trap 'rm -rf "$$built" "$$built.list"' EXIT && \
+		$(INSTALL_VARIABLES) BUILT="$$built" packaging/install uninstall
 	$(if $(PURGE),rm -rf $(DESTDIR)$(ETC)/auship $(DESTDIR)$(SPOOLDIR))
+
+man:
+	@SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) packaging/man/build target/man
+	@echo "target/man:" && ls target/man
+
+# Packages, in $(PACKAGES). The binary is built with all features. RELEASE is the number of the package of this version.
+deb: package-binary
+	$(PACKAGE_VARIABLES) packaging/deb/build
+
+rpm: package-binary
+	$(PACKAGE_VARIABLES) packaging/rpm/build
+
+package-binary:
+	$(if $(filter target/release/auship,$(BINARY)),$(MAKE) build FEATURES=bsm)
+
+# What building a package needs.
+deb-deps:
+	@packaging/install-deps "$(APT_BUILD) $(APT_DEB)" "$(DNF_BUILD) $(DNF_RPM) $(DNF_MAN)"
+
+rpm-deps:
+	@packaging/install-deps "$(APT_BUILD) $(APT_RPM)" "$(DNF_BUILD) $(DNF_RPM) $(DNF_MAN)"
+
+# Builds everything twice, in two directories, and compares. It takes as long as two builds.
+reproducible:
+	packaging/reproducible
 
 clean:
 	$(CARGO) clean

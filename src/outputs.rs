@@ -6,7 +6,15 @@ use crate::{
     metrics::{self, OutputMetrics},
     queue::Takeover,
 };
-use std::{io, path::PathBuf, time::Instant};
+use std::{
+    io,
+    path::PathBuf,
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long to wait before a spool in use is tried again.
+const BUSY_WAIT: Duration = Duration::from_millis(20);
 
 /// A running output that can be started, replaced and closed. [`crate::output::Output`] is one.
 pub trait Branch: Sized {
@@ -97,10 +105,34 @@ pub struct Outputs<O: Branch> {
 impl<O: Branch> Outputs<O> {
     /// Starts all outputs of a configuration.
     ///
+    /// A spool that another process uses is waited for, for at most `patience`: when the program has been upgraded, auditd
+    /// starts the new one while the old one still delivers. Input waits in auditd meanwhile.
+    ///
     /// # Errors
     /// When an output can't be started: the first such output.
-    pub fn start(configs: &[config::Output], environment: O::Environment) -> Result<Self, StartError> {
-        let start = |config| O::start(config, &environment, Takeover::Fresh).map_err(|e| StartError::new(config, e));
+    pub fn start(
+        configs: &[config::Output],
+        environment: O::Environment,
+        patience: Duration,
+    ) -> Result<Self, StartError> {
+        let deadline = Instant::now() + patience;
+        let start = |config: &config::Output| {
+            let mut waits = false;
+            loop {
+                match O::start(config, &environment, Takeover::Fresh) {
+                    Err(e) if e.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
+                        if !std::mem::replace(&mut waits, true) {
+                            log::info(format_args!(
+                                "output {}: {e}; it may be about to end, so this waits",
+                                config.name
+                            ));
+                        }
+                        thread::sleep(BUSY_WAIT);
+                    }
+                    other => return other.map_err(|e| StartError::new(config, e)),
+                }
+            }
+        };
         let running = configs.iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self { environment, running, closing: Vec::new(), ended: Vec::new() })
     }

@@ -132,7 +132,7 @@ fn configs(outputs: &[&str]) -> Vec<config::Output> {
 
 fn start(outputs: &[&str]) -> (Outputs<Fake>, Shared) {
     let world = Shared::default();
-    let outputs = Outputs::start(&configs(outputs), world.clone()).unwrap();
+    let outputs = Outputs::start(&configs(outputs), world.clone(), Duration::ZERO).unwrap();
     world.borrow_mut().done.clear();
     (outputs, world)
 }
@@ -216,7 +216,7 @@ fn an_output_that_cannot_come_back_with_its_spool_goes_on_without() {
 fn the_first_that_cannot_start_is_named() {
     let world = Shared::default();
     world.borrow_mut().broken = vec!["b"];
-    let error = Outputs::<Fake>::start(&configs(&["a", "b", "c"]), world.clone()).err().unwrap();
+    let error = Outputs::<Fake>::start(&configs(&["a", "b", "c"]), world.clone(), Duration::ZERO).err().unwrap();
     assert_eq!(error.output, "b");
     assert_eq!(done(&world), ["start a", "b fails"]);
 }

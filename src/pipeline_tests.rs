@@ -75,7 +75,7 @@ fn config(text: &str) -> Config {
 fn pipeline(config: &Config, run_dir: &Path) -> Pipeline {
     let (host, run_dir) = (Host { name: "host".into(), ..Host::default() }, run_dir.to_path_buf());
     let environment = Environment { host, run_dir, guarantee: Guarantee::Acknowledged };
-    Pipeline::new(config, Outputs::start(&config.outputs, environment).unwrap())
+    Pipeline::new(config, Outputs::start(&config.outputs, environment, Duration::ZERO).unwrap())
 }
 
 /// A server that answers 200, from when it is told to.

@@ -50,7 +50,10 @@ pub fn run(path: &Path, config: Config) -> Result<bool, Error> {
     let host = Host::local(Lookup::Soon);
     let environment =
         Environment { host, run_dir: config.metrics.run_dir.clone(), guarantee: Source::guarantee(config.source) };
-    let outputs = Outputs::start(&config.outputs, environment).map_err(|e| Error::Config(path.to_path_buf(), e))?;
+    // A process before this one delivers for at most one and a half times as long, and then needs a moment to end.
+    let patience = config.shutdown_timeout * 2;
+    let outputs =
+        Outputs::start(&config.outputs, environment, patience).map_err(|e| Error::Config(path.to_path_buf(), e))?;
     let pipeline = Pipeline::new(&config, outputs);
     let mut source = Source::start()?;
     let heartbeats = Heartbeats::start(config.metrics.heartbeat).map_err(|e| Error::Io("start a thread", e))?;

@@ -146,8 +146,8 @@ fn defaults_are_what_they_are_said_to_be() {
         format!("type = elasticsearch\nurl = https://es1.example.com:9200\n{spool}"),
         format!("type = syslog\n{spool}"),
         format!("type = syslog\nnetwork = tls\naddress = logs.example.com\n{spool}"),
-        "type = file\npath = /var/log/auship.json".to_string(),
-        "type = file\npath = /var/log/auship.json\nrotate_every = 24h".to_string(),
+        "type = file\npath = /var/log/auship/auship.json".to_string(),
+        "type = file\npath = /var/log/auship/auship.json\nrotate_every = 24h".to_string(),
         "type = stdout".to_string(),
     ] {
         let [top, input, confine, metrics, section] =

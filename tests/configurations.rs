@@ -182,7 +182,7 @@ const OUTPUTS: [&[&str]; 6] = [
     &["type = elasticsearch", "url = https://es1.example.com:9200", "spool_dir = /var/spool/auship/siem"],
     &["type = syslog", "spool_dir = /var/spool/auship/siem"],
     &["type = syslog", "network = tls", "address = logs.example.com", "spool_dir = /var/spool/auship/siem"],
-    &["type = file", "path = /var/log/auship.json"],
+    &["type = file", "path = /var/log/auship/auship.json"],
     &["type = stdout"],
 ];
 

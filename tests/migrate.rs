@@ -430,7 +430,7 @@ fn what_is_missing_here_becomes_an_example() {
     assert!(result.contains("\n;ca_cert = /nowhere/ca.pem\n"), "{result}");
     assert_noted(&notes, &["3: output.elasticsearch.ssl.certificate_authorities: ca_cert is an example in the result"]);
     let (result, notes) = migrated(dir.path(), "k.yml", "output.kafka:\n  hosts: [a]\n");
-    assert_has(&in_effect(dir.path(), &result), &["[output:local] path = /var/log/auship.json"]);
+    assert_has(&in_effect(dir.path(), &result), &["[output:local] path = /var/log/auship/auship.json"]);
     assert_noted(&notes, &["1: output: no output could be translated", "2: output.kafka.hosts: auship has no Kafka"]);
 }
 

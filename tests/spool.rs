@@ -211,12 +211,37 @@ fn at_the_limit_the_oldest_or_the_newest_are_lost_and_counted() {
 fn a_second_process_on_the_same_spool_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path(), &url(free_port()), "");
+    let text = fs::read_to_string(&config).unwrap();
+    // Twice that long it waits for the first process to end.
+    let config = write_config(dir.path(), &text.replace("shutdown_timeout = 20s", "shutdown_timeout = 100ms"));
     let first = Running::start(&config);
     first.wait_for("started");
     let second = auship(&["run", "--config", config.to_str().unwrap()], b"");
     assert_eq!(second.status.code(), Some(2));
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(said.contains("[output:siem]") && said.contains("in use by another process"), "{said}");
+}
+
+/// auditd does this when the program has been upgraded.
+#[test]
+fn a_process_waits_for_the_spool_of_one_that_is_about_to_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), "ok", None, 0);
+    let path = config(dir.path(), &server.url, "");
+    let mut first = Running::start(&path);
+    first.wait_for("started");
+    first.feed(&events(1, 10));
+    let mut second = Running::start(&path);
+    second.wait_for("in use by another process; each needs its own; it may be about to end, so this waits");
+    second.feed(&events(11, 10));
+    let (status, said) = first.finish();
+    assert!(status.success(), "{said}");
+    second.wait_for("started with");
+    let (status, said) = second.finish();
+    assert!(status.success(), "{said}");
+    server.wait_for(20);
+    let serials: BTreeSet<usize> = serials(&server.documents()).into_iter().collect();
+    assert_eq!(serials, (1..=20).collect());
 }
 
 #[test]

@@ -112,7 +112,7 @@ pub(super) static KEYS: &[Key<Draft, HttpClient>] = &[
             name: "curl_logfile",
             value: "*PATH*",
             default: "standard error",
-            example: "/var/log/auship-curl.log",
+            example: "/var/log/auship/curl.log",
             doc: "The file for the log of **curl_verbose**.",
             more: "The file is created with mode 0600. If it exists, it is appended to. After SIGHUP it is opened \
                    again before the next document is sent.",

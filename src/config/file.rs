@@ -112,8 +112,9 @@ pub(super) static PATH_KEYS: &[Key<Draft, File>] = &[Key {
     about: About {
         name: "path",
         value: "*PATH*",
-        example: "/var/log/auship.json",
-        doc: "Required. The file to write: an absolute path in a directory that exists. **-** is standard output.",
+        example: "/var/log/auship/auship.json",
+        doc: "Required. The file to write: an absolute path in a directory that exists. */var/log/auship* is created if \
+              it is missing. **-** is standard output.",
         more: "The file is appended to. It is opened again on SIGHUP, and when it was renamed or removed. If it can't \
                be written, **auship** reports this and tries again until it succeeds.",
         ..About::NONE
@@ -127,7 +128,7 @@ pub(super) static LEGACY_PATH_KEYS: &[Key<Draft, File>] = &[Key {
     about: About {
         name: "file_log",
         value: "*PATH*",
-        example: "/var/log/auship.json",
+        example: "/var/log/auship/auship.json",
         doc: "Defines an output of type **file** that writes one document a line to this path. **mozdef_url** is then \
               ignored. **-** is standard output.",
         more: "Keys of HTTP then have no effect, and aren't checked.",

@@ -79,6 +79,9 @@ use validator::{Repeated, Validator};
 /// The default path of the configuration.
 pub const DEFAULT_PATH: &str = "/etc/auship/auship.conf";
 
+/// The directory for files of outputs. It is created at the start if the configuration names a file in it.
+pub const LOG_DIR: &str = "/var/log/auship";
+
 /// Reads and checks a configuration file.
 ///
 /// # Errors

@@ -198,7 +198,7 @@ pub(super) static DEAD_LETTER_KEYS: &[Key<Queue>] = &[
             name: "dead_letter_file",
             value: "*PATH*",
             default: "dead-letters.json in the spool's directory",
-            example: "/var/log/auship-dead-letters.json",
+            example: "/var/log/auship/dead-letters.json",
             doc: "The file for documents that the server will never accept: it answers 400, 413 or 422, or with type \
                   **elasticsearch** they don't fit the mapping. Each line is one JSON object with the document and the \
                   server's answer. Without this file and without a spool, these documents are lost.",

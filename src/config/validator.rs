@@ -175,12 +175,14 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-/// Checks the absolute path of a file. Its directory must exist.
+/// Checks the absolute path of a file. Its directory must exist, unless it is the one that is created at the start.
 pub(super) fn file_in_directory(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.parent().filter(|_| path.is_absolute()) {
         None => Err("must be an absolute path".into()),
-        Some(parent) if !parent.is_dir() => Err(format!("there is no directory {}; create it", parent.display())),
+        Some(parent) if !parent.is_dir() && parent != Path::new(super::LOG_DIR) => {
+            Err(format!("there is no directory {}; create it", parent.display()))
+        }
         Some(_) if path.is_dir() => Err("is a directory; name a file in it".into()),
         Some(_) => Ok(path),
     }

@@ -42,6 +42,7 @@ impl Confinement {
         let settings = &config.confine;
         let used = used_paths(config);
         let mut done = Self { rules: None, messages: Vec::new() };
+        done.keep(user::create_log_dir(&used));
         let account = done.keep(settings.user.as_deref().map_or(Ok(None), user::find)).flatten();
         if let Some(account) = &account {
             user::prepare(account, &used).into_iter().for_each(|what| done.warn(what));

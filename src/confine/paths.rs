@@ -3,7 +3,7 @@
 //! Rules name directories, not files: a file is often replaced by a new one of the same name, and a rule for the old one
 //! doesn't apply to it.
 
-use crate::config::{Access, Config, UsedPath, connect_ports};
+use crate::config::{Access, Config, LOG_DIR, UsedPath, connect_ports};
 use std::{
     collections::BTreeSet,
     fmt,
@@ -45,7 +45,7 @@ const SYSTEM: [&str; 25] = [
 ];
 
 /// auship's own directories. A reload may add files in them.
-pub(super) const OWN: [&str; 3] = ["/var/spool/auship", "/var/log/auship", "/run/auship"];
+pub(super) const OWN: [&str; 3] = ["/var/spool/auship", LOG_DIR, "/run/auship"];
 
 /// DNS over TCP, for answers that are too long for UDP.
 const DNS: u16 = 53;

@@ -1,7 +1,7 @@
 //! The user that the process becomes.
 
 use super::paths::OWN;
-use crate::config::{Access, UsedPath};
+use crate::config::{Access, LOG_DIR, UsedPath};
 use nix::unistd::{Gid, Uid, User, chown, geteuid, initgroups, setresgid, setresuid};
 use std::{
     ffi::CString,
@@ -32,6 +32,16 @@ pub(super) fn find(name: &str) -> Result<Option<Account>, String> {
         )),
         Err(e) => Err(format!("can't look up user {name}: {e}; the process stays root")),
     }
+}
+
+/// Creates the directory for files of outputs, if one of them is in it.
+pub(super) fn create_log_dir(used: &[UsedPath]) -> Result<(), String> {
+    let dir = Path::new(LOG_DIR);
+    let is_in_it = |used: &UsedPath| matches!(used.access, Access::Write { .. }) && used.path.starts_with(dir);
+    if dir.is_dir() || !used.iter().any(is_in_it) {
+        return Ok(());
+    }
+    DirBuilder::new().mode(0o750).create(dir).map_err(|e| format!("{LOG_DIR} can't be created: {e}"))
 }
 
 /// Creates the program's own directories, and gives them to the user if they belong to root. Returns what failed.

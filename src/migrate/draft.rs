@@ -208,7 +208,8 @@ impl Draft {
         section.comment(
             "The old configuration has no output that auship has. Until you write one, events go to this file.",
         );
-        for (key, value) in [("path", "/var/log/auship.json"), ("rotate_size", "100MiB"), ("rotate_keep", "10")] {
+        for (key, value) in [("path", "/var/log/auship/auship.json"), ("rotate_size", "100MiB"), ("rotate_keep", "10")]
+        {
             section.set(key, value, origin.clone());
         }
         true

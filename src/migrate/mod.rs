@@ -127,7 +127,8 @@ fn finish(name: &str, peer: Peer, work: Work) -> Migrated {
     });
     notes.extend(refused);
     if draft.has_fallback() {
-        let what = "no output could be translated, so the result writes to /var/log/auship.json; write your own output";
+        let what =
+            "no output could be translated, so the result writes to /var/log/auship/auship.json; write your own output";
         notes.push(Note { line: 1, key: "output".into(), what: what.into() });
     }
     notes.sort();

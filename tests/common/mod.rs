@@ -10,6 +10,7 @@ pub mod inject;
 pub mod json;
 pub mod noida;
 pub mod opensearch;
+pub mod packages;
 pub mod prometheus;
 pub mod receiver;
 pub mod server;
