@@ -87,7 +87,7 @@ fn an_http_server_gets_no_event() {
     let server = Server::http(dir.path(), "ok");
     let port = server.port();
     let steps = format!("DNS, TCP to 127.0.0.1:{port}, HEAD: status 405: reached");
-    works(dir.path(), &http(&server.url, ""), &["ok     output siem: ", &steps]);
+    works(dir.path(), &http(&server.url, ""), &["unsure output siem: ", &steps]);
     works(dir.path(), &http(&server.url.replace("localhost", "127.0.0.1"), ""), &["events: TCP to 127.0.0.1"]);
     for (status, said) in [(204, "ok     output siem"), (404, "unsure output siem"), (302, "auship doesn't follow")] {
         server.behave(&format!("status-{status}"));

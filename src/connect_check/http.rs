@@ -36,7 +36,7 @@ pub(super) fn check(http: &Http, report: &mut Report) -> io::Result<()> {
 /// What the answer to HEAD says about POST.
 fn meaning(status: u32, client: &HttpClient) -> (Verdict, String) {
     match status {
-        200..=299 => (Verdict::Ok, "reached, and let in".into()),
+        200..=299 => (Verdict::Ok, "reached, and not refused".into()),
         300..=399 => (
             Verdict::Unsure,
             "reached; the server leads elsewhere, and auship doesn't follow: check url if events are refused".into(),
@@ -51,8 +51,8 @@ fn meaning(status: u32, client: &HttpClient) -> (Verdict, String) {
         ),
         429 => (Verdict::Unsure, "reached; the server is too busy at present".into()),
         405 | 501 => (
-            Verdict::Ok,
-            "reached; the server doesn't answer HEAD, so only an event would tell whether it takes them".into(),
+            Verdict::Unsure,
+            "reached; the server doesn't answer HEAD, so only an event would tell whether it takes events".into(),
         ),
         400..=499 => (Verdict::Unsure, "reached; only an event would tell whether the server takes them".into()),
         _ => (Verdict::Failed, "the server, or a proxy before it, doesn't work: see its log".into()),
@@ -73,8 +73,8 @@ mod tests {
             _ => return assert!(text.is_empty(), "the configuration is good"),
         };
         for (verdicts, statuses) in [
-            (Verdict::Ok, &[200, 204, 405, 501][..]),
-            (Verdict::Unsure, &[301, 404, 400, 415, 429]),
+            (Verdict::Ok, &[200, 204][..]),
+            (Verdict::Unsure, &[301, 404, 405, 501, 400, 415, 429]),
             (Verdict::Failed, &[401, 403, 407, 500, 503]),
         ] {
             for status in statuses {

@@ -28,10 +28,19 @@ pub use documents::{Documents, Seen, SeenDocument, Turn};
 pub use fault::{Fault, FaultKind, InspectError, shown};
 pub use file::{SpoolFile, What};
 pub use frame::{Damage, Frame};
-use std::{ffi::OsStr, fs::File, path::Path};
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    fs::File,
+    path::Path,
+    thread,
+    time::Duration,
+};
 
-/// Reads of a progress file that is being written, at most.
-const READINGS: usize = 5;
+/// Looks at what is being changed, at most.
+const READINGS: usize = 10;
+/// The pause between two looks at a directory.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A spool's directory at one moment.
 #[derive(Debug)]
@@ -42,6 +51,8 @@ pub struct Inspection {
     /// The process that uses the spool, if one can be seen.
     pub holder: Option<i32>,
     progress: Option<ProgressFile>,
+    /// The list and the progress are of one moment.
+    settled: bool,
 }
 
 impl Inspection {
@@ -50,6 +61,19 @@ impl Inspection {
     /// # Errors
     /// When it can't be read, or is no spool.
     pub fn open(dir: &Path) -> Result<Self, InspectError> {
+        let mut found = Self::look(dir)?;
+        for _ in 1..READINGS {
+            if found.is_settled()? {
+                return Ok(found);
+            }
+            thread::sleep(PAUSE);
+            found = Self::look(dir)?;
+        }
+        found.settled = found.is_settled()?;
+        Ok(found)
+    }
+
+    fn look(dir: &Path) -> Result<Self, InspectError> {
         let mut directory = Directory::open(dir)?;
         let mut files = directory.files()?;
         if !files.iter().any(|file| file.what.has_documents() || file.what == What::Progress) {
@@ -69,7 +93,20 @@ impl Inspection {
             Some(file) => directory.open_file(file)?.map(|file| read_progress(&file)),
             None => None,
         };
-        Ok(Self { directory, files, holder, progress })
+        Ok(Self { directory, files, holder, progress, settled: true })
+    }
+
+    /// False when a process made or removed files between the looks at the list and at the progress: then documents may
+    /// seem to be missing.
+    fn is_settled(&mut self) -> Result<bool, InspectError> {
+        if self.holder.is_none() {
+            return Ok(true);
+        }
+        let names = |files: &[SpoolFile]| -> BTreeSet<OsString> {
+            files.iter().filter(|file| file.what.has_documents()).map(|file| file.name.clone()).collect()
+        };
+        let misses = self.faults().iter().any(|fault| matches!(fault.kind, FaultKind::Missing { .. }));
+        Ok(!misses && names(&self.directory.files()?) == names(&self.files))
     }
 
     fn segments(&self) -> impl Iterator<Item = (&SpoolFile, u64, Option<u64>)> {
@@ -157,6 +194,9 @@ impl Inspection {
         }
         if !has_segments && mark.done < mark.written {
             add("progress".as_ref(), None, FaultKind::Missing { from: mark.done, to: mark.written });
+        }
+        if !self.settled {
+            faults.retain(|fault| !matches!(fault.kind, FaultKind::Missing { .. }));
         }
         faults
     }

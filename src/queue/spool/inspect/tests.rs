@@ -12,6 +12,8 @@ use std::{
     io::Write,
     os::unix::fs::{MetadataExt, symlink},
     path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
     time::UNIX_EPOCH,
 };
 
@@ -269,6 +271,31 @@ fn a_segment_that_is_closed_or_gone_meanwhile_is_no_fault() {
     assert_eq!(look(&mut inspection), (10, 10, Vec::new()), "it has another name now");
     fs::remove_file(place.segment()).unwrap();
     assert_eq!(look(&mut inspection), (0, 0, Vec::new()), "it is delivered");
+}
+
+#[test]
+fn a_spool_that_changes_all_the_time_has_no_faults() {
+    let place = Place::new();
+    let spool = place.open();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                spool.append(&documents(3));
+                let batch = spool.read(10, usize::MAX).unwrap();
+                spool.complete(batch.numbers);
+            }
+        });
+        for _ in 0..2000 {
+            let (_, _, faults) = place.look();
+            let damage: Vec<&Fault> = faults.iter().filter(|fault| fault.is_damage()).collect();
+            if !damage.is_empty() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            assert!(damage.is_empty(), "{damage:?}");
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]
