@@ -266,11 +266,15 @@ fn written_by_auship(dir: &Path) -> String {
     );
     let mut auship = Running::start(&write_config(dir, &text));
     auship.wait_for("started");
-    auship.feed(&events(1, 200));
-    wait_until("there is a heartbeat, and everything is delivered", || {
+    let mut first = 1;
+    wait_until("there is a heartbeat, something is delivered, and input has waited for the reader", || {
+        // This is more than a pipe holds.
+        auship.feed(&events(first, 1000));
+        first += 1000;
         auship.report();
         let text = fs::read_to_string(&file).unwrap();
-        text.contains("auship_heartbeats_total 1\n") && text.contains("code=\"200\"")
+        let has = |name: &str| text.lines().any(|line| line.starts_with(name) && !line.ends_with(" 0"));
+        has("auship_heartbeats_total ") && has("auship_reader_pause_seconds{") && text.contains("code=\"200\"")
     });
     let text = fs::read_to_string(&file).unwrap();
     assert!(auship.finish().0.success());

@@ -338,17 +338,16 @@ fn send(message: &str) {
     auditd::auditctl(&["-m".as_ref(), message.as_ref()]).unwrap();
 }
 
-/// The plugin runs as this user. auditd starts it as root; with `[confine]` it becomes user auship.
-fn assert_plugin_runs_as(root: &Root, user: &str) {
+/// The plugin runs as user auship, without capabilities, and with what `[confine]` adds. auditd started it as root.
+fn assert_plugin_is_confined(root: &Root) {
     let [pid] = root.processes("auship")[..] else { panic!("{:?}", root.processes("auship")) };
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:")).unwrap().trim().to_string();
-    let uid = root.run("id", &["-u", user]).trim().to_string();
-    assert_eq!(uids, [uid.as_str(); 4].join("\t"), "the plugin doesn't run as {user}");
+    let value = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap().trim();
+    let uid = root.run("id", &["-u", "auship"]).trim().to_string();
+    assert_eq!(value("Uid"), [uid.as_str(); 4].join("\t"));
+    assert_eq!([value("CapPrm"), value("CapEff"), value("CapBnd")], ["0000000000000000"; 3]);
+    assert_eq!([value("NoNewPrivs"), value("Seccomp")], ["1", "2"]);
 }
-
-/// The user that the plugin runs as.
-const PLUGIN_USER: &str = "root";
 
 /// What installations and removals of any package change: dpkg's and apt's state, caches and logs, the copies that useradd
 /// and userdel make of the files they change, and their lock. What auditd writes: its log, its process number. `/tmp`
@@ -427,6 +426,7 @@ fn a_debian_package_from_its_installation_to_its_purge() {
         ("/etc/audit/plugins.d/auship.conf", "root:root 640"),
         ("/var/spool/auship", "auship:auship 700"),
         ("/run/auship", "auship:auship 750"),
+        ("/var/log/auship", "auship:auship 750"),
         ("/usr/sbin/auship", "root:root 755"),
     ] {
         assert_eq!(root.owner(path), owner, "{path}");
@@ -459,7 +459,7 @@ fn a_debian_package_from_its_installation_to_its_purge() {
     let line = format!("from apt install to the first document: {took:.1?}\n");
     io::stderr().write_all(line.as_bytes()).unwrap();
     assert!(took < Duration::from_secs(60), "{took:?}");
-    assert_plugin_runs_as(&root, PLUGIN_USER);
+    assert_plugin_is_confined(&root);
 
     // Upgrade under load: the new program takes over, no event is lost, and changed files stay.
     let [old_pid] = root.processes("auship")[..] else { panic!() };
