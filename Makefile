@@ -22,7 +22,7 @@ SAMPLE := tests/data/sample.log
 # What building needs, and what testing needs besides.
 APT_BUILD := gcc pkg-config libauparse-dev libaudit-dev libcurl4-openssl-dev libssl-dev libclang-dev
 APT_TEST  := auditd python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
-             prometheus python3-prometheus-client python3-fusepy python3-pip nodejs
+             prometheus python3-prometheus-client python3-fusepy python3-pip python3-seccomp nodejs
 DNF_BUILD := gcc pkgconf-pkg-config audit-libs-devel libcurl-devel openssl-devel clang-devel
 DNF_TEST  := audit python3-audit python3 openssl valgrind zstd util-linux logrotate rsyslog rsyslog-openssl nginx \
              python3-prometheus_client python3-pip nodejs

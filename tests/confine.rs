@@ -6,10 +6,10 @@
 mod common;
 
 use common::{
-    Running, cannot_run, event, free_port,
+    PYTHON, Running, cannot_run, event, free_port,
     inject::{Argument, call},
     server::{Certificates, Server},
-    wait_until,
+    tool, wait_until,
 };
 use nix::{
     libc,
@@ -266,6 +266,43 @@ fn a_user_that_does_not_exist_is_reported() {
     wait_until("the document", || place.documents() == 1);
     all_are(auship.child.id(), "Uid", "0 0 0 0");
     assert_eq!(auship.finish().0.code(), Some(0));
+}
+
+#[test]
+fn a_kernel_without_a_part_gets_one_message_for_it() {
+    let Some(place) = Place::new("a kernel without Landlock or seccomp") else { return };
+    let has_module = Command::new(PYTHON).args(["-c", "import seccomp"]).status().is_ok_and(|status| status.success());
+    if !has_module {
+        return cannot_run("a kernel without Landlock or seccomp", "python3-seccomp is missing");
+    }
+    let without = tool("without_calls.py");
+    let landlock = "this kernel has no Landlock, so files and ports aren't restricted";
+    for (calls, messages, left) in [
+        ("landlock_create_ruleset", &[landlock][..], "no capabilities, no new privileges, seccomp for"),
+        ("seccomp", &["seccomp doesn't restrict system calls"], "no capabilities, no new privileges, Landlock for"),
+        (
+            "landlock_create_ruleset,seccomp,prctl",
+            &[
+                "can't become user auship",
+                "can't drop capabilities",
+                "can't give up new privileges",
+                landlock,
+                "seccomp doesn't restrict system calls",
+            ],
+            "confined: user root",
+        ),
+    ] {
+        let mut auship = Running::start_under(PYTHON, &[without.to_str().unwrap(), calls], &place.config(""));
+        auship.feed(&event(1, "x"));
+        let (status, said) = auship.finish();
+        assert_eq!(status.code(), Some(0), "{said}");
+        assert!(said.contains(left) && said.contains("delivered 1, lost 0"), "{said}");
+        for message in messages {
+            assert_eq!(said.matches(message).count(), 1, "{message}: {said}");
+        }
+        let others = said.matches("confine: ").count() - said.matches("confine: keeps").count();
+        assert_eq!(others, messages.len(), "{said}");
+    }
 }
 
 #[test]

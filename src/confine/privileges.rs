@@ -123,8 +123,8 @@ fn not_its_own(access: Access) -> Option<String> {
     }
 }
 
-/// Drops all capabilities but these. Returns what is left, for messages. With `all` false, the process only gets back those
-/// that it had.
+/// Drops all capabilities but these. With `drop` false, the process gets those back that it had. Returns what is left, for
+/// messages.
 pub(super) fn keep_only(needs: &[Need], drop: bool) -> Result<String, String> {
     let can_not = |e: caps::errors::CapsError| format!("can't drop capabilities: {e}");
     let permitted = caps::read(None, CapSet::Permitted).map_err(can_not)?;
@@ -133,23 +133,28 @@ pub(super) fn keep_only(needs: &[Need], drop: bool) -> Result<String, String> {
         return Ok("all capabilities".into());
     }
     let kept: CapsHashSet = needs.iter().map(|need| need.capability).filter(|cap| permitted.contains(cap)).collect();
-    // Only this one may change the bounding set, which limits what programs can get that the process executes.
-    if permitted.contains(&Capability::CAP_SETPCAP) {
-        caps::raise(None, CapSet::Effective, Capability::CAP_SETPCAP).map_err(can_not)?;
-        for capability in caps::runtime::procfs_all_supported(None).unwrap_or_else(|_| caps::all()) {
-            caps::drop(None, CapSet::Bounding, capability).map_err(can_not)?;
-        }
-    }
+    let bounding = drop_bounding(&permitted).map_err(can_not);
     // An ambient capability must be inheritable, so they go together.
     caps::clear(None, CapSet::Inheritable).map_err(can_not)?;
     caps::set(None, CapSet::Effective, &kept).map_err(can_not)?;
     caps::set(None, CapSet::Permitted, &kept).map_err(can_not)?;
+    bounding?;
     if kept.is_empty() {
         return Ok("no capabilities".into());
     }
     let mut names: Vec<String> = kept.iter().map(ToString::to_string).collect();
     names.sort();
     Ok(names.join(" "))
+}
+
+/// Empties the bounding set. It limits what programs get that the process executes. Only one capability allows this.
+fn drop_bounding(permitted: &CapsHashSet) -> Result<(), caps::errors::CapsError> {
+    if !permitted.contains(&Capability::CAP_SETPCAP) {
+        return Ok(());
+    }
+    caps::raise(None, CapSet::Effective, Capability::CAP_SETPCAP)?;
+    let all = caps::runtime::procfs_all_supported(None).unwrap_or_else(|_| caps::all());
+    all.into_iter().try_for_each(|capability| caps::drop(None, CapSet::Bounding, capability))
 }
 
 /// Gives up gaining privileges for ever.
