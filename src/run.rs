@@ -188,7 +188,7 @@ impl Run {
 
     /// Applies another configuration. If one of its outputs can't be started, the running configuration stays.
     fn replace(&mut self, config: Config) -> Result<(), String> {
-        if let Some(why) = self.confinement.refuses(&self.path, &config) {
+        if let Some(why) = self.confinement.refuses(&self.path, &self.config, &config) {
             return Err(format!("{}: {why}", self.path.display()));
         }
         // A spool keeps its counts in the run directory. The next process looks for them in the configured one.

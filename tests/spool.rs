@@ -10,7 +10,11 @@ use common::{
     server::Server,
     wait_until, write_config,
 };
-use nix::{mount::MsFlags, sys::signal::Signal};
+use nix::{
+    mount::MsFlags,
+    sys::signal::Signal,
+    unistd::{Uid, User, chown},
+};
 use std::{
     collections::BTreeSet,
     fs,
@@ -329,6 +333,10 @@ fn a_server_that_fails_now_and_then_fills_no_log() {
 fn a_run_directory_that_a_reload_moved_is_where_the_next_process_looks() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::http(dir.path(), "hang");
+    // A confined process can create the new directory only where its user may.
+    if let Some(user) = User::from_name("auship").unwrap().filter(|_| Uid::effective().is_root()) {
+        chown(dir.path(), Some(user.uid), Some(user.gid)).unwrap();
+    }
     let config_with = |name: &str| {
         let path = config(dir.path(), &server.url, "");
         let text = fs::read_to_string(&path).unwrap();

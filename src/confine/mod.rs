@@ -77,10 +77,14 @@ impl Confinement {
         self.messages.drain(..).for_each(|(level, message)| log::message(level, message));
     }
 
-    /// Why this process can't use another configuration: it gave up what that one needs.
-    pub fn refuses(&self, path: &Path, config: &Config) -> Option<String> {
-        let allowed = self.rules.as_ref()?;
-        let lacks = allowed.lacks(&Rules::new(path, config, &used_paths(config)))?;
+    /// Why this process can't use a new configuration in place of the old one: it gave up what that one needs.
+    pub fn refuses(&self, path: &Path, old: &Config, new: &Config) -> Option<String> {
+        let mut used = used_paths(new);
+        let rules = Rules::new(path, new, &used);
+        let lack = self.rules.as_ref().and_then(|allowed| allowed.lacks(&rules)).map(|lack| lack.to_string());
+        let known = used_paths(old);
+        used.retain(|used| known.iter().all(|known| (&known.path, known.access) != (&used.path, used.access)));
+        let lacks = lack.or_else(|| Some(privileges::out_of_reach(&used)?.display().to_string()))?;
         Some(format!(
             "it needs {lacks}, which this process gave up at its start; restart the plugin, or see [confine] in \
              auship.conf(5)"

@@ -3,6 +3,7 @@
 use crate::config::{Access, Config, UsedPath};
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::{
+    errno::Errno,
     fcntl::{AT_FDCWD, AtFlags},
     unistd::{AccessFlags, faccessat, getegid, geteuid, getgroups},
 };
@@ -85,9 +86,18 @@ fn may_exist(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-/// True if this process may do that, with its capabilities. (glibc's eaccess() only asks who the user is.)
+/// False if permissions keep this process from that, with its capabilities. (glibc's eaccess() only asks who the user is.)
 fn may(path: &Path, how: AccessFlags) -> bool {
-    faccessat(AT_FDCWD, path, how, AtFlags::AT_EACCESS).is_ok()
+    faccessat(AT_FDCWD, path, how, AtFlags::AT_EACCESS) != Err(Errno::EACCES)
+}
+
+/// A path of another configuration that this process can't use any more.
+pub(super) fn out_of_reach(used: &[UsedPath]) -> Option<PathBuf> {
+    used.iter().find_map(|UsedPath { path, access, .. }| match access {
+        Access::Read => (!may(path, AccessFlags::R_OK)).then(|| path.clone()),
+        Access::Socket => (may_exist(path) && !may(path, AccessFlags::W_OK)).then(|| path.clone()),
+        Access::Own { .. } | Access::Write { .. } => not_writable(path, *access),
+    })
 }
 
 /// The file or directory that must be written and can't be.
