@@ -55,9 +55,10 @@ PACKAGE_VARIABLES = BINARY="$(BINARY)" VERSION="$(VERSION)" RELEASE="$(RELEASE)"
 
 # Paths of this directory and of cargo's don't get into the program, so that any directory gives the same.
 CARGO_DIR := $(or $(CARGO_HOME),$(HOME)/.cargo)
+PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=/usr/src/auship -ffile-prefix-map=$(CARGO_DIR)=/usr/src/cargo
+# The crate that compiles C reads HOST_CFLAGS where the program is built for this machine, otherwise TARGET_CFLAGS.
 RELEASE_ENV = RUSTFLAGS="--remap-path-prefix=$(CURDIR)=/usr/src/auship --remap-path-prefix=$(CARGO_DIR)=/usr/src/cargo \
-	-C link-arg=-Wl,--build-id=sha1" TARGET_CFLAGS="-ffile-prefix-map=$(CURDIR)=/usr/src/auship \
-	-ffile-prefix-map=$(CARGO_DIR)=/usr/src/cargo"
+	-C link-arg=-Wl,--build-id=sha1" HOST_CFLAGS="$(PREFIX_MAP)" TARGET_CFLAGS="$(PREFIX_MAP)"
 
 # Servers for tests: a search server, and one that runs ingest pipelines.
 OSMEM := 0.1.6
