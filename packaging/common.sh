@@ -20,11 +20,18 @@ own_files() {
     for path in /etc/auship /etc/auship/auship.conf; do
         if [ -e "$path" ]; then find "$path" -maxdepth 0 -group root -exec chgrp auship {} +; fi
     done
-    # Only once: while the directory is root's, nobody else can put files there whose owner should not change.
-    if [ -O /var/spool/auship ]; then
+    # While everything is root's, nobody else can put files there whose owner should not change. Otherwise auship itself
+    # gives those spools to the user at its start that only root can have made.
+    if [ -O /var/spool/auship ] && [ -z "$(find /var/spool/auship -mindepth 1 -type d ! -user root)" ]; then
         find /var/spool/auship -depth -exec chown -h auship:auship {} +
     fi
-    install -d -m 0750 -o auship -g auship /run/auship /var/log/auship
+    for path in /run/auship /var/log/auship; do
+        # In some systems others than root can write to /var/log, so a link isn't followed.
+        if [ ! -e "$path" ] && [ ! -L "$path" ]; then
+            mkdir -m 0750 "$path"
+            chown -h auship:auship "$path"
+        fi
+    done
 }
 
 # The processes with this name in this root directory and in this namespace of processes. From a chroot, the auditd of the

@@ -19,7 +19,13 @@ use nix::{
 use std::{
     fs,
     net::TcpListener,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            fs::{MetadataExt, PermissionsExt, symlink},
+            net::{SocketAddr, UnixListener},
+        },
+    },
     path::{Path, PathBuf},
     process::Command,
 };
@@ -184,6 +190,31 @@ fn code_in_the_process_gets_nowhere() {
     let page = [0, 4096, libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS];
     let page = page.map(|n| Argument::Number(n.try_into().unwrap()));
     assert_eq!(call(pid, libc::SYS_mmap, &page), none);
+    // A file that others could execute as this user, without these rules.
+    let (mine, setuid) = (text(place.path("log/new").to_str().unwrap()), Argument::Number(0o4755));
+    assert_eq!(call(pid, libc::SYS_chmod, &[Argument::Bytes(&mine), setuid]), none);
+    let (other_name, create) = (text(place.path("log/other").to_str().unwrap()), libc::O_CREAT | libc::O_WRONLY);
+    let create = Argument::Number(create.try_into().unwrap());
+    assert_eq!(call(pid, libc::SYS_open, &[Argument::Bytes(&other_name), create, setuid]), none);
+    // Other ways to connect.
+    let mptcp =
+        [libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_MPTCP].map(|n| Argument::Number(n.try_into().unwrap()));
+    assert_eq!(call(pid, libc::SYS_socket, &mptcp), none);
+    let tcp = [libc::AF_INET, libc::SOCK_STREAM, 0].map(|n| Argument::Number(n.try_into().unwrap()));
+    let socket = Argument::Number(call(pid, libc::SYS_socket, &tcp).try_into().unwrap());
+    let (to, fast) = (address(port(&other)), Argument::Number(libc::MSG_FASTOPEN.try_into().unwrap()));
+    let fast =
+        [socket, Argument::Bytes(b"hello"), Argument::Number(5), fast, Argument::Bytes(&to), Argument::Number(16)];
+    assert_eq!(call(pid, libc::SYS_sendto, &fast), none);
+    // Another process's socket without a file.
+    let name = format!("auship-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let _listener = UnixListener::bind_addr(&address).unwrap();
+    let unix = [libc::AF_UNIX, libc::SOCK_STREAM, 0].map(|n| Argument::Number(n.try_into().unwrap()));
+    let socket = Argument::Number(call(pid, libc::SYS_socket, &unix).try_into().unwrap());
+    let to = [&libc::AF_UNIX.to_ne_bytes()[..2], b"\0", name.as_bytes()].concat();
+    let arguments = [socket, Argument::Bytes(&to), Argument::Number(to.len() as u64)];
+    assert_eq!(call(pid, libc::SYS_connect, &arguments), errno(libc::EPERM));
     let parent = Argument::Number(std::process::id().into());
     assert_eq!(call(pid, libc::SYS_kill, &[parent, Argument::Number(0)]), none);
     assert_eq!(call(pid, libc::SYS_tgkill, &[parent, parent, Argument::Number(0)]), errno(libc::EPERM));
@@ -231,6 +262,8 @@ fn each_part_can_be_switched_off() {
         auship.wait_for("started with");
         check(auship.child.id());
         auship.kill();
+        // Root may have made it.
+        fs::remove_file(place.path("log/events.json")).unwrap();
     };
     off("run_as = none\n", &|pid| {
         all_are(pid, "Uid", "0 0 0 0");
@@ -285,6 +318,7 @@ fn a_kernel_without_a_part_gets_one_message_for_it() {
             &[
                 "can't become user auship",
                 "can't drop capabilities",
+                "other processes of this user can read its memory",
                 "can't give up new privileges",
                 landlock,
                 "seccomp doesn't restrict system calls",
@@ -341,6 +375,65 @@ fn reload(place: &Place, more: &str) {
     auship.feed(&event(2, "x"));
     wait_until("the next document", || place.documents() == 2);
     assert_eq!(auship.finish().0.code(), Some(0));
+}
+
+/// Changes the owner of a file to the user.
+fn give(place: &Place, path: &Path) {
+    chown(path, Some(place.user.uid), Some(place.user.gid)).unwrap();
+}
+
+#[test]
+fn what_the_user_prepared_gives_him_nothing_at_the_next_start() {
+    let Some(place) = Place::new("a start after the user's files were changed") else { return };
+    let victim = place.path("victim");
+    fs::create_dir(&victim).unwrap();
+    fs::write(victim.join("report"), "root's").unwrap();
+    fs::create_dir(place.path("spools")).unwrap();
+    give(&place, &place.path("spools"));
+    let http = format!("[output:http]\ntype = http\nurl = http://127.0.0.1:{}/\n", free_port());
+    let http = format!("{http}spool_dir = {}\n", place.path("spools/siem").display());
+    let start = |more: &str, said: &str| {
+        let mut auship = Running::start(&place.config(more));
+        auship.wait_for(said);
+        auship.kill();
+        let said = auship.messages();
+        assert!(!said.contains("keeps CAP"), "{said}");
+        for path in [victim.as_path(), &victim.join("report")] {
+            assert_eq!(fs::metadata(path).unwrap().uid(), 0, "{said}");
+        }
+        assert_eq!(fs::read_dir(&victim).unwrap().count(), 1, "{said}");
+    };
+    // A link in his directory, in place of a spool.
+    symlink(&victim, place.path("spools/siem")).unwrap();
+    start(&http, "so it gets no capability");
+    fs::remove_file(place.path("spools/siem")).unwrap();
+    // A spool, and then a file, that he made inaccessible.
+    fs::create_dir(place.path("spools/siem")).unwrap();
+    give(&place, &place.path("spools/siem"));
+    fs::set_permissions(place.path("spools/siem"), fs::Permissions::from_mode(0o000)).unwrap();
+    start(&http, "so it gets no capability");
+    fs::write(place.path("log/events.json"), "").unwrap();
+    give(&place, &place.path("log/events.json"));
+    fs::set_permissions(place.path("log/events.json"), fs::Permissions::from_mode(0o000)).unwrap();
+    start("", "so it gets no capability");
+    // A link to a file of root.
+    fs::remove_file(place.path("log/events.json")).unwrap();
+    symlink(victim.join("report"), place.path("log/events.json")).unwrap();
+    start("", "so it gets no capability");
+    assert_eq!(fs::read_to_string(victim.join("report")).unwrap(), "root's");
+}
+
+#[test]
+fn a_directory_with_other_files_is_not_given_away() {
+    let Some(place) = Place::new("a run directory that isn't the program's own") else { return };
+    fs::create_dir(place.path("run")).unwrap();
+    fs::write(place.path("run/sshd.pid"), "1").unwrap();
+    let auship = Running::start(&place.config(""));
+    auship.wait_for("run: it has another file, sshd.pid, so it isn't given to user auship");
+    auship.wait_for("started with");
+    for path in ["run", "run/sshd.pid"] {
+        assert_eq!(fs::metadata(place.path(path)).unwrap().uid(), 0);
+    }
 }
 
 #[test]

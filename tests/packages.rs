@@ -507,6 +507,7 @@ fn a_debian_package_from_its_installation_to_its_purge() {
     assert!(left.iter().any(|path| path == "/var/spool/auship/siem"), "{left:#?}");
 
     // Purge: everything is as before.
+    fs::create_dir(root.path("/var/log/auship")).unwrap();
     fs::write(root.path("/var/log/auship/auship.json"), "").unwrap();
     fs::write(root.path("/var/log/auship.json"), "").unwrap();
     root.run("apt-get", &["purge", "-q", "-y", "auship"]);

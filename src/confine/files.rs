@@ -29,7 +29,7 @@ fn build(rules: &Rules) -> Result<RulesetCreated, landlock::RulesetError> {
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(VERSION))?
         .handle_access(AccessNet::from_all(VERSION))?
-        .scope(Scope::Signal)?
+        .scope(Scope::Signal | Scope::AbstractUnixSocket)?
         .create()?;
     for (paths, access) in [(&rules.read, read), (&rules.write, write), (&rules.devices, device)] {
         for path in paths {

@@ -11,11 +11,13 @@
 //! | `privileges.rs` | the capabilities that the configuration needs, with the reasons |
 //! | `files.rs` | Landlock: files and TCP ports |
 //! | `syscalls.rs` | seccomp: system calls |
+//! | `trust.rs` | where paths lead, and who could lead them elsewhere |
 
 mod files;
 mod paths;
 mod privileges;
 mod syscalls;
+mod trust;
 mod user;
 
 use crate::{
@@ -48,16 +50,19 @@ impl Confinement {
             user::prepare(account, &used).into_iter().for_each(|what| done.warn(what));
         }
         // The rules are made of open directories, so that the user needs no access to the directories above them.
-        let rules = Rules::new(path, config, &used);
+        let who = account.as_ref().map_or_else(user::who, user::Account::who);
+        let rules = Rules::new(path, config, &used, &who);
         let ruleset = if settings.landlock { done.keep(files::prepare(&rules)) } else { None };
         let changed = account.and_then(|account| done.keep(user::become_user(&account)).map(|()| account));
-        let who = changed.as_ref().map_or_else(user::current, |account| format!("user {}", account.name));
-        let mut parts = vec![who.clone()];
+        let name = changed.as_ref().map_or_else(user::current, |account| format!("user {}", account.name));
+        let mut parts = vec![name.clone()];
         if settings.drop_capabilities || changed.is_some() {
-            let needs = privileges::needs(path, config, &used, &who);
-            parts.extend(done.keep(privileges::keep_only(&needs, settings.drop_capabilities)));
-            needs.iter().for_each(|need| done.warn(need));
+            let found = privileges::needs(path, config, &used, &name, &user::who());
+            parts.extend(done.keep(privileges::keep_only(&found.needs, settings.drop_capabilities)));
+            found.needs.iter().for_each(|need| done.warn(need));
+            found.obstacles.iter().for_each(|obstacle| done.warn(obstacle));
         }
+        done.keep(privileges::hide_memory());
         if settings.no_new_privileges && done.keep(privileges::no_new()).is_some() {
             parts.push("no new privileges".into());
         }
@@ -80,7 +85,7 @@ impl Confinement {
     /// Why this process can't use a new configuration in place of the old one: it gave up what that one needs.
     pub fn refuses(&self, path: &Path, old: &Config, new: &Config) -> Option<String> {
         let mut used = used_paths(new);
-        let rules = Rules::new(path, new, &used);
+        let rules = Rules::new(path, new, &used, &user::who());
         let lack = self.rules.as_ref().and_then(|allowed| allowed.lacks(&rules)).map(|lack| lack.to_string());
         let known = used_paths(old);
         used.retain(|used| known.iter().all(|known| (&known.path, known.access) != (&used.path, used.access)));

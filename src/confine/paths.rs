@@ -3,16 +3,17 @@
 //! Rules name directories, not files: a file is often replaced by a new one of the same name, and a rule for the old one
 //! doesn't apply to it.
 
+use super::trust::{Route, Who, follow};
 use crate::config::{Access, Config, LOG_DIR, UsedPath, connect_ports};
 use std::{
     collections::BTreeSet,
-    fmt,
+    fmt, fs,
     os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
 /// What libraries read: themselves, name service switch modules and their data (nss(5)), certificates, time zones.
-const SYSTEM: [&str; 25] = [
+const SYSTEM: [&str; 26] = [
     "/usr",
     "/lib",
     "/lib32",
@@ -39,7 +40,8 @@ const SYSTEM: [&str; 25] = [
     "/run/nslcd",
     "/run/samba/winbindd",
     "/var/cache/nscd",
-    "/var/lib/sss",
+    "/var/lib/sss/mc",
+    "/var/lib/sss/pubconf",
     "/var/lib/extrausers",
     "/var/lib/dbus/machine-id",
 ];
@@ -64,8 +66,8 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// What a configuration needs. `path` is its own path.
-    pub(super) fn new(path: &Path, config: &Config, used: &[UsedPath]) -> Self {
+    /// What a configuration needs. `path` is its own path. Where `who` could change a path, he gets nothing by that.
+    pub(super) fn new(path: &Path, config: &Config, used: &[UsedPath], who: &Who) -> Self {
         let mut rules = Self::default();
         let settings = &config.confine;
         rules.read.extend(SYSTEM.iter().filter_map(|path| real(Path::new(path))));
@@ -73,17 +75,22 @@ impl Rules {
         rules.write.extend(OWN.iter().filter_map(|path| real(Path::new(path))));
         rules.read.extend(settings.read_paths.iter().filter_map(|path| real(path)));
         rules.write.extend(settings.write_paths.iter().filter_map(|path| real(path)));
-        rules.read.extend(parents(path));
+        rules.read.extend(parents(path, who));
         for UsedPath { path, access, .. } in used {
             match access {
-                Access::Read => rules.read.extend(parents(path)),
-                Access::Write { .. } if is_special(path) => rules.devices.extend(real(path)),
-                Access::Write { .. } => rules.write.extend(parents(path)),
-                Access::Own { .. } => rules.write.extend(real(path).or_else(|| nearest(path))),
+                Access::Read => rules.read.extend(parents(path, who)),
+                Access::Write { .. } if is_special(path) => {
+                    rules.devices.extend(follow(path, who).ok().and_then(Route::fixed));
+                }
+                Access::Write { .. } => rules.write.extend(parents(path, who)),
+                Access::Own { .. } => rules.write.extend(directory(path, who)),
                 // Landlock doesn't restrict connections to sockets of this machine.
                 Access::Socket => (),
             }
         }
+        // A rule for the root directory would allow everything.
+        rules.read.remove(Path::new("/"));
+        rules.write.remove(Path::new("/"));
         rules.ports.extend(connect_ports(config));
         rules.ports.extend(proxy_ports(|name| std::env::var(name).ok()));
         rules.ports.extend(&settings.connect_ports);
@@ -125,18 +132,30 @@ fn real(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
-/// The directories where a file has its name, and where the file is that a link leads to.
-fn parents(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let name = path.parent().and_then(real);
-    // The target of a link may be missing.
-    let target = real(path).or_else(|| path.read_link().ok().map(|to| path.parent().unwrap_or(path).join(to)));
-    let file = target.and_then(|target| target.parent().and_then(real));
-    name.into_iter().chain(file)
+/// A directory, or the one that it is to be created in. From where the user could lead the path elsewhere, only the
+/// directory counts in which he could do that, because he can use it anyway.
+fn directory(path: &Path, who: &Who) -> Option<PathBuf> {
+    let (Route::Fixed(path) | Route::Changeable(path)) =
+        follow(path, who).ok().or_else(|| follow(path.parent()?, who).ok())?;
+    Some(path)
 }
 
-/// The nearest directory above a path that exists.
-fn nearest(path: &Path) -> Option<PathBuf> {
-    path.ancestors().skip(1).find_map(real)
+/// The directories where a file has its name, and where the file is that a link leads to.
+fn parents(path: &Path, who: &Who) -> Vec<PathBuf> {
+    let Some(parent) = path.parent() else { return Vec::new() };
+    let mut all: Vec<PathBuf> = directory(parent, who).into_iter().collect();
+    let Some(Route::Fixed(dir)) = follow(parent, who).ok() else { return all };
+    // The target of a link may be missing, but its directory must be there.
+    let link = path.file_name().map(|name| dir.join(name));
+    let target = link.as_deref().and_then(|link| Some(dir.join(fs::read_link(link).ok()?)));
+    let is_fixed = |link: &Path| {
+        let (Ok(above), Ok(meta)) = (fs::symlink_metadata(&dir), fs::symlink_metadata(link)) else { return false };
+        !who.can_change(&above, Some(&meta))
+    };
+    if let Some(target) = target.filter(|_| link.as_deref().is_some_and(is_fixed)) {
+        all.extend(target.parent().and_then(|parent| directory(parent, who)));
+    }
+    all
 }
 
 /// True for devices and pipes, which are never replaced.
@@ -163,7 +182,7 @@ mod tests {
     fn rules(text: &str) -> Rules {
         let path = Path::new("/nowhere/auship.conf");
         let config = crate::config::parse(path, text).unwrap();
-        Rules::new(path, &config, &used_paths(&config))
+        Rules::new(path, &config, &used_paths(&config), &Who::Nobody)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Capabilities: which of them the configuration needs, and why (capabilities(7)).
 
+use super::trust::{self, Route, Who};
 use crate::config::{Access, Config, UsedPath};
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::{
@@ -8,7 +9,8 @@ use nix::{
     unistd::{AccessFlags, faccessat, getegid, geteuid, getgroups},
 };
 use std::{
-    fmt,
+    fmt, fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -25,49 +27,74 @@ impl fmt::Display for Need {
     }
 }
 
-/// The capabilities that a configuration needs, each once, with its first reason. To be called when this process already
-/// is the user that it stays, because it tries what this user may do.
-pub(super) fn needs(path: &Path, config: &Config, used: &[UsedPath], who: &str) -> Vec<Need> {
+/// What a user can't do without more than his own rights.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The capabilities that the configuration needs, each once, with its first reason.
+    pub(super) needs: Vec<Need>,
+    /// What stays forbidden, because the user himself could have made it so.
+    pub(super) obstacles: Vec<String>,
+}
+
+impl Found {
+    fn need(&mut self, capability: Capability, reason: String) {
+        if self.needs.iter().all(|need| need.capability != capability) {
+            self.needs.push(Need { capability, reason });
+        }
+    }
+
+    /// Notes that a path is out of reach. A capability is kept only if root made it so. The user could make his own files
+    /// inaccessible, to get a capability at the next start.
+    fn out_of_reach(&mut self, place: &Path, who: &Who, capability: Capability, reason: String) {
+        let is_his = |path: &Path| {
+            fs::symlink_metadata(path).is_ok_and(|meta| matches!(who, Who::User { uid, .. } if meta.uid() == *uid))
+        };
+        match trust::follow(place, who) {
+            Ok(Route::Fixed(real)) if !is_his(&real) => self.need(capability, reason),
+            // Nothing can be said about a place that this user can't see. Root made it so.
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => self.need(capability, reason),
+            _ => self.obstacles.push(format!("{reason}. It could change this itself, so it gets no capability")),
+        }
+    }
+}
+
+/// The capabilities that a configuration needs. To be called when this process already is the user that it stays, because
+/// it tries what this user may do.
+pub(super) fn needs(path: &Path, config: &Config, used: &[UsedPath], name: &str, who: &Who) -> Found {
     // Otherwise the kernel would allow everything now.
     let _ = caps::clear(None, CapSet::Effective);
-    let mut all: Vec<Need> = Vec::new();
-    let mut need = |capability, reason: String| {
-        if all.iter().all(|need| need.capability != capability) {
-            all.push(Need { capability, reason });
-        }
-    };
+    let mut found = Found::default();
     if config.metrics.heartbeat.is_some() {
         let reason = "heartbeats have the kernel's audit status and rules ([metrics] heartbeat)";
-        need(Capability::CAP_AUDIT_CONTROL, reason.into());
+        found.need(Capability::CAP_AUDIT_CONTROL, reason.into());
     }
     let own = UsedPath { path: path.into(), access: Access::Read, key: "the configuration".into() };
     for UsedPath { path, access, key } in std::iter::once(&own).chain(used) {
         let shown = path.display();
         match access {
-            Access::Read => {
-                if !may(path, AccessFlags::R_OK) {
-                    need(
-                        Capability::CAP_DAC_READ_SEARCH,
-                        format!("{who} can't read {shown} ({key}); give its group access: chgrp auship and chmod g+r"),
-                    );
-                }
+            Access::Read if !may(path, AccessFlags::R_OK) => {
+                let reason =
+                    format!("{name} can't read {shown} ({key}); give its group access: chgrp auship and chmod g+r");
+                found.out_of_reach(path, who, Capability::CAP_DAC_READ_SEARCH, reason);
             }
-            Access::Socket => {
-                if may_exist(path) && !may(path, AccessFlags::W_OK) {
-                    need(Capability::CAP_DAC_OVERRIDE, format!("{who} can't write to {shown} ({key})"));
-                }
+            Access::Socket if may_exist(path) && !may(path, AccessFlags::W_OK) => {
+                let reason = format!("{name} can't write to {shown} ({key})");
+                found.out_of_reach(path, who, Capability::CAP_DAC_OVERRIDE, reason);
             }
+            Access::Read | Access::Socket => (),
             Access::Own { .. } | Access::Write { .. } => {
                 if let Some(place) = not_writable(path, *access) {
-                    let place = place.display();
-                    need(
-                        Capability::CAP_DAC_OVERRIDE,
-                        format!("{who} can't write to {place} ({key}); give it to this user, or use /var/log/auship"),
-                    );
+                    let shown = place.display();
+                    let way = "give it to this user, or use /var/log/auship";
+                    let reason = format!("{name} can't write to {shown} ({key}); {way}");
+                    found.out_of_reach(&place, who, Capability::CAP_DAC_OVERRIDE, reason);
                 }
                 if let Some(why) = not_its_own(*access) {
-                    need(Capability::CAP_CHOWN, format!("{key}: new files get {why}"));
-                    need(Capability::CAP_FOWNER, format!("{key}: new files get {why}, and then their permissions"));
+                    found.need(Capability::CAP_CHOWN, format!("{key}: new files get {why}"));
+                    found.need(
+                        Capability::CAP_FOWNER,
+                        format!("{key}: new files get {why}, and then their permissions"),
+                    );
                 }
             }
         }
@@ -76,9 +103,9 @@ pub(super) fn needs(path: &Path, config: &Config, used: &[UsedPath], who: &str) 
     let owned =
         |used: &&UsedPath| matches!(used.access, Access::Write { owner: Some(uid), .. } if uid != geteuid().as_raw());
     if let Some(used) = used.iter().find(owned) {
-        need(Capability::CAP_DAC_OVERRIDE, format!("{}: {} has another owner", used.key, used.path.display()));
+        found.need(Capability::CAP_DAC_OVERRIDE, format!("{}: {} has another owner", used.key, used.path.display()));
     }
-    all
+    found
 }
 
 /// False if the path is known to lead nowhere. It may be hidden from this user.
@@ -106,8 +133,8 @@ fn not_writable(path: &Path, access: Access) -> Option<PathBuf> {
     let dir = AccessFlags::W_OK | AccessFlags::X_OK;
     let path = path.to_path_buf();
     if let Access::Own { .. } = access {
-        // A missing directory is created in the nearest one that exists.
-        let place = path.ancestors().find(|place| may_exist(place))?;
+        // A missing directory is created in the one above it.
+        let place = path.ancestors().take(2).find(|place| may_exist(place))?;
         return (!may(place, both | AccessFlags::X_OK)).then(|| place.to_path_buf());
     }
     let parent = path.parent()?.to_path_buf();
@@ -165,6 +192,12 @@ fn drop_bounding(permitted: &CapsHashSet) -> Result<(), caps::errors::CapsError>
     caps::raise(None, CapSet::Effective, Capability::CAP_SETPCAP)?;
     let all = caps::runtime::procfs_all_supported(None).unwrap_or_else(|_| caps::all());
     all.into_iter().try_for_each(|capability| caps::drop(None, CapSet::Bounding, capability))
+}
+
+/// Makes that other processes of this user can't read or change the memory, and that no core is written (prctl(2),
+/// `PR_SET_DUMPABLE`).
+pub(super) fn hide_memory() -> Result<(), String> {
+    nix::sys::prctl::set_dumpable(false).map_err(|e| format!("other processes of this user can read its memory: {e}"))
 }
 
 /// Gives up gaining privileges for ever.

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, env::consts::ARCH};
 /// Calls that may be made with any arguments. They use files that are open, open others (which permissions and Landlock
 /// restrict), use sockets, threads and memory, wait, and ask for facts about this process and the system.
 const ALLOWED: &[c_long] = &[
-    // Files.
+    // Files. Calls with permissions have rules of their own.
     libc::SYS_read,
     libc::SYS_readv,
     libc::SYS_pread64,
@@ -25,8 +25,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_lseek,
     libc::SYS_close,
     libc::SYS_close_range,
-    libc::SYS_openat,
-    libc::SYS_openat2,
     libc::SYS_fstat,
     libc::SYS_newfstatat,
     libc::SYS_statx,
@@ -39,10 +37,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_renameat,
     libc::SYS_renameat2,
     libc::SYS_unlinkat,
-    libc::SYS_mkdirat,
-    libc::SYS_linkat,
-    libc::SYS_fchmod,
-    libc::SYS_fchmodat,
     libc::SYS_fchown,
     libc::SYS_fchownat,
     libc::SYS_utimensat,
@@ -64,7 +58,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_splice,
     libc::SYS_getcwd,
     libc::SYS_umask,
-    // Sockets. socket() has rules of its own.
+    // Sockets. socket(), setsockopt() and those that send have rules of their own.
     libc::SYS_socketpair,
     libc::SYS_connect,
     libc::SYS_bind,
@@ -72,10 +66,6 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_getsockname,
     libc::SYS_getpeername,
     libc::SYS_getsockopt,
-    libc::SYS_setsockopt,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
-    libc::SYS_sendmmsg,
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
     libc::SYS_recvmmsg,
@@ -142,17 +132,13 @@ const ALLOWED: &[c_long] = &[
 /// Older forms of these calls, which only some machines have.
 #[cfg(target_arch = "x86_64")]
 const OLDER: &[c_long] = &[
-    libc::SYS_open,
     libc::SYS_stat,
     libc::SYS_lstat,
     libc::SYS_access,
     libc::SYS_readlink,
     libc::SYS_rename,
     libc::SYS_unlink,
-    libc::SYS_mkdir,
     libc::SYS_rmdir,
-    libc::SYS_link,
-    libc::SYS_chmod,
     libc::SYS_chown,
     libc::SYS_dup2,
     libc::SYS_pipe,
@@ -166,13 +152,39 @@ const OLDER: &[c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[c_long] = &[];
 
-/// The families of sockets: of this machine, of the internet, and the kernel's own (netlink, for the addresses of this host).
-const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
-/// The type of a socket without its flags (`SOCK_TYPE_MASK` in the kernel's net.h), and the types that may be opened.
+/// The sockets that may be opened: family, type and protocol. They are of this machine, of the internet, and the kernel's
+/// own (netlink): for the addresses of this host, and for its audit status. Multipath TCP isn't one of them, because
+/// Landlock has no rules for it.
+const SOCKETS: [(i32, i32, i32); 15] = [
+    (libc::AF_UNIX, libc::SOCK_STREAM, 0),
+    (libc::AF_UNIX, libc::SOCK_DGRAM, 0),
+    (libc::AF_UNIX, libc::SOCK_SEQPACKET, 0),
+    (libc::AF_INET, libc::SOCK_STREAM, 0),
+    (libc::AF_INET, libc::SOCK_STREAM, libc::IPPROTO_TCP),
+    (libc::AF_INET, libc::SOCK_DGRAM, 0),
+    (libc::AF_INET, libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+    (libc::AF_INET6, libc::SOCK_STREAM, 0),
+    (libc::AF_INET6, libc::SOCK_STREAM, libc::IPPROTO_TCP),
+    (libc::AF_INET6, libc::SOCK_DGRAM, 0),
+    (libc::AF_INET6, libc::SOCK_DGRAM, libc::IPPROTO_UDP),
+    (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE),
+    (libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_ROUTE),
+    (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_AUDIT),
+    (libc::AF_NETLINK, libc::SOCK_DGRAM, libc::NETLINK_AUDIT),
+];
+/// The type of a socket without its flags (`SOCK_TYPE_MASK` in the kernel's net.h).
 const TYPE_MASK: i32 = 0xf;
-const TYPES: [i32; 3] = [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET];
 /// Terminals and sockets: the requests that don't put anything into a terminal.
-const REQUESTS: [u64; 5] = [libc::TCGETS, libc::TIOCGWINSZ, libc::FIONBIO, libc::FIONREAD, libc::FIOCLEX];
+const REQUESTS: [u64; 7] = [
+    libc::TCGETS,
+    libc::TIOCGWINSZ,
+    libc::FIONBIO,
+    libc::FIONREAD,
+    libc::FIOCLEX,
+    // The names and numbers of network interfaces, for addresses with a zone.
+    libc::SIOCGIFNAME,
+    libc::SIOCGIFINDEX,
+];
 /// What prctl() may do: name threads and pieces of memory.
 const OPERATIONS: [i32; 3] = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
 
@@ -196,13 +208,17 @@ fn bits(flags: i32) -> u64 {
 /// The rules of calls whose arguments matter.
 fn with_arguments() -> Result<Vec<(c_long, Rules)>, seccompiler::BackendError> {
     let mut sockets = Rules::new();
-    for family in FAMILIES {
-        for kind in TYPES.into_iter().chain((family == libc::AF_NETLINK).then_some(libc::SOCK_RAW)) {
-            let family = condition(0, SeccompCmpOp::Eq, bits(family))?;
-            let kind = condition(1, SeccompCmpOp::MaskedEq(bits(TYPE_MASK)), bits(kind))?;
-            sockets.push(SeccompRule::new(vec![family, kind])?);
-        }
+    for (family, kind, protocol) in SOCKETS {
+        let family = condition(0, SeccompCmpOp::Eq, bits(family))?;
+        let kind = condition(1, SeccompCmpOp::MaskedEq(bits(TYPE_MASK)), bits(kind))?;
+        sockets.push(SeccompRule::new(vec![family, kind, condition(2, SeccompCmpOp::Eq, bits(protocol))?])?);
     }
+    // TCP Fast Open connects without connect(), and Landlock has no rules for it.
+    let no_fast_open = |argument| without(argument, libc::MSG_FASTOPEN);
+    let options = [(1, libc::IPPROTO_TCP), (2, libc::TCP_FASTOPEN_CONNECT)];
+    let other =
+        |(argument, value): (u8, i32)| SeccompRule::new(vec![condition(argument, SeccompCmpOp::Ne, bits(value))?]);
+    let options: Rules = options.into_iter().map(other).collect::<Result<_, _>>()?;
     // Nothing is both written and executed.
     let both = bits(libc::PROT_WRITE | libc::PROT_EXEC);
     let protections = [0, bits(libc::PROT_WRITE), bits(libc::PROT_EXEC)];
@@ -213,7 +229,12 @@ fn with_arguments() -> Result<Vec<(c_long, Rules)>, seccompiler::BackendError> {
     let thread = vec![SeccompRule::new(vec![condition(0, SeccompCmpOp::MaskedEq(thread), thread)?])?];
     // Limits are read, not set.
     let limits = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
-    Ok(vec![
+    let mut all = with_modes()?;
+    all.extend([
+        (libc::SYS_sendto, vec![no_fast_open(3)?]),
+        (libc::SYS_sendmsg, vec![no_fast_open(2)?]),
+        (libc::SYS_sendmmsg, vec![no_fast_open(3)?]),
+        (libc::SYS_setsockopt, options),
         (libc::SYS_socket, sockets),
         (libc::SYS_mmap, memory.clone()),
         (libc::SYS_mprotect, memory),
@@ -221,7 +242,31 @@ fn with_arguments() -> Result<Vec<(c_long, Rules)>, seccompiler::BackendError> {
         (libc::SYS_prlimit64, vec![SeccompRule::new(vec![limits])?]),
         (libc::SYS_ioctl, one_of(1, &REQUESTS)?),
         (libc::SYS_prctl, one_of(0, &OPERATIONS)?),
-    ])
+    ]);
+    Ok(all)
+}
+
+/// A rule: an argument has none of these bits.
+fn without(argument: u8, flags: i32) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![condition(argument, SeccompCmpOp::MaskedEq(bits(flags)), 0)?])
+}
+
+/// The rules of calls with the permissions of a file. A file never becomes setuid or setgid: executed by another user, it
+/// would run as this one, without these rules.
+fn with_modes() -> Result<Vec<(c_long, Rules)>, seccompiler::BackendError> {
+    let plain = |argument| without(argument, (libc::S_ISUID | libc::S_ISGID).cast_signed());
+    // The permissions mean something only if a file is created. (O_TMPFILE has a bit of its own.)
+    let creates = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
+    let opens = |flags: u8| Ok::<_, seccompiler::BackendError>(vec![without(flags, creates)?, plain(flags + 1)?]);
+    let mut all = vec![
+        (libc::SYS_openat, opens(2)?),
+        (libc::SYS_mkdirat, vec![plain(2)?]),
+        (libc::SYS_fchmod, vec![plain(1)?]),
+        (libc::SYS_fchmodat, vec![plain(2)?]),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    all.extend([(libc::SYS_open, opens(1)?), (libc::SYS_mkdir, vec![plain(1)?]), (libc::SYS_chmod, vec![plain(1)?])]);
+    Ok(all)
 }
 
 fn program() -> Result<BpfProgram, seccompiler::BackendError> {
@@ -275,6 +320,9 @@ mod tests {
             libc::SYS_listen,
             libc::SYS_keyctl,
             libc::SYS_memfd_create,
+            libc::SYS_openat2,
+            libc::SYS_mknodat,
+            libc::SYS_symlinkat,
         ] {
             assert!(!ALLOWED.contains(&call) && !OLDER.contains(&call), "{call}");
         }

@@ -99,7 +99,8 @@ impl Root {
 
     /// A command in the root.
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
-        const ENTER: &str = "mount -t proc proc proc && mount --rbind /dev dev && exec chroot . \"$@\"";
+        const ENTER: &str =
+            "mount -t proc proc proc && mount --rbind /dev dev && exec env --default-signal=HUP chroot . \"$@\"";
         let mut command = Command::new("unshare");
         command.args(["--mount", "--propagation", "private", "sh", "-ec", ENTER, "sh", program]).args(args);
         command.current_dir(self.dir.path()).stdin(Stdio::null());
