@@ -79,7 +79,7 @@ pub(super) static KEYS: &[Key<Confine>] = &[
             more: "If there is no such user, **auship** reports this and stays root. Directories of spools and the run \
                    directory are given to this user if they belong to root. Other files of the configuration keep their \
                    owners. If the user has no access to one of them, **auship** keeps a capability for it, and logs \
-                   which file that is.",
+                   which file that is. It keeps none if the user himself could have caused that.",
             ..About::NONE
         },
         set: |confine, value| {
@@ -119,8 +119,9 @@ pub(super) static KEYS: &[Key<Confine>] = &[
                   libraries, and the TCP ports that it can connect to (landlock(7)). Files need Linux 5.13, ports \
                   Linux 6.7.",
             more: "The rules are made at the start, and can't be loosened later. A reload is refused if the new \
-                   configuration needs a directory or a port that they don't allow. Then restart the plugin, or list \
-                   such directories and ports in **write_paths**, **read_paths** and **connect_ports** in advance.",
+                   configuration needs a directory or a port that they don't allow. Then restart the plugin \
+                   (operations.md says how), or list such directories and ports in **write_paths**, **read_paths** and \
+                   **connect_ports** in advance.",
             ..About::NONE
         },
         set: |confine, value| put(&mut confine.landlock, values::yes(value.text)),
