@@ -147,7 +147,7 @@ fn elasticsearch(work: &mut Work) {
                     work.note(
                         &proxy,
                         "has a password, which isn't in the result; write proxy by hand, and keep the configuration \
-                         readable to root only",
+                         readable to root and group auship only",
                     );
                 }
             }

@@ -24,7 +24,7 @@ const NOT_KNOWN: &str = "auship's documents don't have this";
 /// The keys of LAUREL.
 pub(super) static ROWS: &[Row] = &[
     together("directory", "the directory of `path`"),
-    named("user", "auship runs as root, as auditd starts it; set owner, group and mode of the file for its readers"),
+    ours("user", To::Confine, "run_as", convert::text),
     ours("statusreport-period", To::Metrics, "status_period", seconds),
     together(
         "input",

@@ -13,6 +13,8 @@ pub(super) enum To {
     Input,
     /// `[metrics]`.
     Metrics,
+    /// `[confine]`.
+    Confine,
     /// `[output:NAME]`, and its type.
     Output(&'static str, &'static str),
 }
@@ -58,6 +60,7 @@ impl Row {
         match self.becomes {
             Becomes::Ours(To::Input, name, _) => format!("`[input]` `{name}`"),
             Becomes::Ours(To::Metrics, name, _) => format!("`[metrics]` `{name}`"),
+            Becomes::Ours(To::Confine, name, _) => format!("`[confine]` `{name}`"),
             Becomes::Ours(To::Output(..), name, _) => format!("`{name}`"),
             Becomes::Together | Becomes::Named => self.about.to_string(),
         }
@@ -131,6 +134,7 @@ impl Work {
         match to {
             To::Input => self.draft.section("input", &origin).set(key, value, origin),
             To::Metrics => self.draft.section("metrics", &origin).set(key, value, origin),
+            To::Confine => self.draft.section("confine", &origin).set(key, value, origin),
             To::Output(name, kind) => self.draft.output(name, kind, &origin).set(key, value, origin),
         }
     }
