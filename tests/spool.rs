@@ -18,6 +18,7 @@ use nix::{
 use std::{
     collections::BTreeSet,
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -341,7 +342,9 @@ fn a_run_directory_that_a_reload_moved_is_where_the_next_process_looks() {
         let path = config(dir.path(), &server.url, "");
         let text = fs::read_to_string(&path).unwrap();
         let confine = format!("[confine]\nwrite_paths = {}\n", dir.path().display());
-        write_config(dir.path(), &(text.replace("/run\n", &format!("/{name}\n")) + &confine))
+        let path = write_config(dir.path(), &(text.replace("/run\n", &format!("/{name}\n")) + &confine));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        path
     };
     let path = config_with("first");
     let mut auship = Running::start(&path);
