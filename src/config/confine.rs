@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confine {
     /// The user that the process becomes when root started it. `None`: it stays root.
-    pub user: Option<String>,
+    pub run_as: Option<String>,
     /// Whether capabilities that the configuration doesn't need are given up.
     pub drop_capabilities: bool,
     /// Whether the process and its children can never gain privileges (`PR_SET_NO_NEW_PRIVS` in prctl(2)).
@@ -30,7 +30,7 @@ pub struct Confine {
 impl Default for Confine {
     fn default() -> Self {
         Self {
-            user: Some("auship".into()),
+            run_as: Some("auship".into()),
             drop_capabilities: true,
             no_new_privileges: true,
             landlock: true,
@@ -83,9 +83,9 @@ pub(super) static KEYS: &[Key<Confine>] = &[
             ..About::NONE
         },
         set: |confine, value| {
-            put(&mut confine.user, Ok::<_, &str>((value.text != NONE).then(|| value.text.to_string())))
+            put(&mut confine.run_as, Ok::<_, &str>((value.text != NONE).then(|| value.text.to_string())))
         },
-        show: |confine| one(confine.user.as_ref().map_or_else(|| NONE.into(), |user| show::text(user))),
+        show: |confine| one(confine.run_as.as_ref().map_or_else(|| NONE.into(), |user| show::text(user))),
     },
     Key {
         about: About {

@@ -45,7 +45,7 @@ impl Confinement {
         let used = used_paths(config);
         let mut done = Self { rules: None, messages: Vec::new() };
         done.keep(user::create_log_dir(&used));
-        let account = done.keep(settings.user.as_deref().map_or(Ok(None), user::find)).flatten();
+        let account = done.keep(settings.run_as.as_deref().map_or(Ok(None), user::find)).flatten();
         if let Some(account) = &account {
             user::prepare(account, &used).into_iter().for_each(|what| done.warn(what));
         }
