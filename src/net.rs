@@ -61,6 +61,48 @@ impl fmt::Display for HostPort {
     }
 }
 
+/// The parts of a URL, as they stand in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UrlParts<'a> {
+    /// The scheme with `://`, or nothing.
+    pub prefix: &'a str,
+    /// The user's name and password, if there is an `@`.
+    pub login: Option<&'a str>,
+    /// The host, and the port if the URL names one.
+    pub authority: &'a str,
+    /// The path and what follows it.
+    pub rest: &'a str,
+}
+
+impl<'a> UrlParts<'a> {
+    /// The parts of a URL, with or without its scheme. Nothing is checked. An unescaped `/`, `?` or `#` in a password ends
+    /// the authority.
+    pub fn of(url: &'a str) -> Self {
+        let (prefix, text) = url.split_at(url.find("://").map_or(0, |at| at + 3));
+        let (authority, rest) = text.split_at(text.find(['/', '?', '#']).unwrap_or(text.len()));
+        match authority.rsplit_once('@') {
+            Some((login, authority)) => Self { prefix, login: Some(login), authority, rest },
+            None => Self { prefix, login: None, authority, rest },
+        }
+    }
+
+    /// The scheme, or nothing.
+    pub fn scheme(&self) -> &'a str {
+        self.prefix.strip_suffix("://").unwrap_or_default()
+    }
+
+    /// The text behind the colon after the host, or nothing.
+    pub fn port(&self) -> &'a str {
+        let after_address = self.authority.rsplit(']').next().unwrap_or_default();
+        after_address.split_once(':').map_or("", |(_, port)| port)
+    }
+
+    /// The URL without the login.
+    pub fn without_login(&self) -> String {
+        [self.prefix, self.authority, self.rest].concat()
+    }
+}
+
 /// A UDP socket that is connected to one address, so that it gets an error when nobody listens there.
 ///
 /// # Errors
@@ -84,6 +126,23 @@ pub fn short_name(name: &str) -> &str {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_has_parts() {
+        for (url, prefix, login, authority, port, rest) in [
+            ("https://siem.example.com/events", "https://", None, "siem.example.com", "", "/events"),
+            ("https://u:p@w:x@h:9200?a@b:c", "https://", Some("u:p@w:x"), "h:9200", "9200", "?a@b:c"),
+            ("http://[::1]:9243#x", "http://", None, "[::1]:9243", "9243", "#x"),
+            ("proxy:3128", "", None, "proxy:3128", "3128", ""),
+            ("u:secret/x@h", "", None, "u:secret", "secret", "/x@h"),
+            ("", "", None, "", "", ""),
+        ] {
+            let parts = UrlParts::of(url);
+            assert_eq!(parts, UrlParts { prefix, login, authority, rest }, "{url}");
+            assert_eq!(parts.port(), port, "{url}");
+        }
+        assert_eq!(UrlParts::of("https://u:p@h:1/x@y").without_login(), "https://h:1/x@y");
+    }
 
     #[test]
     fn hosts_have_ports_and_brackets() {

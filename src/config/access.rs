@@ -1,6 +1,7 @@
 //! The files, sockets and ports that a configuration needs while the program runs.
 
 use super::{Config, Destination, Output, Sink, Tls};
+use crate::net::UrlParts;
 use std::path::{Path, PathBuf};
 
 /// What is done with a path.
@@ -124,15 +125,12 @@ fn ports_of(output: &Output) -> Vec<u16> {
 
 /// The port of a URL: the one it names, or that of its scheme. Proxies of libcurl have port 1080 unless they name one.
 pub fn port(url: &str) -> Option<u16> {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let host = authority.rsplit('@').next()?;
-    let after_address = host.rsplit(']').next()?;
-    match after_address.split_once(':').filter(|(_, port)| !port.is_empty()) {
-        Some((_, port)) => port.parse().ok(),
-        None if scheme.eq_ignore_ascii_case("https") => Some(443),
-        None if scheme.eq_ignore_ascii_case("http") => Some(80),
-        None => Some(1080),
+    let url = UrlParts::of(url);
+    match url.port() {
+        "" if url.scheme().eq_ignore_ascii_case("https") => Some(443),
+        "" if url.scheme().eq_ignore_ascii_case("http") => Some(80),
+        "" => Some(1080),
+        port => port.parse().ok(),
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     validator::{SectionValues, Validator, file_in_directory},
     values,
 };
+use crate::net::UrlParts;
 use std::{fmt, path::PathBuf, time::Duration};
 
 /// The settings of an HTTP client.
@@ -64,11 +65,9 @@ impl Credentials {
 
 /// A URL for messages, without the user's name and password.
 pub(super) fn shown(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://…{}", &rest[at..]),
-        None => url.to_string(),
+    match UrlParts::of(url) {
+        UrlParts { login: None, .. } => url.to_string(),
+        UrlParts { prefix, authority, rest, .. } => format!("{prefix}…@{authority}{rest}"),
     }
 }
 

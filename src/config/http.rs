@@ -8,6 +8,7 @@ use super::{
     validator::{SectionValues, Validator},
     values,
 };
+use crate::net::UrlParts;
 use std::{fmt, time::Duration};
 
 /// The most bytes of documents in a request.
@@ -170,14 +171,11 @@ impl Http {
 
 /// True for a URL that documents can be sent to.
 pub(super) fn is_url(text: &str) -> bool {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace)) else { return false };
-    // An unescaped `/`, `?` or `#` in a password ends the host's name. A part of the password would then count as the
-    // host or port, and be shown.
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = host.rsplit('@').next().unwrap_or_default();
-    let port = host.rsplit(']').next().and_then(|rest| rest.split_once(':')).map_or("", |(_, port)| port);
-    !host.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+    let url = UrlParts::of(text);
+    // A part of a password with an unescaped `/`, `?` or `#` would count as the port, and be shown.
+    let is_port = url.port().bytes().all(|b| b.is_ascii_digit());
+    let is_scheme = matches!(url.scheme(), "https" | "http");
+    is_scheme && !text.contains(char::is_whitespace) && !url.authority.is_empty() && is_port
 }
 
 /// Reads a number of documents in a request.

@@ -3,6 +3,7 @@
 
 use crate::{
     config::{Credentials, HttpClient},
+    net::UrlParts,
     sink::{Reached, Stage},
 };
 
@@ -86,8 +87,7 @@ fn remedy_of_certificates(why: &str, address: &str) -> Option<String> {
 /// The steps that a request went through.
 pub(super) fn steps(url: &str, reached: Option<&Reached>, client: &HttpClient) -> String {
     let Some(reached) = reached else { return "no connection".into() };
-    let authority = url.split("://").nth(1).unwrap_or(url).split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = UrlParts::of(url).authority;
     let is_address =
         host.starts_with('[') || host.split(':').next().is_some_and(|h| h.parse::<std::net::Ipv4Addr>().is_ok());
     let mut steps = Vec::new();

@@ -1,6 +1,7 @@
 //! Converts values: the forms of other programs into ours.
 
 use super::setting::{Scalar, Setting, Value};
+use crate::net::UrlParts;
 
 /// The result of a conversion: the value in our form, or what is wrong with the old one.
 pub(super) type Converted = Result<String, String>;
@@ -162,14 +163,9 @@ pub(super) struct Url {
 
 /// Takes the user's name and password out of a URL, with or without its scheme.
 pub(super) fn url(text: &str) -> Result<Url, String> {
-    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (&text[..scheme.len() + 3], rest));
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (host, user) = match rest[..end].rfind('@') {
-        Some(at) => (&rest[at + 1..], Some(rest[..at].split(':').next().unwrap_or_default().to_string())),
-        None => (rest, None),
-    };
+    let parts = UrlParts::of(text);
+    let address = parts.authority;
     // A password with a slash would otherwise look like a port and a path.
-    let address = &host[..host.find(['/', '?', '#']).unwrap_or(host.len())];
     let port = address.rsplit_once(':').map_or("", |(_, port)| port).trim_end_matches(']');
     let is_port = port.bytes().all(|b| b.is_ascii_digit()) || address.ends_with(']');
     let is_host = address.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]%".contains(&b));
@@ -179,7 +175,8 @@ pub(super) fn url(text: &str) -> Result<Url, String> {
     if address.is_empty() || !is_port || !is_host {
         return Err("isn't a URL that auship can read".into());
     }
-    Ok(Url { url: format!("{scheme}{host}"), user })
+    let user = parts.login.map(|login| login.split(':').next().unwrap_or_default().to_string());
+    Ok(Url { url: parts.without_login(), user })
 }
 
 #[cfg(test)]
