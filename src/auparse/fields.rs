@@ -12,11 +12,12 @@
 use super::{
     disguise,
     free_text::{self, AvcMessage},
+    further_keys::FurtherKeys,
     handle::Cursor,
     quotes::{self, Unescaped},
     words::{any_value, short_word, trimmed},
 };
-use crate::event::{Field, LinuxEvent, Record, Span, record_type, unhex, unquoted};
+use crate::event::{Field, LinuxEvent, Record, Span, record_type, unhex};
 use memchr::{memchr, memmem};
 use std::{ffi::CStr, ops::Range};
 
@@ -438,51 +439,6 @@ impl FieldScanner<'_> {
         let word = memchr(b' ', &text[start..]).map_or(text.len(), |len| start + len);
         (self.span(start, end), start + trimmed(&text[start..word]) != end)
     }
-}
-
-/// The keys in one hex string that are still to come.
-#[derive(Default)]
-struct FurtherKeys {
-    /// The decoded keys, with byte 1 between them.
-    bytes: Vec<u8>,
-    /// Where the next one begins.
-    at: usize,
-    /// True if the text isn't made of pairs of hex digits. Then it is shown as it was recorded.
-    is_shown_whole: bool,
-}
-
-impl FurtherKeys {
-    /// The keys that libauparse reads. It stops at the first byte that is no digit, and at the byte 0. It takes a last
-    /// single digit for the high half of a byte (`au_unescape` in `interpret.c`).
-    fn of(recorded: &[u8]) -> Self {
-        let mut digits: Vec<u8> = recorded.iter().copied().take_while(u8::is_ascii_hexdigit).collect();
-        let is_hex = digits.len() == recorded.len() && digits.len().is_multiple_of(2);
-        if !digits.len().is_multiple_of(2) {
-            digits.push(b'0');
-        }
-        let mut bytes = Vec::new();
-        unhex(&digits, &mut bytes);
-        bytes.truncate(memchr(0, &bytes).unwrap_or(bytes.len()));
-        Self { bytes, at: 0, is_shown_whole: !is_hex }
-    }
-
-    /// True if the value is the next key. The one after it is the next then.
-    fn is_next(&mut self, value: &[u8]) -> bool {
-        let rest = &self.bytes[self.at..];
-        let Some(start) = rest.iter().position(|byte| *byte != 1) else { return false };
-        let end = memchr(1, &rest[start..]).map_or(rest.len(), |len| start + len);
-        let is_next = is_escaped(value, &rest[start..end]);
-        if is_next {
-            self.at += end;
-        }
-        is_next
-    }
-}
-
-/// True if a value is this key as libauparse writes it: in quotes, or in hex (`escape` in `ellist.c`).
-fn is_escaped(value: &[u8], key: &[u8]) -> bool {
-    let mut decoded = Vec::new();
-    unquoted(value) == key || (unhex(value, &mut decoded) && decoded == key)
 }
 
 /// Puts a field that is repeated behind the one that libaudit appended. The program that libaudit names is the writer,

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `auparse_sys.rs` | bindgen's raw bindings |
 //! | `handle.rs` | every call of the library, with the reason why it is sound |
-//! | `fields.rs`, `free_text.rs` | copy libauparse's event into a [`LinuxEvent`], with whole values and free text |
+//! | `fields.rs`, `free_text.rs`, `further_keys.rs` | copy libauparse's event into a [`LinuxEvent`], with whole values and free text |
 //! | `words.rs`, `quotes.rs` | find the ends of values: of words, and of text in quotes or from users |
 //! | `lines.rs`, `header.rs`, `pending.rs` | split blocks into lines; read the heads of lines; track unfinished events |
 //! | `rare.rs` | brings other lines into auditd's form: finds the record, and writes its head anew |
@@ -26,6 +26,7 @@ mod decode;
 mod disguise;
 mod fields;
 mod free_text;
+mod further_keys;
 mod handle;
 mod header;
 mod interpreter;
