@@ -152,29 +152,24 @@ impl Branch for Output {
             drop(self.sender.push(document, mark));
         }
         drop(self.sender);
-        let (kind, spool_dir) = (self.config.sink.kind(), self.config.spool_dir().cloned());
-        let spool_limit = self.config.queue.spool.as_ref().map(|spool| spool.limit);
-        ClosingOutput { kind, spool_dir, spool_limit, sink: self.sink, receiver: self.receiver }
+        ClosingOutput { config: self.config, sink: self.sink, receiver: self.receiver }
     }
 
     fn metrics(&self) -> OutputMetrics {
-        let (kind, spool_limit) = (self.config.sink.kind(), self.config.queue.spool.as_ref().map(|spool| spool.limit));
-        metrics(&self.sink, &self.receiver, kind, spool_limit, OutputState::Running)
+        metrics(&self.config, &self.sink, &self.receiver, OutputState::Running)
     }
 }
 
 /// An output that gets no more events and delivers those in its queue.
 pub struct ClosingOutput {
-    kind: config::SinkKind,
-    spool_dir: Option<PathBuf>,
-    spool_limit: Option<u64>,
+    config: config::Output,
     sink: SinkHandle,
     receiver: QueueReceiver,
 }
 
 impl Closing for ClosingOutput {
     fn spool_dir(&self) -> Option<&PathBuf> {
-        self.spool_dir.as_ref()
+        self.config.spool_dir()
     }
 
     fn has_ended(&self) -> bool {
@@ -186,7 +181,7 @@ impl Closing for ClosingOutput {
     }
 
     fn metrics(&self) -> OutputMetrics {
-        metrics(&self.sink, &self.receiver, self.kind, self.spool_limit, OutputState::Closing)
+        metrics(&self.config, &self.sink, &self.receiver, OutputState::Closing)
     }
 
     fn wait(&self, deadline: Instant) {
@@ -204,23 +199,17 @@ impl Closing for ClosingOutput {
         status.refused.lost_many(left, "time was up");
         status.refused.finish();
         status.dead_lettered.finish();
-        let mut metrics = metrics(&self.sink, &self.receiver, self.kind, self.spool_limit, OutputState::Ended);
+        let mut metrics = metrics(&self.config, &self.sink, &self.receiver, OutputState::Ended);
         // These counters already include the spool's documents in memory.
         (metrics.counters, metrics.ring_bytes) = (counters, 0);
         (metrics, left)
     }
 }
 
-fn metrics(
-    sink: &SinkHandle,
-    receiver: &QueueReceiver,
-    kind: config::SinkKind,
-    spool_limit: Option<u64>,
-    state: OutputState,
-) -> OutputMetrics {
+fn metrics(config: &config::Output, sink: &SinkHandle, receiver: &QueueReceiver, state: OutputState) -> OutputMetrics {
     let (counters, ring_bytes, spool_bytes) = receiver.metrics();
     let requests = sink.status.requests().snapshot();
     let breaker = if state == OutputState::Ended { None } else { sink.status.breaker() };
-    let name = sink.status.name.clone();
+    let (name, kind, spool_limit) = (sink.status.name.clone(), config.sink.kind(), config.spool_limit());
     OutputMetrics { name, kind, state, counters, ring_bytes, spool_bytes, spool_limit, breaker, requests }
 }

@@ -116,23 +116,7 @@ impl<O: Branch> Outputs<O> {
         patience: Duration,
     ) -> Result<Self, StartError> {
         let deadline = Instant::now() + patience;
-        let start = |config: &config::Output| {
-            let mut waits = false;
-            loop {
-                match O::start(config, &environment, Takeover::Fresh) {
-                    Err(e) if e.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
-                        if !std::mem::replace(&mut waits, true) {
-                            log::info(format_args!(
-                                "output {}: {e}; it may be about to end, so this waits",
-                                config.name
-                            ));
-                        }
-                        thread::sleep(BUSY_WAIT);
-                    }
-                    other => return other.map_err(|e| StartError::new(config, e)),
-                }
-            }
-        };
+        let start = |config| start_when_free(config, &environment, deadline);
         let running = configs.iter().map(start).collect::<Result<_, _>>()?;
         Ok(Self { environment, running, closing: Vec::new(), ended: Vec::new() })
     }
@@ -265,6 +249,26 @@ impl<O: Branch> Outputs<O> {
             left += finish(output, deadline, &mut self.ended);
         }
         left
+    }
+}
+
+/// Starts an output. Until `deadline` it waits for a spool that another process uses.
+fn start_when_free<O: Branch>(
+    config: &config::Output,
+    environment: &O::Environment,
+    deadline: Instant,
+) -> Result<O, StartError> {
+    let mut waits = false;
+    loop {
+        match O::start(config, environment, Takeover::Fresh) {
+            Err(e) if e.kind() == io::ErrorKind::ResourceBusy && Instant::now() < deadline => {
+                if !std::mem::replace(&mut waits, true) {
+                    log::info(format_args!("output {}: {e}; it may be about to end, so this waits", config.name));
+                }
+                thread::sleep(BUSY_WAIT);
+            }
+            other => return other.map_err(|e| StartError::new(config, e)),
+        }
     }
 }
 

@@ -46,6 +46,11 @@ impl Output {
         self.queue.spool.as_ref().map(|spool| &spool.dir)
     }
 
+    /// The most bytes of its spool, if it has one.
+    pub fn spool_limit(&self) -> Option<u64> {
+        self.queue.spool.as_ref().map(|spool| spool.limit)
+    }
+
     pub(super) fn show(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "\n[output:{}]", self.name)?;
         show_keys(TYPE_KEYS, self, f)?;
