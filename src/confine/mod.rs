@@ -89,7 +89,7 @@ impl Confinement {
         let lack = self.rules.as_ref().and_then(|allowed| allowed.lacks(&rules)).map(|lack| lack.to_string());
         let known = used_paths(old);
         used.retain(|used| known.iter().all(|known| (&known.path, known.access) != (&used.path, used.access)));
-        let lacks = lack.or_else(|| Some(privileges::out_of_reach(&used)?.display().to_string()))?;
+        let lacks = lack.or_else(|| Some(used.iter().find_map(privileges::out_of_reach)?.display().to_string()))?;
         Some(format!(
             "it needs {lacks}, which this process gave up at its start; restart the plugin, or see [confine] in \
              auship.conf(5)"

@@ -1,12 +1,15 @@
 //! Capabilities: which of them the configuration needs, and why (capabilities(7)).
 
-use super::trust::{self, Route, Who};
-use crate::config::{Access, Config, UsedPath};
+use super::{
+    trust::{self, Route, Who},
+    user::groups,
+};
+use crate::config::{Access, Config, LOG_DIR, UsedPath};
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::{
     errno::Errno,
     fcntl::{AT_FDCWD, AtFlags},
-    unistd::{AccessFlags, faccessat, getegid, geteuid, getgroups},
+    unistd::{AccessFlags, faccessat, geteuid},
 };
 use std::{
     fmt, fs, io,
@@ -45,7 +48,7 @@ impl Found {
 
     /// Notes that a path is out of reach. A capability is kept only if root made it so. The user could make his own files
     /// inaccessible, to get a capability at the next start.
-    fn out_of_reach(&mut self, place: &Path, who: &Who, capability: Capability, reason: String) {
+    fn obstacle(&mut self, place: &Path, who: &Who, capability: Capability, reason: String) {
         let is_his = |path: &Path| {
             fs::symlink_metadata(path).is_ok_and(|meta| matches!(who, Who::User { uid, .. } if meta.uid() == *uid))
         };
@@ -69,34 +72,26 @@ pub(super) fn needs(path: &Path, config: &Config, used: &[UsedPath], name: &str,
         found.need(Capability::CAP_AUDIT_CONTROL, reason.into());
     }
     let own = UsedPath { path: path.into(), access: Access::Read, key: "the configuration".into() };
-    for UsedPath { path, access, key } in std::iter::once(&own).chain(used) {
-        let shown = path.display();
-        match access {
-            Access::Read if !may(path, AccessFlags::R_OK) => {
-                let reason =
-                    format!("{name} can't read {shown} ({key}); give its group access: chgrp auship and chmod g+r");
-                found.out_of_reach(path, who, Capability::CAP_DAC_READ_SEARCH, reason);
-            }
-            Access::Socket if may_exist(path) && !may(path, AccessFlags::W_OK) => {
-                let reason = format!("{name} can't write to {shown} ({key})");
-                found.out_of_reach(path, who, Capability::CAP_DAC_OVERRIDE, reason);
-            }
-            Access::Read | Access::Socket => (),
-            Access::Own { .. } | Access::Write { .. } => {
-                if let Some(place) = not_writable(path, *access) {
-                    let shown = place.display();
-                    let way = "give it to this user, or use /var/log/auship";
-                    let reason = format!("{name} can't write to {shown} ({key}); {way}");
-                    found.out_of_reach(&place, who, Capability::CAP_DAC_OVERRIDE, reason);
-                }
-                if let Some(why) = not_its_own(*access) {
-                    found.need(Capability::CAP_CHOWN, format!("{key}: new files get {why}"));
-                    found.need(
-                        Capability::CAP_FOWNER,
-                        format!("{key}: new files get {why}, and then their permissions"),
-                    );
-                }
-            }
+    for used in std::iter::once(&own).chain(used) {
+        let UsedPath { access, key, .. } = used;
+        if let Some(place) = out_of_reach(used) {
+            let shown = place.display();
+            let (capability, reason) = match access {
+                Access::Read => (
+                    Capability::CAP_DAC_READ_SEARCH,
+                    format!("{name} can't read {shown} ({key}); give its group access: chgrp auship and chmod g+r"),
+                ),
+                Access::Socket => (Capability::CAP_DAC_OVERRIDE, format!("{name} can't write to {shown} ({key})")),
+                Access::Own { .. } | Access::Write { .. } => (
+                    Capability::CAP_DAC_OVERRIDE,
+                    format!("{name} can't write to {shown} ({key}); give it to this user, or use {LOG_DIR}"),
+                ),
+            };
+            found.obstacle(&place, who, capability, reason);
+        }
+        if let Some(why) = not_its_own(*access) {
+            found.need(Capability::CAP_CHOWN, format!("{key}: new files get {why}"));
+            found.need(Capability::CAP_FOWNER, format!("{key}: new files get {why}, and then their permissions"));
         }
     }
     // A file with another owner is opened again later.
@@ -118,13 +113,14 @@ fn may(path: &Path, how: AccessFlags) -> bool {
     faccessat(AT_FDCWD, path, how, AtFlags::AT_EACCESS) != Err(Errno::EACCES)
 }
 
-/// A path of another configuration that this process can't use any more.
-pub(super) fn out_of_reach(used: &[UsedPath]) -> Option<PathBuf> {
-    used.iter().find_map(|UsedPath { path, access, .. }| match access {
+/// The file or directory that this process has no access to.
+pub(super) fn out_of_reach(used: &UsedPath) -> Option<PathBuf> {
+    let UsedPath { path, access, .. } = used;
+    match access {
         Access::Read => (!may(path, AccessFlags::R_OK)).then(|| path.clone()),
         Access::Socket => (may_exist(path) && !may(path, AccessFlags::W_OK)).then(|| path.clone()),
         Access::Own { .. } | Access::Write { .. } => not_writable(path, *access),
-    })
+    }
 }
 
 /// The file or directory that must be written and can't be.
@@ -150,12 +146,9 @@ fn not_writable(path: &Path, access: Access) -> Option<PathBuf> {
 /// Says what a new file gets that only root may give it.
 fn not_its_own(access: Access) -> Option<String> {
     let Access::Write { owner, group } = access else { return None };
-    let is_member = |gid: u32| {
-        getegid().as_raw() == gid || getgroups().is_ok_and(|groups| groups.iter().any(|own| own.as_raw() == gid))
-    };
     match (owner, group) {
         (Some(uid), _) if uid != geteuid().as_raw() => Some(format!("the owner {uid}")),
-        (_, Some(gid)) if !is_member(gid) => Some(format!("the group {gid}")),
+        (_, Some(gid)) if !groups().contains(&gid) => Some(format!("the group {gid}")),
         _ => None,
     }
 }

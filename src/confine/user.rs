@@ -39,11 +39,15 @@ impl Account {
 
 /// The user of this process, who may have prepared paths. Root counts as nobody.
 pub(super) fn who() -> Who {
-    let groups = getgroups().unwrap_or_default().into_iter().chain([getegid()]).map(Gid::as_raw).collect();
     match geteuid() {
         uid if uid.is_root() => Who::Nobody,
-        uid => Who::User { uid: uid.as_raw(), groups },
+        uid => Who::User { uid: uid.as_raw(), groups: groups() },
     }
+}
+
+/// The groups of this process.
+pub(super) fn groups() -> Vec<u32> {
+    getgroups().unwrap_or_default().into_iter().chain([getegid()]).map(Gid::as_raw).collect()
 }
 
 /// The user of that name. `None` if this process isn't root's, and so can't become another user.
