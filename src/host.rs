@@ -8,6 +8,9 @@ const AI_CANONNAME: i32 = 2;
 /// How long to wait for name servers while records are waiting.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Where the kernel shows the id of this boot (random(4)): a UUID.
+pub const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// How long the caller can wait for name servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {

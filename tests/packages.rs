@@ -406,10 +406,7 @@ fn send_until(stop: &AtomicBool) -> usize {
 #[allow(clippy::too_many_lines)] // the life of a package, from its installation to its purge
 fn a_debian_package_from_its_installation_to_its_purge() {
     const WHAT: &str = "the Debian package with the real auditd";
-    if !has(WHAT, &DEB_TOOLS) {
-        return;
-    }
-    let Some(root) = Root::unpack(WHAT) else { return };
+    let Some(root) = Root::unpack(WHAT, &DEB_TOOLS) else { return };
     let dir = tempfile::tempdir().unwrap();
     let (old, new) = (older(dir.path()), &deb()[0]);
     let certificates = Certificates::new();
@@ -530,10 +527,7 @@ fn dummy_auditd(copy_of: &Path, dir: &Path) -> PathBuf {
 #[test]
 fn a_debian_package_in_a_root_without_auditd_touches_nothing_outside() {
     const WHAT: &str = "the Debian package without auditd";
-    if !has(WHAT, &DEB_TOOLS) {
-        return;
-    }
-    let Some(root) = Root::unpack(WHAT) else { return };
+    let Some(root) = Root::unpack(WHAT, &DEB_TOOLS) else { return };
     root.run("apt-get", &["purge", "-q", "-y", "auditd"]);
     assert!(!root.path("/usr/sbin/auditd").exists());
     // Without it, useradd makes the user. The other tests have it.
@@ -577,10 +571,7 @@ fn a_debian_package_in_a_root_without_auditd_touches_nothing_outside() {
 #[test]
 fn a_spool_of_root_becomes_the_users_once() {
     const WHAT: &str = "the owner of spools";
-    if !has(WHAT, &DEB_TOOLS) {
-        return;
-    }
-    let Some(root) = Root::unpack(WHAT) else { return };
+    let Some(root) = Root::unpack(WHAT, &DEB_TOOLS) else { return };
     // As `make install` and a plugin that runs as root leave it.
     root.run("install", &["-d", "-m", "0700", "/var/spool/auship/siem"]);
     root.run("touch", &["/var/spool/auship/siem/progress"]);
@@ -597,10 +588,7 @@ fn a_spool_of_root_becomes_the_users_once() {
 #[test]
 fn audisp_json_is_replaced_and_its_configuration_stays() {
     const WHAT: &str = "the replacement of audisp-json";
-    if !has(WHAT, &DEB_TOOLS) {
-        return;
-    }
-    let Some(root) = Root::unpack(WHAT) else { return };
+    let Some(root) = Root::unpack(WHAT, &DEB_TOOLS) else { return };
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = dir.path().join("tree").join(name);
@@ -629,10 +617,7 @@ fn audisp_json_is_replaced_and_its_configuration_stays() {
 #[allow(clippy::too_many_lines)] // the life of a package, as above
 fn an_rpm_package_from_its_installation_to_its_removal() {
     const WHAT: &str = "the RPM package";
-    if !has(WHAT, &RPM_TOOLS) {
-        return;
-    }
-    let Some(root) = Root::unpack(WHAT) else { return };
+    let Some(root) = Root::unpack(WHAT, &RPM_TOOLS) else { return };
     let dir = tempfile::tempdir().unwrap();
     let [old, _] = build("rpm", OLD, dir.path());
     // The new version has another plugin file, so that rpm has to decide.

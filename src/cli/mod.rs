@@ -96,13 +96,13 @@ fn run_command(path: Option<&Path>) -> u8 {
     match run::run(&path, config) {
         Ok(true) => DONE,
         Ok(false) => FAILED,
-        Err(e @ run::Error::Config(..)) => {
-            log::flush();
-            report(&[e]);
-            WRONG
-        }
         Err(e) => {
+            // What was said before comes first.
             log::flush();
+            if matches!(e, run::Error::Config(..)) {
+                report(&[e]);
+                return WRONG;
+            }
             complain(&format!("auship: {e}"));
             FAILED
         }

@@ -2,13 +2,11 @@
 
 use super::rule_files;
 use crate::{
+    host::BOOT_ID,
     kernel_status::{AuditStatus, KernelStatus},
     log,
 };
 use std::{fs, io};
-
-/// Where the kernel shows the id of this boot (random(4)).
-const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// The audit rules of this host.
 #[derive(Clone, Debug, PartialEq, Eq)]

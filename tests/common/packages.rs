@@ -75,8 +75,11 @@ pub struct Root {
 }
 
 impl Root {
-    /// Unpacks the archive that `make deps` made. Returns `None` if there is none, and says so.
-    pub fn unpack(what: &str) -> Option<Self> {
+    /// Unpacks the archive that `make deps` made. Returns `None` if there is none, or if a tool is missing, and says so.
+    pub fn unpack(what: &str, tools: &[&str]) -> Option<Self> {
+        if !has(what, tools) {
+            return None;
+        }
         let archive = project().join("target/debian-bookworm.tar");
         if !nix::unistd::geteuid().is_root() {
             cannot_run(what, "not root");

@@ -7,6 +7,7 @@
 //! it is in the run directory, in memory on most systems.
 
 use super::frame::ReadAt;
+use crate::host::BOOT_ID;
 use std::{
     fs::{File, OpenOptions},
     io,
@@ -156,7 +157,7 @@ pub(super) struct RingJournal {
 
 /// A number for this start of the system: serials begin anew with each.
 fn boot() -> u64 {
-    let id = std::fs::read("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let id = std::fs::read(BOOT_ID).unwrap_or_default();
     u64::from(crc32fast::hash(&id))
 }
 

@@ -6,13 +6,13 @@ use crate::{config::SpoolFull, event::Timestamp};
 use std::{collections::BTreeSet, panic};
 
 /// A spool's directory, in another where a run directory has its place beside it; gone with this.
-struct Place {
-    dir: PathBuf,
+pub(super) struct Place {
+    pub(super) dir: PathBuf,
     _around: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let around = tempfile::tempdir().unwrap();
         let dir = around.path().join("spool");
         fs::create_dir(&dir).unwrap();

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     config::{self, SpoolFull},
     document::Document,
-    queue::spool::{Spool, SyncData},
+    queue::spool::{Spool, SyncData, tests::Place},
 };
 use std::{
     fs::{self, FileTimes},
@@ -17,18 +17,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-/// A spool's directory; gone with this.
-struct Place {
-    dir: PathBuf,
-    _around: tempfile::TempDir,
-}
-
 impl Place {
-    fn new() -> Self {
-        let around = tempfile::tempdir().unwrap();
-        Self { dir: around.path().join("spool"), _around: around }
-    }
-
     fn open(&self) -> Spool {
         let config =
             config::Spool { dir: self.dir.clone(), always: false, limit: 64 << 20, full: SpoolFull::DropOldest };
